@@ -1,0 +1,1 @@
+"""Keras → LCE flatbuffer → C. Everything behind the flatbuffer imports without TensorFlow."""
