@@ -17,6 +17,8 @@ BOOT := "$(STARTER)" kit/setup/bootstrap.py --python "$(PYTHON)"
 endif
 SMALL := $(BOOT) small
 FULL  := $(BOOT) full
+UV    := uv pip compile pyproject.toml --quiet --upgrade --universal --fork-strategy fewest \
+         --python-version 3.10 --no-annotate --no-header
 KIT   := .venv/bin/python -m kit
 comma := ,
 # What building for BOARD takes besides Python.
@@ -66,7 +68,9 @@ lint: ## format, types and rules of the house
 format: ## formats Python and C in place
 	$(FULL) && .venv/bin/python -m kit.setup.lint --fix
 lock: ## makes the two lock files anew from pyproject.toml (needs uv on PATH)
-	$(FULL) && .venv/bin/python -m kit.setup.lock
+	command -v uv >/dev/null || { echo "make lock needs uv; do: pip install uv" >&2; exit 2; }
+	$(UV) --extra train --extra check -o requirements-full.lock
+	$(UV) -c requirements-full.lock -o requirements-small.lock
 ci: ## what the continuous integration runs
 	.ci/run
 clean: ## removes what builds, tests and the demo wrote; keeps training runs and .venv

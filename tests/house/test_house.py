@@ -1,0 +1,134 @@
+"""The house itself: verbs, locks, README commands, and the rules no linter knows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kit.setup import house
+
+VERBS = (
+    "help demo test train convert flash monitor bench validate report sheet supported boards "
+    "data lint format lock ci clean distclean"
+).split()
+
+
+def make(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs make as from a fresh terminal: not as a child of the make that runs the tests."""
+    command = ["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "-u", "MAKELEVEL", "make", *arguments]
+    return subprocess.run(command, cwd=repo, capture_output=True, text=True)
+
+
+def test_help_is_the_default_and_lists_every_verb(repo: Path) -> None:
+    result = make(repo)
+    assert result.returncode == 0, result.stderr
+    listed = re.findall(r"^  make (\w+) +\S", result.stdout, re.MULTILINE)
+    assert listed == VERBS
+    for line in result.stdout.splitlines():
+        assert len(line) <= 120, line
+
+
+@pytest.mark.parametrize(
+    ("verb", "which"), [("demo", "small"), ("bench", "small"), ("test", "full"), ("lint", "full")]
+)
+def test_verbs_ask_for_the_right_dependency_set(repo: Path, verb: str, which: str) -> None:
+    recipe = make(repo, "-n", verb).stdout
+    assert f"{which} " in recipe.split("bootstrap.py")[1].split("&&")[0] + " "
+
+
+@pytest.mark.parametrize(("verb", "variable"), [("train", "RECIPE"), ("convert", "RUN")])
+def test_a_forgotten_variable_is_named(repo: Path, verb: str, variable: str) -> None:
+    result = make(repo, "-n", verb)
+    assert result.returncode == 2
+    assert f"make {verb} needs {variable}=" in result.stderr
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Package to version, of the lines without an environment marker."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    split = (line.split(";")[0].strip().split("==") for line in lines if "==" in line)
+    return {name: version for name, version in split}
+
+
+def test_full_lock_contains_the_small_one_pin_for_pin(repo: Path) -> None:
+    """Both sets live in one environment: a disagreement would reinstall for ever."""
+    small, full = pins(repo / "requirements-small.lock"), pins(repo / "requirements-full.lock")
+    assert small.items() <= full.items()
+    assert "tensorflow" not in full
+    assert full["tensorflow-cpu"] == "2.18.1"
+
+
+def test_locks_satisfy_pyproject(repo: Path) -> None:
+    """Every direct requirement with == is pinned to that very version."""
+    text = (repo / "pyproject.toml").read_text(encoding="utf-8")
+    exact = re.findall(r'^ +"([\w-]+)==([\w.]+)"', text, re.MULTILINE)
+    full = pins(repo / "requirements-full.lock")
+    assert len(exact) >= 8
+    assert [(name, full.get(name)) for name, _ in exact] == exact
+
+
+def readme_commands(repo: Path) -> list[str]:
+    """Lines of the README's sh blocks, comments dropped."""
+    blocks = re.findall(r"```sh\n(.*?)```", (repo / "README.md").read_text("utf-8"), re.DOTALL)
+    lines = "".join(blocks).splitlines()
+    return [line.split(" #")[0].strip() for line in lines if line.strip()]
+
+
+def test_readme_commands_are_real(repo: Path) -> None:
+    """make knows every documented make command; `make help` runs; the verbs exist."""
+    commands = [line for line in readme_commands(repo) if line.startswith("make ")]
+    assert {"make demo", "make test"} <= set(commands)
+    for command in commands:
+        words = command.split()[1:]
+        result = make(repo, "-n", *words)
+        assert result.returncode == 0, f"{command}: {result.stderr}"
+    assert make(repo, "-n", "no-such-verb").returncode != 0  # the check can fail
+
+
+def test_documented_links_lead_somewhere(repo: Path) -> None:
+    """Relative links of the pages at the top and in docs/ point at files that exist."""
+    broken = []
+    for page in [*repo.glob("*.md"), *(repo / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target and not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(repo)}: {target}")
+    assert not broken
+
+
+def test_house_is_in_order(repo: Path) -> None:
+    if not (repo / ".git").exists():
+        pytest.skip("the rules read git's list of files")
+    assert house.breaches(repo) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("see /" + "home/someone/model.tflite\n", 1),
+        ("x = '/" + "work/data'\n", 1),
+        ("index at pypi" + ".org\n", 1),
+        ("<" * 7 + " ours\n", 1),
+        ("https://example.org/home/page and ../work/x and a/root/b, $HOME/tmp/x\n", 0),
+    ],
+)
+def test_forbidden_strings_are_found(tmp_path: Path, content: str, expected: int) -> None:
+    """Negative control, in a text file and in a binary one."""
+    (tmp_path / "a.md").write_text("fine\n" + content, encoding="utf-8")
+    (tmp_path / "b.bin").write_bytes(b"\0\xff" + content.encode())
+    files = [tmp_path / "a.md", tmp_path / "b.bin"]
+    found = list(house.forbidden_strings(files, tmp_path))
+    text = [line for line in found if line.startswith("a.md:2: ")]
+    assert len(text) == expected
+    if "<<<" not in content:  # a conflict mark counts only at the start of a line
+        assert len(found) == 2 * expected
+
+
+def test_a_long_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.c").write_text("\n" * (house.LONGEST_FILE + 1), encoding="utf-8")
+    (tmp_path / "b.c").write_text("\n" * house.LONGEST_FILE, encoding="utf-8")
+    found = list(house.long_files([tmp_path / "a.c", tmp_path / "b.c"], tmp_path))
+    assert len(found) == 1
+    assert found[0].startswith("a.c:")
