@@ -107,9 +107,7 @@ def test_first_file_is_readable_by_old_pythons() -> None:
 def test_no_install_names_everything_and_changes_nothing(checkout: Path, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    result = run(
-        checkout, "small", "--need", "arm,qemu", BITWAKE_NO_INSTALL="1", PATH=str(tools)
-    )
+    result = run(checkout, "small", "--need", "arm,qemu", BITWAKE_NO_INSTALL="1", PATH=str(tools))
     assert result.returncode == 2
     assert "gcc-arm-none-eabi" in result.stderr
     assert "qemu-system-arm" in result.stderr
@@ -172,11 +170,7 @@ def test_pip_failure_gives_command_and_log(checkout: Path) -> None:
     """No index, no network: pip fails, nothing is stamped, the message says how to go on."""
     lock = "bitwake-no-such-package==1.0\n"
     (checkout / "requirements-small.lock").write_text(lock, encoding="utf-8")
-    empty = checkout / "empty"
-    empty.mkdir()
-    result = run(
-        checkout, "small", PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE=os.devnull
-    )
+    result = run(checkout, "small", PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE=os.devnull)
     assert result.returncode == 2, result.stdout
     assert "bitwake-no-such-package" in result.stderr
     assert "setup-small.log" in result.stderr
