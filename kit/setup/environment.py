@@ -44,8 +44,8 @@ def made_for(root: Path) -> str | None:
     except OSError:
         return None
     match = re.search(r"^version\s*=\s*(\d+\.\d+)", config, re.MULTILINE)
-    # exists() follows the link: an interpreter removed from the system leaves a dangling one.
-    return match.group(1) if match and python.exists() else None
+    # access() follows the link: an interpreter removed from the system leaves a dangling one.
+    return match.group(1) if match and os.access(python, os.X_OK) else None
 
 
 def stamp(root: Path, which: str, python: str) -> str:
