@@ -1,0 +1,1 @@
+"""The demo: the shipped models on a board, verdict by verdict, and the page that shows them."""

@@ -1,0 +1,1 @@
+"""Figures for people: page style, own SVG charts, and accuracy against on-device cost."""
