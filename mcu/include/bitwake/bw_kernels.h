@@ -49,13 +49,13 @@ void bw_encode_u8(const bw_encode *d, const uint8_t *in, uint32_t *out);
 typedef struct {
     uint16_t in_h, in_w, in_c;    /* in_c: real channels over all groups, 1..4096 */
     uint16_t out_h, out_w, out_c; /* 1..4096 */
-    uint16_t groups;              /* divides in_c and out_c; in_c / groups % 32 == 0 if groups > 1 */
-    uint8_t k_h, k_w;             /* 1..255, K <= 2^20 */
-    uint8_t stride_h, stride_w;   /* >= 1 */
+    uint16_t groups;            /* divides in_c and out_c; in_c / groups % 32 == 0 if groups > 1 */
+    uint8_t k_h, k_w;           /* 1..255, K <= 2^20 */
+    uint8_t stride_h, stride_w; /* >= 1 */
     uint8_t dilation_h, dilation_w; /* >= 1 */
-    int16_t pad_top, pad_left;    /* rows / columns before the map; 0 for VALID */
-    uint8_t zero_padding;         /* 0: one padding, 1: zero padding */
-    const uint32_t *weights;      /* [out_c][k_h][k_w][words(in_c / groups)], bit 1 = -1 */
+    int16_t pad_top, pad_left;      /* rows / columns before the map; 0 for VALID */
+    uint8_t zero_padding;           /* 0: one padding, 1: zero padding */
+    const uint32_t *weights;        /* [out_c][k_h][k_w][words(in_c / groups)], bit 1 = -1 */
     /* Bit output: bit = acc > thresholds[o]; INT32_MIN and INT32_MAX make a constant. */
     const int32_t *thresholds; /* [out_c], or NULL */
     /* Real output: t = clamp(2 * acc, clamp_min, clamp_max);

@@ -28,12 +28,12 @@ typedef enum {
 typedef struct {
     const char *name; /* signature name, as in the flatbuffer */
     bw_dtype dtype;
-    uint8_t rank;        /* 0..4, the batch dimension (always 1) left out */
-    uint16_t dims[4];    /* unused entries are 1 */
-    uint32_t bytes;      /* size in the arena */
-    uint8_t *data;       /* inside the arena, 8-byte aligned */
-    float scale;         /* BW_I8 only, otherwise 1 */
-    int32_t zero_point;  /* BW_I8 only, otherwise 0 */
+    uint8_t rank;       /* 0..4, the batch dimension (always 1) left out */
+    uint16_t dims[4];   /* unused entries are 1 */
+    uint32_t bytes;     /* size in the arena */
+    uint8_t *data;      /* inside the arena, 8-byte aligned */
+    float scale;        /* BW_I8 only, otherwise 1 */
+    int32_t zero_point; /* BW_I8 only, otherwise 0 */
 } bw_tensor;
 
 typedef enum { BW_KIND_BINARY = 0, BW_KIND_INT8 = 1, BW_KIND_OTHER = 2 } bw_kind;
@@ -43,7 +43,8 @@ typedef struct {
     const char *name; /* provenance: the flatbuffer's tensor name, shortened */
     const char *op;   /* kernel name without prefix, e.g. "bconv2d_bits" */
     bw_kind kind;
-    uint32_t macs; /* multiply-accumulates over real channels (padding taps counted, pad channels not) */
+    uint32_t
+        macs; /* multiply-accumulates over real channels (padding taps counted, pad channels not) */
 } bw_layer;
 
 /* Called after each layer when a probe is given. `layer` indexes bw_model.layers. */
