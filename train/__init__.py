@@ -1,0 +1,1 @@
+"""Datasets, layers, models, recipes and the training loop."""

@@ -1,0 +1,173 @@
+"""Scenes in bulk: rendered by several processes, cached on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.errors import DataError
+from train.data.dataset import Dataset, Labels, Pixels, Split, empty_split
+from train.data.scenes import render as renderer
+
+# Raise when the rendering changes, so that no cache of an older rendering is used.
+GENERATOR_VERSION = 1
+LABELS = ("no_person", "person")
+CHUNK = 64
+
+
+def _cache_folder() -> Path:
+    """`data/cache` in the project, or $BITWAKE_DATA."""
+    default = Path(__file__).resolve().parents[3] / "data" / "cache"
+    return Path(os.environ.get("BITWAKE_DATA", default))
+
+
+def _render_chunk(job: tuple[int, str, int, int, dict[str, Any]]) -> Pixels:
+    seed, split, start, stop, options = job
+    return np.stack(
+        [renderer.render(seed, split, i, **options).image for i in range(start, stop)]
+    )
+
+
+def labels_of(count: int) -> Labels:
+    """Scene i holds a person when i is odd."""
+    return (np.arange(count) & 1).astype(np.int64)
+
+
+def _render_all(
+    seed: int, split: str, count: int, options: dict[str, Any], processes: int
+) -> Pixels:
+    jobs = [
+        (seed, split, start, min(start + CHUNK, count), options)
+        for start in range(0, count, CHUNK)
+    ]
+    if processes <= 1 or len(jobs) < 4:
+        return np.concatenate([_render_chunk(job) for job in jobs])
+    # "spawn" leaves threads of libraries that are already loaded (TensorFlow) alone
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes) as pool:
+        return np.concatenate(list(pool.imap(_render_chunk, jobs, chunksize=2)))
+
+
+def _read_cache(path: Path, shape: tuple[int, ...]) -> Pixels | None:
+    """The cached pictures, or None when absent or damaged (said on stderr)."""
+    if not path.exists():
+        return None
+    try:
+        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+        digest = path.with_suffix(".sha256").read_text().strip()
+        if pixels.shape != shape or pixels.dtype != np.uint8:
+            raise ValueError(f"shape {pixels.shape}")
+        if hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest() != digest:
+            raise ValueError("checksum differs")
+        return pixels
+    except (OSError, ValueError, EOFError) as error:
+        print(f"scenes: the cache {path.name} is damaged ({error}); rendering again", file=sys.stderr)
+        return None
+
+
+def _write_cache(path: Path, pixels: Pixels) -> None:
+    """Write beside the target and rename, so that no reader sees half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, pixels, allow_pickle=False)
+            digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+            path.with_suffix(".sha256").write_text(digest + "\n")
+            os.replace(temporary, path)
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+    except OSError as error:
+        raise DataError(
+            "the rendered scenes cannot be cached",
+            where=str(path),
+            found=str(error),
+            remedy="free some space, or set BITWAKE_DATA to a folder with room",
+        ) from None
+
+
+def load_split(
+    seed: int,
+    split: str,
+    count: int,
+    *,
+    cache: bool = True,
+    processes: int = 2,
+    **options: Any,
+) -> Split:
+    """`count` scenes of a split; `options` are those of render()."""
+    size, channels = options.get("size", renderer.SIZE), options.get("channels", 1)
+    if count == 0:
+        return empty_split((size, size, channels))
+    shape = (count, size, size, channels)
+    key = json.dumps([GENERATOR_VERSION, seed, split, count, options], sort_keys=True, default=list)
+    name = f"scenes-{split}-{count}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy"
+    path = _cache_folder() / name
+    pixels = _read_cache(path, shape) if cache else None
+    if pixels is None:
+        pixels = _render_all(seed, split, count, options, processes)
+        if cache:
+            _write_cache(path, pixels)
+    names = tuple(f"scene-{seed}-{split}-{i:06d}" for i in range(count))
+    return Split(pixels, labels_of(count), names)
+
+
+def load(
+    *,
+    seed: int = 0,
+    size: int = renderer.SIZE,
+    channels: int = 1,
+    n_train: int = 20000,
+    n_val: int = 2000,
+    n_test: int = 2000,
+    rule: str = "vww",
+    ev: float | None = None,
+    gamma: float | None = None,
+    ev_range: tuple[float, float] = (-3.0, 3.0),
+    cache: bool = True,
+    processes: int = 2,
+) -> Dataset:
+    """Render or read from the cache; half of the scenes hold a person.
+
+    Args:
+        seed: of all scenes; training, validation and test never share a scene, a photograph or a
+            random stream.
+        size, channels, rule, ev, gamma, ev_range: see scenes.render.
+        n_train, n_val, n_test: numbers of scenes.
+        cache: keep them under data/cache (or $BITWAKE_DATA).
+        processes: that render at once; the pictures do not depend on it.
+    """
+    if channels not in (1, 3) or size < 32 or min(n_train, n_val, n_test) < 0:
+        raise DataError(
+            "scenes cannot be made so",
+            found=f"size={size}, channels={channels}, counts {n_train}, {n_val}, {n_test}",
+            remedy="use channels=1 or 3, size >= 32 and counts >= 0",
+        )
+    options: dict[str, Any] = {"size": size, "channels": channels, "rule": rule,
+                               "ev": ev, "gamma": gamma, "ev_range": tuple(ev_range)}  # fmt: skip
+    counts = {"train": n_train, "val": n_val, "test": n_test}
+    splits = {
+        name: load_split(seed, name, n, cache=cache, processes=processes, **options)
+        for name, n in counts.items()
+    }
+    return Dataset(
+        name="scenes",
+        label_names=LABELS,
+        train=splits["train"],
+        val=splits["val"],
+        test=splits["test"],
+        seed=seed,
+        synthetic=True,
+        note=f"rendered scenes (synthetic), generator version {GENERATOR_VERSION}, rule {rule}",
+        options={**options, **{f"n_{k}": v for k, v in counts.items()}},
+    )
