@@ -1,0 +1,122 @@
+#include "info.h"
+
+#include "bitwake/bw_model.h"
+#include "bw_build.h" /* written by the build: BW_BOARD, BW_CORE, BW_COMMIT, BW_FLAGS */
+#include "bw_hal.h"
+#include "print.h"
+
+static const char *dtype_name(bw_dtype dtype)
+{
+    switch (dtype) {
+    case BW_U8:
+        return "u8";
+    case BW_I8:
+        return "i8";
+    case BW_F32:
+        return "f32";
+    case BW_I32:
+        return "i32";
+    default:
+        return "bits";
+    }
+}
+
+static const char *kind_name(bw_kind kind)
+{
+    switch (kind) {
+    case BW_KIND_BINARY:
+        return "binary";
+    case BW_KIND_INT8:
+        return "int8";
+    default:
+        return "other";
+    }
+}
+
+static void print_tensors(const char *prefix, const bw_tensor *tensors, uint32_t count)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        const bw_tensor *t = &tensors[k];
+        bw_put(prefix);
+        bw_put_number(k);
+        bw_put("-[");
+        bw_put_foreign(t->name);
+        bw_put(",");
+        bw_put(dtype_name(t->dtype));
+        bw_put(",");
+        for (uint32_t d = 0; d < t->rank; d++) {
+            bw_put(d > 0 ? "x" : "");
+            bw_put_number(t->dims[d]);
+        }
+        bw_put(",");
+        bw_put_number(t->bytes);
+        bw_line("]");
+    }
+}
+
+static void field_number(const char *prefix, uint64_t number)
+{
+    bw_put(prefix);
+    bw_put("[");
+    bw_put_number(number);
+    bw_line("]");
+}
+
+void bw_print_info(void)
+{
+    const bw_model *model = &bw_linked_model;
+    bw_line_field("p-board-", BW_BOARD);
+    bw_line_field("p-core-", BW_CORE);
+    bw_line_field("p-emulated-", bw_hal_emulated() ? "1" : "0");
+    bw_line_field("p-unit-", bw_hal_unit());
+#ifdef __clang__
+    bw_line_field("p-compiler-", __VERSION__);
+#else
+    bw_line_field("p-compiler-", "gcc " __VERSION__);
+#endif
+    bw_line_field("p-flags-", BW_FLAGS);
+    bw_line_field("p-commit-", BW_COMMIT);
+    bw_line_field("p-model-", model->name);
+    bw_line_field("p-sha256-", model->sha256);
+    field_number("p-weights-", model->weights_bytes);
+    field_number("p-runtime-", BW_RUNTIME_VERSION);
+    print_tensors("p-input-", model->inputs, model->n_inputs);
+    print_tensors("p-output-", model->outputs, model->n_outputs);
+    if (model->labels != NULL && model->n_labels > 0) {
+        bw_put("p-labels-[");
+        for (uint32_t i = 0; i < model->n_labels; i++) {
+            bw_put(i > 0 ? "," : "");
+            bw_put_foreign(model->labels[i]);
+        }
+        bw_line("]");
+    }
+}
+
+void bw_print_layers(void)
+{
+    for (uint32_t i = 0; i < bw_linked_model.n_layers; i++) {
+        const bw_layer *layer = &bw_linked_model.layers[i];
+        bw_put("p-layer-");
+        bw_put_number(i);
+        bw_put("-[");
+        bw_put_foreign(layer->op);
+        bw_put(",");
+        bw_put(kind_name(layer->kind));
+        bw_put(",");
+        bw_put_number(layer->macs);
+        bw_put(",");
+        bw_put_foreign(layer->name);
+        bw_line("]");
+    }
+}
+
+void bw_print_memory(void)
+{
+    bw_hal_memory memory;
+    bw_hal_read_memory(&memory);
+    bw_line_number("p-mem-arena-", bw_linked_model.arena_bytes);
+    bw_line_number("p-mem-stack-used-", memory.stack_used);
+    bw_line_number("p-mem-stack-size-", memory.stack_size);
+    bw_line_number("p-mem-flash-", memory.flash);
+    bw_line_number("p-mem-ram-", memory.ram);
+}
