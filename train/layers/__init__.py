@@ -1,0 +1,7 @@
+"""Layers of binarized networks."""
+
+from train.layers.glt import GLT
+from train.layers.grouped import GroupedQuantConv2D
+from train.layers.shuffle import ChannelShuffle
+
+__all__ = ["GLT", "ChannelShuffle", "GroupedQuantConv2D"]

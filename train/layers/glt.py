@@ -1,0 +1,128 @@
+"""Generic Learned Thermometer: the input encoder whose thresholds are learned.
+
+Reconstructed from the abstract and one figure caption of arXiv 2505.13462 (the paper's equations
+were not available to us): "learning non linear quantization thresholds", thermometric encoding of
+0..255. What is chosen here and may differ from the authors': the parametrisation, the surrogate
+gradient and the initialisation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from train.backend import exporting, keras, tf
+
+FULL_SCALE = 255.0
+# Smallest gap as a share of the mean gap, so that thresholds stay distinct.
+MIN_GAP = 0.02
+
+
+@keras.utils.register_keras_serializable("bitwake")
+class GLT(keras.layers.Layer):
+    """Bytes [N, H, W, C] as float32 0..255 -> thermometer bits ±1 [N, H, W, C·M].
+
+    Thresholds come from latents u of shape [C or 1, M + 1]:
+        δ = softplus(u) + ε,  n = δ / Σδ,  t_i = n_0 + … + n_{i-1}  for i = 1..M,
+    so 0 < t_1 < … < t_M < 1 always; the last gap closes the range. Bit i of channel c, output channel
+    c·M + i, is +1 where x >= 255 t_i and -1 elsewhere. Equal latents give the fixed linear ramp
+    t_i = i / (M + 1).
+
+    Backward, with z = (x - 255 t) / 255: ∂b/∂z is 1/w for |z| <= w, else 0 ("rect"), or a triangle of
+    the same area ("triangle"); w defaults to 1 / (M + 1). No gradient flows to the picture.
+
+    In export mode the layer is a depthwise 1x1 convolution with weights of exactly 1 plus a bias of
+    -255 t: its sign is exact in float32 for whole x, and the next layer's sign completes the bit.
+
+    Args:
+        planes: M, thresholds a channel.
+        shared: one set of thresholds for all channels.
+        surrogate: "rect" or "triangle".
+        window: w, or None for 1 / (M + 1).
+        learned: False keeps the initial thresholds (the linear ramp, or set_thresholds()).
+    """
+
+    def __init__(
+        self,
+        planes: int,
+        *,
+        shared: bool = False,
+        surrogate: str = "triangle",
+        window: float | None = None,
+        learned: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if planes < 1 or surrogate not in ("rect", "triangle"):
+            raise ValueError(f"GLT: planes={planes}, surrogate={surrogate!r}")
+        self.planes, self.shared, self.surrogate = planes, shared, surrogate
+        self.window = 1.0 / (planes + 1) if window is None else window
+        self.learned = learned
+
+    def build(self, input_shape: Any) -> None:
+        self.channels = int(input_shape[-1])
+        rows = 1 if self.shared else self.channels
+        self.latents = self.add_weight(
+            name="glt_latents",
+            shape=(rows, self.planes + 1),
+            initializer="zeros",
+            trainable=self.learned,
+        )
+        super().build(input_shape)
+
+    def gaps(self) -> Any:
+        """n, [C or 1, M + 1], positive and summing to one."""
+        positive = tf.nn.softplus(self.latents)
+        positive += MIN_GAP * tf.reduce_mean(positive, axis=-1, keepdims=True)
+        return positive / tf.reduce_sum(positive, axis=-1, keepdims=True)
+
+    def thresholds(self) -> Any:
+        """t, float32 [C, M] in 0..1, ascending."""
+        t = tf.cumsum(self.gaps(), axis=-1)[:, : self.planes]
+        return tf.repeat(t, self.channels, axis=0) if self.shared else t
+
+    def set_thresholds(self, t: Any) -> None:
+        """Set thresholds [C or 1, M] in 0..1, ascending; gaps below the minimum are widened."""
+        t = np.atleast_2d(np.asarray(t, np.float64))
+        gaps = np.diff(np.concatenate([0 * t[:, :1], t, 0 * t[:, :1] + 1], axis=1), axis=1)
+        if gaps.shape != tuple(self.latents.shape) or (gaps < 0).any():
+            raise ValueError(f"GLT thresholds must ascend in 0..1 as {self.latents.shape[0]} rows")
+        mean = 1.0 / (self.planes + 1)
+        # invert n ∝ softplus(u) + MIN_GAP·mean, at the scale softplus(0) of the initial latents
+        share = np.maximum((gaps / mean) * (1 + MIN_GAP) - MIN_GAP, 1e-3) * np.log(2.0)
+        self.latents.assign(np.log(np.expm1(share)).astype(np.float32))
+
+    def tone_curve(self) -> Any:
+        """c(x) = number of thresholds reached, int [C, 256]: a learned monotone tone mapping."""
+        t = FULL_SCALE * self.thresholds().numpy()
+        return (np.arange(256)[None, :, None] >= t[:, None, :]).sum(-1)
+
+    def call(self, x: Any) -> Any:
+        t = FULL_SCALE * self.thresholds()
+        if exporting():
+            ones = tf.ones((1, 1, self.channels, self.planes))
+            spread = tf.nn.depthwise_conv2d(x, ones, [1, 1, 1, 1], "VALID")
+            return tf.nn.bias_add(spread, -tf.reshape(t, [-1]))
+        z = tf.stop_gradient(x)[..., None] - t
+        hard = tf.where(z >= 0.0, 1.0, -1.0)
+        s = z / (FULL_SCALE * self.window)
+        if self.surrogate == "rect":
+            soft = tf.clip_by_value(s, -1.0, 1.0)
+        else:
+            soft = tf.where(tf.abs(s) < 1.0, 2.0 * s - tf.sign(s) * s * s, tf.sign(s))
+        bits = hard + soft - tf.stop_gradient(soft)
+        shape = tf.shape(x)
+        out = tf.reshape(bits, [shape[0], shape[1], shape[2], self.channels * self.planes])
+        out.set_shape(x.shape[:3] + [self.channels * self.planes])
+        return out
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "planes": self.planes,
+            "shared": self.shared,
+            "surrogate": self.surrogate,
+            "window": self.window,
+            "learned": self.learned,
+        }

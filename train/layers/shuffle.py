@@ -1,0 +1,37 @@
+"""Channel shuffle between groups (ShuffleNet, arXiv 1707.01083)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from train.backend import keras, larq, tf
+
+
+@keras.utils.register_keras_serializable("bitwake")
+class ChannelShuffle(keras.layers.Layer):
+    """Interleave the channels of `groups` groups: output k·groups + g is input g·(C / groups) + k.
+
+    The sign is taken first, so that on the device only bits move; the next binary layer's own sign
+    changes nothing.
+    """
+
+    def __init__(self, groups: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
+        self.sign = larq.quantizers.SteSign()
+
+    def build(self, input_shape: Any) -> None:
+        channels = int(input_shape[-1])
+        if channels % self.groups:
+            raise ValueError(f"{self.name}: {channels} channels in {self.groups} groups")
+        order = np.arange(channels).reshape(self.groups, -1).T.ravel()
+        self.order = order.astype(np.int32)
+        super().build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        return tf.gather(self.sign(x), self.order, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "groups": self.groups}

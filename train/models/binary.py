@@ -1,0 +1,179 @@
+"""Fully binarized networks as a list of layers.
+
+Every activation between the thermometer and the two logits is one bit: binary convolution, batch
+norm, (max pooling), sign. There is no multi-bit skip. SAME padding pads with +1, the only padding
+for which LCE keeps a convolution's output in bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from convert.errors import ModelError
+from train.backend import keras, larq, tf
+from train.layers import GLT, ChannelShuffle, GroupedQuantConv2D
+
+BN_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Binary convolution, SAME padding, with batch norm."""
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Max pooling of 2 by 2 (an AND of bits on the device)."""
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Channel shuffle of so many groups."""
+
+    groups: int
+
+
+Layer = Conv | Pool | Shuffle
+
+
+@dataclass(frozen=True)
+class BinaryNet:
+    """A network: input [H, W, C] of bytes, GLT planes, layers, classes.
+
+    The head is a binary convolution over the whole remaining map, with batch norm: the logits.
+    """
+
+    input_shape: tuple[int, int, int]
+    planes: int
+    layers: tuple[Layer, ...]
+    classes: int = 2
+    shared_thresholds: bool = False
+    encoder: str = "glt"  # "glt", or "linear": the fixed ramp
+
+
+def _conv(spec: Conv, index: int, **kwargs: Any) -> Any:
+    kind = GroupedQuantConv2D if spec.groups > 1 else larq.layers.QuantConv2D
+    if spec.groups > 1:
+        kwargs["groups"] = spec.groups
+    return kind(
+        spec.channels,
+        spec.kernel,
+        strides=spec.stride,
+        padding="same",
+        pad_values=1.0,
+        use_bias=False,
+        input_quantizer="approx_sign",
+        kernel_quantizer="ste_sign",
+        kernel_constraint="weight_clip",
+        kernel_initializer="glorot_normal",
+        name=f"bconv{index}",
+        **kwargs,
+    )
+
+
+def build(net: BinaryNet) -> Any:
+    """The Keras model: float32 [N, H, W, C] raw pixels 0..255 -> float32 logits [N, classes]."""
+    x = image = keras.Input(net.input_shape, name="image")
+    x = GLT(net.planes, shared=net.shared_thresholds, learned=net.encoder == "glt", name="glt")(x)
+    index = 0
+    layers = list(net.layers)
+    while layers:
+        spec = layers.pop(0)
+        if isinstance(spec, Conv):
+            index += 1
+            x = _conv(spec, index)(x)
+            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"bn{index}")(x)
+        elif isinstance(spec, Pool):
+            x = keras.layers.MaxPool2D(2, name=f"pool{index}")(x)
+        else:
+            x = ChannelShuffle(spec.groups, name=f"shuffle{index}")(x)
+    height, width = int(x.shape[1]), int(x.shape[2])
+    x = larq.layers.QuantConv2D(
+        net.classes,
+        (height, width),
+        padding="valid",
+        use_bias=False,
+        input_quantizer="approx_sign",
+        kernel_quantizer="ste_sign",
+        kernel_constraint="weight_clip",
+        name="head",
+    )(x)
+    x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name="head_bn")(x)
+    return keras.Model(image, keras.layers.Flatten(name="logits")(x))
+
+
+class _Split(keras.layers.Layer):
+    """Channels in `groups` equal parts, a list."""
+
+    def __init__(self, groups: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    def call(self, x: Any) -> Any:
+        return tf.split(x, self.groups, axis=-1)
+
+
+def float_twin(net: BinaryNet) -> Any:
+    """The same topology with real weights and ReLU, no thermometer, input scaled to 0..1."""
+    x = image = keras.Input(net.input_shape, name="image")
+    x = keras.layers.Rescaling(1 / 255.0)(x)
+    for index, spec in enumerate(net.layers):
+        if isinstance(spec, Conv):
+            if spec.groups > 1:
+                parts = _Split(spec.groups)(x)
+                x = keras.layers.Concatenate()(
+                    [
+                        keras.layers.Conv2D(
+                            spec.channels // spec.groups,
+                            spec.kernel,
+                            strides=spec.stride,
+                            padding="same",
+                            use_bias=False,
+                        )(part)
+                        for part in parts
+                    ]
+                )
+            else:
+                x = keras.layers.Conv2D(
+                    spec.channels, spec.kernel, strides=spec.stride, padding="same", use_bias=False
+                )(x)
+            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM)(x)
+            x = keras.layers.ReLU()(x)
+        elif isinstance(spec, Pool):
+            x = keras.layers.MaxPool2D(2)(x)
+    x = keras.layers.Conv2D(net.classes, (int(x.shape[1]), int(x.shape[2])))(x)
+    return keras.Model(image, keras.layers.Flatten(name="logits")(x))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs: binary multiply-accumulates and weight bits, of every layer."""
+
+    macs: int
+    weight_bits: int
+    rows: tuple[tuple[str, tuple[int, int, int], int, int], ...]  # name, output shape, macs, bits
+
+
+def count(net: BinaryNet) -> Cost:
+    """Count over real planes and channels; thresholds (32 bits a channel) are not weights."""
+    h, w, c = net.input_shape[0], net.input_shape[1], net.input_shape[2] * net.planes
+    rows = []
+    for i, spec in enumerate(net.layers):
+        if isinstance(spec, Conv):
+            h, w = -(-h // spec.stride), -(-w // spec.stride)
+            bits = spec.channels * spec.kernel**2 * (c // spec.groups)
+            c = spec.channels
+            rows.append((f"bconv{i + 1}", (h, w, c), h * w * bits, bits))
+        elif isinstance(spec, Pool):
+            h, w = h // 2, w // 2
+        elif c % spec.groups:
+            raise ModelError("channels do not divide into groups", found=f"{c} in {spec.groups}")
+    head = net.classes * h * w * c
+    rows.append(("head", (1, 1, net.classes), head, head))
+    return Cost(sum(r[2] for r in rows), sum(r[3] for r in rows), tuple(rows))

@@ -1,0 +1,45 @@
+"""`scenes-wake`: is a person there? 96x96 gray, rendered scenes, for a budget of 10-12 M binary MACs.
+
+GLT input and grouped binary convolutions after arXiv 2505.13462; the topology is ours
+(the paper's was not available to us: reconstructed from its abstract).
+
+Where the MACs go decides the cost on the device: strides come early, wide grouped layers late, where
+maps are small. `make train RECIPE=scenes-wake` prints the count.
+"""
+
+from __future__ import annotations
+
+from train.models.binary import BinaryNet, Conv, Shuffle
+from train.recipes.recipe import Augment, Recipe
+
+NET = BinaryNet(
+    input_shape=(96, 96, 1),
+    planes=8,
+    layers=(
+        Conv(16, 3, stride=2),
+        Conv(32, 3, stride=2),
+        Conv(64, 3, stride=2),
+        Conv(64, 1, groups=2),
+        Shuffle(2),
+        Conv(128, 3, stride=2, groups=2),
+        Conv(128, 1),
+        Conv(256, 3, stride=2, groups=4),
+        Shuffle(4),
+        Conv(256, 1),
+    ),
+)
+
+AUGMENT = Augment(flip=True, shift=4, gain=0.5)
+
+RECIPES = (
+    Recipe(
+        name="scenes-wake",
+        data="scenes",
+        net=NET,
+        epochs=40,
+        batch=64,
+        learning_rate=3e-3,
+        augment=AUGMENT,
+        source="arXiv 2505.13462 (GLT, grouped binary convolutions); topology reconstructed",
+    ),
+)

@@ -1,0 +1,114 @@
+"""A run folder: what training writes, always whole.
+
+recipe.json     what was asked
+metrics.json    what came out (also after every epoch, marked unfinished)
+curves.csv      a row an epoch
+log.txt         the printed lines
+checkpoint.npz  weights, optimizer and position: resuming continues to the same numbers
+weights.npz     the final weights, batch norm re-estimated
+model_card.md   for people
+tensorboard/    event files
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.errors import DataError
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file at once: readers see the old or the new one, never half of it.
+
+    Raises:
+        DataError: no room, or no right to write; the old file is intact.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise DataError(
+            "the disk is full" if full else "a file of the run cannot be written",
+            where=str(path),
+            found=error.strerror or str(error),
+            remedy="free some space and run the same command with --resume: "
+            "the last checkpoint is intact",
+        ) from None
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    write_whole(path, (json.dumps(content, indent=1, sort_keys=True, default=str) + "\n").encode())
+
+
+def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_whole(path, buffer.getvalue())
+
+
+def load_arrays(path: Path) -> Arrays:
+    """Arrays of an .npz.
+
+    Raises:
+        DataError: missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise DataError(
+            "the run has no such file", where=str(path), remedy="train first: make train RECIPE=…"
+        ) from None
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise DataError(
+            "a file of the run is damaged",
+            where=str(path),
+            found=str(error),
+            remedy="delete it and train again",
+        ) from None
+
+
+class Log:
+    """Lines for the terminal and log.txt; appended, flushed."""
+
+    def __init__(self, path: Path, quiet: bool = False) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+        self._quiet = quiet
+
+    def __call__(self, line: str) -> None:
+        if not self._quiet:
+            print(line, flush=True)
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+        except OSError:
+            pass  # a full disk is reported by the checkpoint, which matters more
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError:
+            pass
