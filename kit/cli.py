@@ -159,8 +159,7 @@ def dispatch(name: str, words: list[str]) -> int:
         )
     module = load(name)
     args = parser_of(name, module).parse_args(words)
-    if args.json == "-":
-        console.to_stderr()
+    console.to_stderr(args.json == "-")
     try:
         status = module.run(args)
     except ModuleNotFoundError as error:

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 class _Place:
     """Where the text for people goes; one for the process."""
 
-    stream: TextIO | None = None
+    stderr = False
 
 
-def to_stderr() -> None:
-    """From now on text for people goes to standard error."""
-    _Place.stream = sys.stderr
+def to_stderr(wanted: bool) -> None:
+    """From now on text for people goes to standard error, or to standard output again."""
+    _Place.stderr = wanted
 
 
 def stream() -> TextIO:
     """The stream that people read."""
-    return _Place.stream or sys.stdout
+    return sys.stderr if _Place.stderr else sys.stdout
 
 
 def say(text: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from convert.errors import BoardError
 from kit.link import faults, replies
-from kit.link.wire import LinkLost, LinkTimeout, Wire
+from kit.link.wire import LinkTimeoutError, Wire
 
 T = TypeVar("T")
 READY = "m-ready"
@@ -46,7 +46,7 @@ class Device:
         elf: the firmware's ELF file, to turn fault addresses into functions; None when unknown.
 
     Raises:
-        LinkLost: the port cannot be opened.
+        LinkLostError: the port cannot be opened.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ class Device:
         a last, different question is put once, and what precedes its answer is skipped too.
 
         Raises:
-            LinkTimeout: no answer. LinkLost: the line broke.
+            LinkTimeoutError: no answer. LinkLostError: the line broke.
         """
         last: BoardError | None = None
         for _ in range(3):
             try:
                 self._ask(b"name%", "name", seconds / 3, "m-name-dut-")
                 break
-            except (LinkTimeout, DeviceError) as error:
+            except (LinkTimeoutError, DeviceError) as error:
                 last = error
         else:
             assert last is not None
@@ -113,7 +113,7 @@ class Device:
 
         Raises:
             DeviceError: the board answered e-[…]. FaultError: it crashed.
-            LinkTimeout, LinkLost: no answer.
+            LinkTimeoutError, LinkLostError: no answer.
         """
         return self._ask(text.encode("ascii") + b"%", text, seconds)
 
@@ -244,5 +244,5 @@ class Device:
         """Asks a second time when the first reply was damaged; inference keeps its inputs."""
         try:
             return ask()
-        except replies.Garbled:
+        except replies.GarbledError:
             return ask()

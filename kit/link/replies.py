@@ -24,7 +24,7 @@ RESULTS = re.compile(r"^m-results-\[([0-9eE+.,\-\s]*)\]$")
 MEMORY = re.compile(r"^p-mem-([a-z]+(?:-[a-z]+)*)-(\d{1,12})$")
 
 
-class Garbled(BoardError):
+class GarbledError(BoardError):
     """A reply that lacks lines or holds damaged ones; asking again may help."""
 
 
@@ -36,7 +36,7 @@ class TensorInfo:
     name: str
     dtype: str
     shape: tuple[int, ...]
-    bytes: int
+    n_bytes: int
 
     def array(self, content: bytes) -> NDArray[Any]:
         """The bytes as an array of this shape."""
@@ -65,7 +65,7 @@ class Info:
     @property
     def input_bytes(self) -> int:
         """Size of one frame: all inputs one after the other, in the order of `inputs`."""
-        return sum(tensor.bytes for tensor in self.inputs)
+        return sum(tensor.n_bytes for tensor in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def info(lines: Iterable[str]) -> Info:
     """Reads the lines of `p-info%`.
 
     Raises:
-        Garbled: a tensor line is missing or does not add up.
+        GarbledError: a tensor line is missing or does not add up.
     """
     fields: dict[str, str] = {}
     tensors: dict[str, dict[int, TensorInfo]] = {"input": {}, "output": {}}
@@ -114,12 +114,12 @@ def info(lines: Iterable[str]) -> Info:
 
 
 def _check_tensor(tensor: TensorInfo, line: str) -> None:
-    if tensor.dtype not in DTYPES or tensor.bytes > LARGEST_TENSOR:
+    if tensor.dtype not in DTYPES or tensor.n_bytes > LARGEST_TENSOR:
         raise _garbled("p-info", line)
     elements = 1
     for extent in tensor.shape:
         elements *= extent
-    if elements * np.dtype(DTYPES[tensor.dtype]).itemsize != tensor.bytes:
+    if elements * np.dtype(DTYPES[tensor.dtype]).itemsize != tensor.n_bytes:
         raise _garbled("p-info", line)
 
 
@@ -127,7 +127,7 @@ def layers(lines: Iterable[str]) -> list[LayerRow]:
     """Reads the lines of `p-layers%`, ordered by index.
 
     Raises:
-        Garbled: a row is missing.
+        GarbledError: a row is missing.
     """
     rows = {}
     for line in lines:
@@ -149,7 +149,7 @@ def results(lines: Iterable[str]) -> tuple[float, ...]:
     """The probabilities of `m-results-[…]`, empty when there is no such line.
 
     Raises:
-        Garbled: the line holds something else than numbers.
+        GarbledError: the line holds something else than numbers.
     """
     for line in lines:
         match = RESULTS.match(line)
@@ -165,13 +165,13 @@ def run(lines: Iterable[str], expected: Info) -> Run:
     """Reads the lines of `p-run%` or `p-infer%`.
 
     Raises:
-        Garbled: an output is not whole, or the total is missing.
+        GarbledError: an output is not whole, or the total is missing.
     """
     lines = list(lines)
     ticks: dict[int, int] = {}
     total: int | None = None
-    buffers = {tensor.index: bytearray(tensor.bytes) for tensor in expected.outputs}
-    filled = {tensor.index: bytearray(tensor.bytes) for tensor in expected.outputs}
+    buffers = {tensor.index: bytearray(tensor.n_bytes) for tensor in expected.outputs}
+    filled = {tensor.index: bytearray(tensor.n_bytes) for tensor in expected.outputs}
     for line in lines:
         if match := LAYER.match(line):
             ticks[int(match.group(1))] = int(match.group(2))
@@ -196,8 +196,8 @@ def run(lines: Iterable[str], expected: Info) -> Run:
     return Run(whole, total, dict(sorted(ticks.items())), results(lines))
 
 
-def _garbled(what: str, found: str) -> Garbled:
-    return Garbled(
+def _garbled(what: str, found: str) -> GarbledError:
+    return GarbledError(
         "a reply of the board is damaged or not whole",
         where=what,
         found=found,

@@ -12,11 +12,11 @@ POLL_SECONDS = 0.1
 WRITE_SECONDS = 60.0  # an emulated UART takes 5-40 KB/s
 
 
-class LinkLost(BoardError):
+class LinkLostError(BoardError):
     """The line is gone: the cable was pulled, the emulator died. Worth opening again."""
 
 
-class LinkTimeout(LinkLost):
+class LinkTimeoutError(LinkLostError):
     """The board said nothing for too long."""
 
 
@@ -28,7 +28,7 @@ class Wire:
         baud: bits a second on a real line; ignored by sockets.
 
     Raises:
-        LinkLost: the port cannot be opened.
+        LinkLostError: the port cannot be opened.
     """
 
     def __init__(self, url: str, baud: int = 115200) -> None:
@@ -41,14 +41,22 @@ class Wire:
         self.dropped = 0  # bytes of over-long lines, for the curious
         try:
             self._port: Any = serial.serial_for_url(
-                url, baud, timeout=POLL_SECONDS, write_timeout=WRITE_SECONDS
+                url,
+                baud,
+                do_not_open=True,
+                timeout=POLL_SECONDS,
+                write_timeout=WRITE_SECONDS,
             )
+            if url.startswith("socket://"):
+                # pyserial throws away what a socket holds when it opens: the boot banner.
+                self._port.reset_input_buffer = lambda: None
+            self._port.open()
         except ValueError as error:
             raise BoardError(
                 "this is no serial port", where=url, found=str(error), remedy=_remedy(url)
             ) from error
         except self._broken as error:
-            raise LinkLost(
+            raise LinkLostError(
                 "the serial port cannot be opened", where=url, found=str(error), remedy=_remedy(url)
             ) from error
 
@@ -66,7 +74,7 @@ class Wire:
         """Sends all of `content`.
 
         Raises:
-            LinkLost: the line is gone or the board takes no bytes.
+            LinkLostError: the line is gone or the board takes no bytes.
         """
         try:
             self._port.write(content)
@@ -78,8 +86,8 @@ class Wire:
         """The next line without its end; bytes that no line of the protocol holds are dropped.
 
         Raises:
-            LinkTimeout: no whole line within `seconds`.
-            LinkLost: the line is gone.
+            LinkTimeoutError: no whole line within `seconds`.
+            LinkLostError: the line is gone.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -88,7 +96,7 @@ class Wire:
                 return line
             if time.monotonic() >= deadline:
                 got = bytes(self._buffer[:60]).decode("ascii", "replace")
-                raise LinkTimeout(
+                raise LinkTimeoutError(
                     f"the board said nothing for {seconds:g} s",
                     where=self.url,
                     found=f"the beginning of a line: {got!r}" if got else "silence",
@@ -131,8 +139,8 @@ class Wire:
         except self._broken:
             return first  # a closed socket counts as readable; the next read will tell
 
-    def _lost(self, error: BaseException) -> LinkLost:
-        return LinkLost(
+    def _lost(self, error: BaseException) -> LinkLostError:
+        return LinkLostError(
             "the serial line broke",
             where=self.url,
             found=str(error),

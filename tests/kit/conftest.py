@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import threading
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from kit import boards
+
 INFO = (
     "p-board-[fake]", "p-core-[cortex-m4]", "p-emulated-[1]", "p-unit-[instructions]",
     "p-compiler-[gcc 12.2]", "p-flags-[-O3]", "p-commit-[0123456789ab]", "p-model-[toy]",
@@ -18,6 +21,18 @@ INFO = (
     "p-input-0-[image,u8,4x4x1,16]", "p-output-0-[probabilities,f32,2,8]",
     "p-output-1-[words,i32,20,80]", "p-labels-[other,person]",
 )  # fmt: skip
+
+MANIFEST = {
+    "name": "A board for tests",
+    "build": {"memory": {"stack_size": 8192}},
+    "upload": {"maximum_size": 1 << 20, "maximum_ram_size": 128 << 10},
+    "bitwake": {
+        "core": "cortex-m4",
+        "emulator": {"kind": "qemu", "machine": "netduinoplus2"},
+        "serial": {"baud": 115200},
+        "camera": "none",
+    },
+}
 
 
 @dataclass
@@ -162,6 +177,17 @@ class FakeBoard:
             self.drop_tail -= 1
             lines.pop()
         return [*lines, f"m-results-[{1 - share:.3f},{share:.3f}]"]
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    """A registry of its own: `python`, an emulated board with the default board's memory."""
+    folder = tmp_path / "boards"
+    for name in ("python", "netduino2plus", "host"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "board.json").write_text(json.dumps(MANIFEST))
+    monkeypatch.setattr(boards, "BOARDS", folder)
+    return folder
 
 
 @pytest.fixture

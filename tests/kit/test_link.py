@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convert.errors import BoardError
 from kit.link import faults, replies
 from kit.link.device import Device, DeviceError
-from kit.link.wire import LONGEST_LINE, LinkLost, LinkTimeout, Wire
+from kit.link.wire import LONGEST_LINE, LinkLostError, LinkTimeoutError, Wire
 
 
 def connect(board) -> Device:
@@ -23,7 +23,9 @@ def connect(board) -> Device:
     return device
 
 
-@pytest.mark.parametrize("plan", [{}, {"noise": b"\xff\x00"}, {"noise": b"#?\n"}, {"dribble": True}])
+@pytest.mark.parametrize(
+    "plan", [{}, {"noise": b"\xff\x00"}, {"noise": b"#?\n"}, {"dribble": True}]
+)
 def test_a_picture_goes_in_and_every_byte_comes_out(fake, plan) -> None:
     board = fake(**plan)
     frame = bytes(range(16))
@@ -71,7 +73,10 @@ def test_a_damaged_transfer_is_repeated_and_given_up_in_the_end(fake) -> None:
 def test_a_damaged_reply_is_asked_for_again_once(fake) -> None:
     with connect(fake(drop_tail=1)) as device:
         assert len(device.run().outputs[1]) == 80
-    with connect(fake(drop_tail=2)) as device, pytest.raises(replies.Garbled, match="not whole"):
+    with (
+        connect(fake(drop_tail=2)) as device,
+        pytest.raises(replies.GarbledError, match="not whole"),
+    ):
         device.run()
 
 
@@ -94,7 +99,9 @@ def test_a_refusal_carries_the_boards_words(fake) -> None:
 
 
 def test_a_fault_is_explained(fake) -> None:
-    line = "p-fault-[usage pc=08001234 lr=08000101 cfsr=00010000 hfsr=40000000 addr=0 xpsr=21000000]"
+    line = (
+        "p-fault-[usage pc=08001234 lr=08000101 cfsr=00010000 hfsr=40000000 addr=0 xpsr=21000000]"
+    )
     with connect(fake(fault=line)) as device, pytest.raises(faults.FaultError) as caught:
         device.run()
     assert "crashed: usage" in str(caught.value)
@@ -112,16 +119,16 @@ def test_an_old_fault_in_the_banner_is_no_new_one(fake) -> None:
 
 def test_death_in_mid_transfer_is_a_lost_line_and_not_a_hang(fake) -> None:
     board = fake(die_at=1)
-    with connect(board) as device, pytest.raises(LinkLost):
+    with connect(board) as device, pytest.raises(LinkLostError):
         device.load(bytes(16))
 
 
 def test_silence_and_closed_ports_are_told(fake) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"socket://127.0.0.1:{server.getsockname()[1]}"
-        with Device(url) as device, pytest.raises(LinkTimeout, match="said nothing"):
+        with Device(url) as device, pytest.raises(LinkTimeoutError, match="said nothing"):
             device.command("name", 0.2)
-    with pytest.raises(LinkLost, match="cannot be opened"):
+    with pytest.raises(LinkLostError, match="cannot be opened"):
         Device(url)
     with pytest.raises(BoardError):
         Device("/dev/no-such-port")
@@ -165,7 +172,7 @@ def test_no_reply_whatever_breaks_the_readers(lines: list[str]) -> None:
     for read in (replies.info, replies.layers, lambda text: replies.run(text, expected)):
         try:
             read(lines)
-        except replies.Garbled:
+        except replies.GarbledError:
             pass
     replies.memory(lines)
     faults.parse("".join(lines))
@@ -173,7 +180,9 @@ def test_no_reply_whatever_breaks_the_readers(lines: list[str]) -> None:
 
 @given(st.binary(min_size=1, max_size=200), st.data())
 def test_outputs_survive_any_cutting_into_lines(content: bytes, data: st.DataObject) -> None:
-    expected = replies.info(["p-input-0-[a,u8,1,1]", f"p-output-0-[b,u8,{len(content)},{len(content)}]"])
+    expected = replies.info(
+        ["p-input-0-[a,u8,1,1]", f"p-output-0-[b,u8,{len(content)},{len(content)}]"]
+    )
     lines, start = ["p-total-1"], 0
     while start < len(content):
         end = start + data.draw(st.integers(1, 64))
@@ -182,7 +191,7 @@ def test_outputs_survive_any_cutting_into_lines(content: bytes, data: st.DataObj
     shuffled = data.draw(st.permutations(lines))
     assert replies.run(shuffled, expected).outputs == {0: content}
     if len(lines) > 1:
-        with pytest.raises(replies.Garbled):
+        with pytest.raises(replies.GarbledError):
             replies.run(lines[:-1], expected)
 
 

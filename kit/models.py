@@ -1,0 +1,158 @@
+"""The MODEL argument: a shipped model's name or the path of a .tflite, with pictures and labels."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convert.errors import DataError, ModelError
+from kit.files import ROOT, sha256, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MODELS = ROOT / "models"
+PICTURE_SUFFIXES = {".png", ".bmp", ".pgm", ".ppm", ".jpg", ".jpeg"}
+MAGIC = b"TFL3"  # at byte 4 of every .tflite
+SMALLEST = 16  # bytes of the smallest conceivable flatbuffer
+
+
+@dataclass(frozen=True)
+class Model:
+    """A flatbuffer that exists and looks like one.
+
+    Attributes:
+        name: the folder's name in models/, or the file's stem.
+        path: the .tflite.
+        sha256: of the file, 64 hexadecimal digits.
+        folder: where card, labels and pictures lie; None for a lone file.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    folder: Path | None
+
+    @property
+    def key(self) -> str:
+        """Name and digest, fit for a folder's name."""
+        return f"{self.name}-{self.sha256[:10]}"
+
+    def pictures(self) -> list[Path]:
+        """The test pictures shipped with the model, sorted by path."""
+        if self.folder is None:
+            return []
+        found = (self.folder / "pictures").rglob("*")
+        return sorted(path for path in found if path.suffix.lower() in PICTURE_SUFFIXES)
+
+
+def shipped() -> list[str]:
+    """Names of the models in models/, sorted."""
+    return sorted(path.parent.name for path in MODELS.glob("*/model.tflite"))
+
+
+def find(argument: str) -> Model:
+    """The model that a person named.
+
+    Args:
+        argument: a name in models/, a .tflite, or a folder that holds model.tflite.
+
+    Raises:
+        ModelError: there is no such model, or the file is no whole .tflite.
+    """
+    by_name = MODELS / argument / "model.tflite"
+    path = Path(argument)
+    if "/" not in argument and by_name.is_file():
+        return _read(argument, by_name)
+    if path.is_dir() and (path / "model.tflite").is_file():
+        return _read(path.resolve().name, path / "model.tflite")
+    if path.is_file():
+        name = path.resolve().parent.name if path.name == "model.tflite" else path.stem
+        return _read(name, path)
+    names = shipped()
+    close = difflib.get_close_matches(argument, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise ModelError(
+        "there is no such model",
+        found=argument,
+        remedy=f"{hint}give the path of a .tflite, or a name in models/: "
+        + (", ".join(names) or "none are here yet"),
+    )
+
+
+def only_or_named(argument: str | None) -> Model:
+    """The named model; without a name the one in models/ if there is just one."""
+    if argument:
+        return find(argument)
+    names = shipped()
+    if len(names) == 1:
+        return find(names[0])
+    raise ModelError(
+        "which model?",
+        found="no --model",
+        remedy="--model NAME or --model FILE.tflite; in models/: " + (", ".join(names) or "none"),
+    )
+
+
+def _read(name: str, path: Path) -> Model:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            "the model cannot be read", where=shown(path), found=error.strerror or str(error)
+        ) from error
+    if len(content) < SMALLEST or content[4:8] != MAGIC:
+        raise ModelError(
+            "this file is no TensorFlow Lite flatbuffer",
+            where=f"{shown(path)}, byte 4 of {len(content)}",
+            found=repr(content[4:8]) if len(content) > 4 else "a file that ends before that",
+            remedy="`kit convert --run RUN` writes one from a training run",
+        )
+    safe = "".join(char if char.isalnum() or char in "-_." else "-" for char in name)
+    folder = path.resolve().parent
+    has_more = (folder / "pictures").is_dir() or folder.parent == MODELS
+    return Model(safe, path.resolve(), sha256(content), folder if has_more else None)
+
+
+def labels_of(model: Model) -> list[str]:
+    """Class names beside the model (labels.txt, one a line, or labels.json), or nothing."""
+    if model.folder is None:
+        return []
+    text, listed = model.folder / "labels.txt", model.folder / "labels.json"
+    if text.is_file():
+        return [line.strip() for line in text.read_text("utf-8").splitlines() if line.strip()]
+    if listed.is_file():
+        return [str(name) for name in json.loads(listed.read_text("utf-8"))]
+    return []
+
+
+def picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A picture file as uint8 [H, W, C], C 1 or 3 as the model wants; never resized.
+
+    Raises:
+        DataError: the file is damaged or its size is not the model's.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    height, width, channels = shape
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        raise DataError(
+            "a picture cannot be read", where=shown(path), found=str(error).splitlines()[0]
+        ) from error
+    if pixels.shape[:2] != (height, width) or channels not in (1, 3):
+        raise DataError(
+            "a picture has not the size that the model takes",
+            where=shown(path),
+            found=f"{pixels.shape[1]}×{pixels.shape[0]} pixels",
+            remedy=f"scale or crop it to {width}×{height}; the kit never does so by itself, "
+            "because how it is done changes the verdict",
+        )
+    return pixels.reshape(shape)

@@ -1,0 +1,66 @@
+"""Compiles a .tflite into C, or says layer by layer why it cannot be.
+
+Exit status 0: compiled. 2: refused, with every reason; nothing is written then.
+
+Examples:
+  python -m kit compile models/faces-wake/model.tflite --out build/c
+  python -m kit compile my.tflite --out build/c --json report.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from convert.errors import ModelError
+from kit import console, models
+from kit.files import ROOT, shown, write_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """MODEL, --out, --name."""
+    parser.add_argument("model", metavar="MODEL", help="a .tflite, or a name in models/")
+    parser.add_argument("--out", metavar="DIR", help="where the C goes (default build/c/<model>)")
+    parser.add_argument("--name", help="the model's name in the generated code")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compiles and prints the layer table."""
+    from convert.compile import compile_model
+
+    try:
+        model = models.find(args.model)
+        out = Path(args.out) if args.out else ROOT / "build" / "c" / model.name
+        report = compile_model(model.path, out, name=args.name or model.name)
+    except ModelError as error:
+        if args.json:
+            reason = {"layer": error.where, "rule": error.what, "found": error.found,
+                      "remedy": error.remedy}  # fmt: skip
+            write_json(args.json, {"ok": False, "arena_bytes": 0, "weights_bytes": 0,
+                                   "layers": [], "errors": [reason]})  # fmt: skip
+            error.reported = True  # type: ignore[attr-defined]
+        raise
+    result = report.as_dict()
+    if args.json:
+        write_json(args.json, result)
+    if not report.ok:
+        console.say(f"{shown(model.path)} is refused:")
+        for reason in result["errors"]:
+            told = ModelError(
+                str(reason.get("rule", "")),
+                where=str(reason.get("layer", "")),
+                found=str(reason.get("found", "")),
+                remedy=str(reason.get("remedy", "")),
+            )
+            console.say(f"error: {told}")
+        return 2
+    rows = [
+        (index, layer.get("op"), layer.get("kind"), layer.get("macs"), layer.get("name"))
+        for index, layer in enumerate(result["layers"])
+    ]
+    console.table(model.name, ("#", "op", "kind", "#MACs", "layer"), rows)
+    console.say(
+        f"arena {report.arena_bytes:,} bytes of RAM, weights {report.weights_bytes:,} bytes of "
+        f"flash; C in {shown(out)}"
+    )
+    return 0

@@ -1,0 +1,123 @@
+"""Arguments and steps that several verbs have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from convert.errors import BoardError, DependencyError
+from kit import boards, build, console, sizes
+from kit.boards import Board
+from kit.build import Firmware
+from kit.files import ROOT
+from kit.link.replies import Info
+from kit.models import Model
+from kit.session import Session
+
+
+def board_argument(parser: argparse.ArgumentParser) -> None:
+    """--board."""
+    parser.add_argument(
+        "--board", default=boards.DEFAULT, metavar="ID", help=f"default {boards.DEFAULT}"
+    )
+
+
+def model_argument(parser: argparse.ArgumentParser) -> None:
+    """--model."""
+    parser.add_argument("--model", metavar="MODEL", help="a name in models/, or a .tflite")
+
+
+def port_argument(parser: argparse.ArgumentParser) -> None:
+    """--port."""
+    parser.add_argument(
+        "--port",
+        metavar="URL",
+        help="serial port of a board that runs already (/dev/ttyACM0, socket://host:port)",
+    )
+
+
+def positive(text: str) -> int:
+    """An argument that counts something."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value
+
+
+def built(board: Board, model: Model) -> Firmware:
+    """Builds the firmware and prints its sizes, before anything is written anywhere."""
+    firmware = build.build(board, model)
+    for line in sizes.lines(board, firmware.sizes):
+        console.say(line)
+    return firmware
+
+
+def open_session(board: Board, firmware: Firmware, port: str | None) -> Session:
+    """A session on the emulated board, or on the real one at `port`.
+
+    Raises:
+        BoardError: a board without emulator and no port named.
+    """
+    if port is None and not board.emulated:
+        raise BoardError(
+            "this board has no emulator",
+            where=board.id,
+            remedy="plug it in, `kit flash` it and name its serial port: --port /dev/ttyACM0",
+        )
+    return Session(board, firmware.elf, port)
+
+
+def check_identity(info: Info, model: Model, board: Board) -> None:
+    """Refuses to measure one model and report another.
+
+    Raises:
+        BoardError: the firmware on the board was made from another file.
+    """
+    on_board = info.fields.get("sha256", "")
+    if on_board and on_board != model.sha256:
+        raise BoardError(
+            "another model runs on the board",
+            where=board.id,
+            found=f"{info.fields.get('model', '?')} {on_board[:12]}, not {model.name} "
+            f"{model.sha256[:12]}",
+            remedy=f"kit flash --board {board.id} --model {model.path}",
+        )
+
+
+def provenance(board: Board, info: Info, model: Model) -> dict[str, str]:
+    """Where figures come from: the fields that every figure carries."""
+    get: Mapping[str, str] = info.fields
+    return {
+        "board": board.id,
+        "core": get.get("core", board.core),
+        "unit": info.unit,
+        "compiler": get.get("compiler", "unknown"),
+        "flags": get.get("flags", "unknown"),
+        "commit": get.get("commit", "unknown"),
+        "model": model.name,
+        "model_sha256": model.sha256,
+    }
+
+
+def say_provenance(fields: Mapping[str, str]) -> None:
+    """The same for people."""
+    console.say(
+        f"board {fields['board']} ({fields['core']}), unit {fields['unit']}, "
+        f"{fields['compiler']}\nflags {fields['flags']}\n"
+        f"commit {fields['commit']}, model {fields['model']} sha256 {fields['model_sha256'][:16]}…"
+    )
+
+
+def full_set(verb: str) -> DependencyError:
+    """What a verb says that needs TensorFlow or LCE where only the small set is installed."""
+    return DependencyError(
+        f"`kit {verb}` needs the full dependency set (TensorFlow, Larq, LCE)",
+        found="only the small set is installed",
+        remedy=f"make {verb} …, or make test: either installs it into .venv",
+    )
+
+
+def run_folder(kind: str, board: Board, model: Model) -> Path:
+    """runs/<kind>/<board>-<model>."""
+    return ROOT / "runs" / kind / f"{board.id}-{model.name}"

@@ -1,0 +1,207 @@
+"""The command line: exit statuses, one-screen messages, help without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kit import boards, cli, emulator, files, models
+
+TOO_MANY_LINES = 24  # a screen
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Status, standard output, standard error."""
+    try:
+        status = cli.main(list(words))
+    except SystemExit as error:  # argparse
+        status = int(error.code or 0)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The message of a command that must end with status 2, short and without traceback."""
+    status, _, err = run(capsys, *words)
+    assert status == 2, err
+    assert "Traceback" not in err
+    assert 0 < err.count("\n") <= TOO_MANY_LINES
+    return err
+
+
+@pytest.fixture
+def tflite(tmp_path: Path) -> Path:
+    """Something that looks like a flatbuffer from outside and ends too early."""
+    path = tmp_path / "broken.tflite"
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(range(60)))
+    return path
+
+
+def test_help_names_every_verb_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, kit.cli; kit.cli.main(['--help']);"
+        "heavy = {'numpy', 'tensorflow', 'rich', 'serial', 'larq', 'platformio', 'PIL'};"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in out.stdout
+    for verb in cli.VERBS:
+        assert f"\n  {verb} " in out.stdout
+
+
+@pytest.mark.parametrize(
+    "verb", [name for name, verb in cli.VERBS.items() if "verbs" in verb.module]
+)
+def test_every_verb_explains_itself_with_an_example(capsys, verb: str) -> None:
+    before = set(sys.modules)
+    status, out, _ = run(capsys, verb, "--help")
+    assert status == 0
+    assert f"python -m kit {verb}" in out
+    assert "--json" in out
+    assert not {"tensorflow", "larq"} & (set(sys.modules) - before)
+
+
+def test_unknown_verb_board_and_model_are_named_with_the_closest(capsys, registry) -> None:
+    assert "did you mean `bench`?" in refused(capsys, "bensh")
+    message = refused(capsys, "bench", "--board", "netduino2", "--model", "x")
+    assert "no such board" in message
+    assert "did you mean netduino2plus?" in message
+    for board in boards.all_boards():
+        assert board.id in message
+    message = refused(capsys, "bench", "--model", "no-such-model")
+    assert "no such model" in message
+    for name in models.shipped():
+        assert name in message
+
+
+def test_no_flatbuffer_is_told_from_a_broken_one(capsys, tmp_path: Path, tflite: Path) -> None:
+    text = tmp_path / "model.tflite"
+    text.write_text("this is a letter, not a network")
+    assert "no TensorFlow Lite flatbuffer" in refused(capsys, "compile", str(text))
+    report = tmp_path / "report.json"
+    refused_by_compiler = refused_any(capsys, "compile", str(tflite), "--json", str(report))
+    assert "Traceback" not in refused_by_compiler
+    result = json.loads(report.read_text())
+    assert result["ok"] is False
+    assert set(result["errors"][0]) >= {"layer", "rule", "found", "remedy"}
+
+
+def refused_any(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    status, out, err = run(capsys, *words)
+    assert status == 2, out + err
+    return out + err
+
+
+def test_a_full_disk_leaves_the_old_json(capsys, tmp_path: Path, monkeypatch) -> None:
+    target = tmp_path / "boards.json"
+    target.write_text("[]")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    message = refused(capsys, "boards", "--json", str(target))
+    assert "No space left" in message
+    assert target.read_text() == "[]"
+    assert list(tmp_path.iterdir()) == [target], "a temporary file was left"
+
+
+def test_json_on_stdout_is_pure(capsys) -> None:
+    status, out, err = run(capsys, "boards", "--json", "-")
+    assert status == 0
+    found = json.loads(out)
+    assert {board["id"] for board in found} >= {"host", "netduino2plus"}
+    assert "netduino2plus" in err
+    target = next(board for board in found if board["id"] == "netduino2plus")
+    assert (target["flash_bytes"], target["ram_bytes"]) == (1 << 20, 128 << 10)
+
+
+def test_a_bug_of_ours_is_one_screen_and_a_log(capsys, monkeypatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("the cat sat on it")
+
+    monkeypatch.setattr(boards, "all_boards", broken)
+    status, _, err = run(capsys, "boards")
+    assert status == 1
+    assert "internal error in `kit boards`: RuntimeError: the cat sat on it" in err
+    assert "Traceback" not in err
+    log = Path(err.rpartition("traceback: ")[2].strip())
+    assert "RuntimeError: the cat sat on it" in log.read_text()
+    log.unlink()
+
+
+def test_ctrl_c_is_130(capsys, monkeypatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(boards, "all_boards", interrupted)
+    status, _, err = run(capsys, "boards")
+    assert (status, err.strip()) == (130, "stopped; nothing was left half-written")
+
+
+def test_a_busy_port_names_its_owner() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(boards.BoardError, match="busy") as caught:
+            emulator.check_port(port)
+        assert str(os.getpid()) in caught.value.found
+        assert str(port) in caught.value.where
+
+
+def test_a_missing_package_names_the_make_command() -> None:
+    error = ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+    message = str(cli.not_installed("train", error))
+    assert "make test" in message
+    assert "tensorflow" in message
+
+
+def test_monitor_without_a_running_board_says_how_to_start_one(
+    capsys, monkeypatch, registry
+) -> None:
+    monkeypatch.setattr(emulator, "running", lambda board: None)
+    message = refused(capsys, "monitor", "--once", "name")
+    assert "kit flash --board netduino2plus" in message
+
+
+def test_monitor_talks_once(capsys, fake, registry) -> None:
+    board = fake()
+    status, out, _ = run(capsys, "monitor", "--port", board.url, "--once", "p-mem%")
+    assert status == 0
+    assert "p-mem-stack-used-300" in out
+
+
+def test_monitor_takes_commands_from_a_pipe_and_logs(fake, tmp_path: Path) -> None:
+    board = fake()
+    log = tmp_path / "serial.log"
+    line = [sys.executable, "-m", "kit", "monitor", "--port", board.url, "--log", str(log)]
+    done = subprocess.run(
+        line, input="p-mem\nname%\n", capture_output=True, text=True, timeout=60, cwd=files.ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    for text in ("p-mem-arena-512", "m-name-dut-[bitwake]"):
+        assert text in done.stdout
+        assert text in log.read_text()
+
+
+def test_ctrl_c_ends_a_monitor_quietly(fake) -> None:
+    board = fake()
+    line = [sys.executable, "-m", "kit", "monitor", "--port", board.url]
+    with subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=files.ROOT
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not board.connections and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert b"Traceback" not in err
+    assert process.returncode in (0, 130)

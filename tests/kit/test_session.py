@@ -1,0 +1,239 @@
+"""Boards that break: processes that die, lines that fall silent, and what goes on afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from convert.errors import BoardError, DependencyError
+from kit import cli, emulator, session
+from kit.boards import Board
+from kit.link.device import Device
+from kit.link.wire import LinkLostError
+from kit.session import Session
+from kit.sizes import Sizes
+from kit.verbs import shared
+
+# A program that behaves like an emulator: listens, greets, answers name, profile and hang.
+SERVER = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    line = server.accept()[0]
+    line.sendall(b"m-ready\\r\\n")
+    text = b""
+    while byte := line.recv(1):
+        text += byte
+        if byte == b"%":
+            line.sendall(b"m-%s-dut-[x]\\r\\nm-ready\\r\\n" % text[:-1])
+            text = b""
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class PythonBoard(Board):
+    """A board whose emulator is SERVER."""
+
+    def emulator_command(self, program: Path, port: int) -> list[str]:
+        return [sys.executable, str(program), str(port)]
+
+
+def python_board(kind: type[Board] = PythonBoard, **changes) -> Board:
+    texts = {field.name: "" for field in dataclasses.fields(Board) if field.type == "str"}
+    numbers = {field.name: 0 for field in dataclasses.fields(Board) if field.type == "int"}
+    return kind(**{**texts, **numbers, "emulator_args": (), "id": "python", "emulator": "process", **changes})
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "server.py"
+    path.write_text(SERVER)
+    return path
+
+
+def test_a_killed_emulator_is_restarted_and_the_work_goes_on(program: Path) -> None:
+    said: list[str] = []
+    killed = []
+    with Session(python_board(), program, announce=said.append) as opened:
+
+        def work(device: Device) -> list[str]:
+            if len(killed) < 2:
+                killed.append(opened.emulator.pid)
+                os.kill(killed[-1], signal.SIGKILL)
+            return device.command("name")
+
+        assert opened.attempt(work) == ["m-name-dut-[x]"]
+        assert opened.restarts == 2
+        assert "restarting the emulator, attempt 2 of 3" in said[1]
+        last = opened.emulator.pid
+    for pid in (*killed, last):
+        assert emulator.born(pid) is None, "an emulator was left behind"
+
+
+def test_an_emulator_that_dies_for_ever_is_given_up(program: Path) -> None:
+    with Session(python_board(), program, announce=lambda text: None) as opened:
+
+        def work(device: Device) -> None:
+            os.kill(opened.emulator.pid, signal.SIGKILL)
+            device.command("name")
+
+        with pytest.raises(LinkLostError, match="broke 4 times"):
+            opened.attempt(work)
+
+
+def test_what_the_emulator_said_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text("import sys; sys.exit('no such machine')")
+    with pytest.raises(BoardError, match="did not start") as caught:
+        emulator.Emulator(python_board(), path).start()
+    assert "no such machine" in caught.value.found
+
+
+def test_a_missing_emulator_names_the_package(monkeypatch, program: Path) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(DependencyError, match="not installed") as caught:
+        emulator.Emulator(python_board(Board, emulator="qemu"), program).start()
+    assert "apt-get install qemu-system-arm" in caught.value.remedy
+
+
+def test_the_emulator_dies_with_a_killed_parent(program: Path) -> None:
+    code = (
+        "import sys, time; sys.path.insert(0, 'tests/kit')\n"
+        "from pathlib import Path; import importlib.util as u\n"
+        f"s = u.spec_from_file_location('t', {__file__!r}); m = u.module_from_spec(s)\n"
+        "sys.modules['t'] = m; s.loader.exec_module(m)\n"
+        f"e = m.emulator.Emulator(m.python_board(), Path({str(program)!r})); e.start()\n"
+        "print(e.pid, flush=True); time.sleep(60)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert emulator.born(pid) is not None
+        parent.kill()
+    deadline = time.monotonic() + 10
+    while emulator.born(pid) is not None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert emulator.born(pid) is None
+
+
+def test_a_kept_board_is_found_again_and_stopped(monkeypatch, tmp_path, program: Path) -> None:
+    monkeypatch.setattr(emulator, "state_file", lambda board: tmp_path / board / "running.json")
+    board = python_board()
+    process = emulator.Emulator(board, program, keep=True)
+    process.start()
+    state = process.detach("toy")
+    assert emulator.running(board.id) == state
+    with Device(state.url) as device:
+        device.synchronise(5)
+    assert emulator.stop_running(board.id) == state
+    os.waitpid(state.pid, 0)
+    assert emulator.running(board.id) is None
+    # The same number, another process: never taken for ours.
+    stale = dataclasses.replace(state, pid=os.getpid())
+    emulator.state_file(board.id).write_text(json.dumps(dataclasses.asdict(stale)))
+    assert emulator.running(board.id) is None
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path: Path, fake, registry):
+    """The verbs with the scripted board instead of a built firmware, an oracle that agrees."""
+
+    class Oracle:
+        def __init__(self, path: Path) -> None:
+            assert path.read_bytes()[4:8] == b"TFL3"
+
+        def predict(self, arrays):
+            total = int(arrays["image"].sum())
+            share = total / (255 * 16)
+            both = np.array([[1 - share, share]], np.float32)
+            return {"probabilities": both, "words": np.arange(20, dtype=np.int32)[np.newaxis]}
+
+    model = tmp_path / "toy.tflite"
+    model.write_bytes(b"\0\0\0\0TFL3" + bytes(30))
+    firmware = SimpleNamespace(
+        elf=None, sizes=Sizes(9000, 1500), arena_bytes=512, weights_bytes=64, folder=tmp_path
+    )
+    monkeypatch.setitem(sys.modules, "convert.oracle", SimpleNamespace(Oracle=Oracle))
+    monkeypatch.setattr(shared, "built", lambda board, model: firmware)
+    monkeypatch.setattr(shared, "check_identity", lambda info, model, board: None)
+    monkeypatch.setattr(shared, "run_folder", lambda kind, board, model: tmp_path / kind)
+    monkeypatch.setattr(session, "REOPEN_SECONDS", 0.01)
+
+    def call(verb: str, *words: str, **plan) -> tuple[int, dict]:
+        out = tmp_path / "out.json"
+        board = fake(**plan)
+        line = [verb, "--model", str(model), "--port", board.url, "--json", str(out), *words]
+        return cli.main(line), json.loads(out.read_text())
+
+    return call
+
+
+def test_validate_agrees_and_writes_what_tools_read(toy) -> None:
+    status, result = toy("validate", "--inputs", "30")
+    assert status == 0
+    known = {"inputs": 30, "mismatched_inputs": 0, "mismatched_elements": 0, "max_abs_diff": 0.0}
+    assert {key: result[key] for key in known} == known
+    assert result["complete"] is True
+    assert result["oracle"].startswith("larq-compute-engine")
+    assert {"board", "model_sha256", "seed"} <= set(result)
+
+
+def test_validate_notices_one_flipped_bit(toy) -> None:
+    status, result = toy("validate", "--inputs", "3", "--corrupt")
+    assert status == 1
+    assert (result["mismatched_inputs"], result["mismatched_elements"]) == (1, 1)
+    assert 0 < result["max_abs_diff"] < 1e-6
+    assert result["mismatches"][0]["output"] == "probabilities"
+
+
+def test_validate_goes_on_after_a_broken_line(toy) -> None:
+    status, result = toy("validate", "--inputs", "12", die_at=6)
+    assert (status, result["inputs"], result["mismatched_inputs"]) == (0, 12, 0)
+    assert result["restarts"] == 1
+
+
+def test_validate_saves_what_it_has_when_it_cannot_go_on(toy, capsys) -> None:
+    status, result = toy("validate", "--inputs", "5", fault="p-fault-[bus pc=10 cfsr=8200]")
+    assert status == 2
+    assert (result["complete"], result["inputs"]) == (False, 0)
+    assert "crashed" in result["error"]["what"]
+    assert "PRECISERR" in capsys.readouterr().err
+
+
+def test_bench_writes_what_tools_read(toy, tmp_path: Path) -> None:
+    status, result = toy("bench", "--repeat", "3")
+    assert status == 0
+    fields = {"board", "core", "unit", "compiler", "flags", "commit", "model_sha256", "total",
+              "layers", "flash_bytes", "ram_bytes", "arena_bytes", "stack_bytes"}  # fmt: skip
+    assert fields <= set(result)
+    assert (result["unit"], result["total"], result["stack_bytes"]) == ("instructions", 1003, 300)
+    assert [layer["ticks"] for layer in result["layers"]] == [100, 900]
+    for layer in result["layers"]:
+        assert set(layer) == {"index", "op", "name", "ticks", "macs", "kind"}
+    assert all(entry["totals"] == [1003] * 3 for entry in result["inputs"])
+    lines = (tmp_path / "bench" / "bench.csv").read_text().splitlines()
+    assert lines == ['"Event","Tag","Ticks"', '0,"glt",100', '1,"bconv2d_bits",900']
+    assert json.loads((tmp_path / "bench" / "bench.json").read_text()) == result
+
+
+def test_bench_tells_when_an_emulator_counts_differently(toy) -> None:
+    counts = iter(range(1000, 2000))
+
+    def drifting() -> list[str]:
+        words = "00" * 80
+        return [f"p-total-{next(counts)}", "p-out-0-" + "00" * 8, f"p-out-1-{words[:128]}",
+                f"p-out-1-64-{words[128:]}"]  # fmt: skip
+
+    status, result = toy("bench", extra={"p-run": drifting})
+    assert (status, result["repeatable"]) == (1, False)
