@@ -36,6 +36,7 @@ class Board:
         silicon: what was tried on the real part, for people.
         toolchain: which compiler.
         notes: anything else worth a line.
+        protocols: ways of upload that PlatformIO knows for it.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Board:
     silicon: str
     toolchain: str
     notes: str
+    protocols: tuple[str, ...]
 
     @property
     def emulated(self) -> bool:
@@ -83,10 +85,6 @@ class Board:
             *self.emulator_args,
             *("-kernel", str(program)),
         ]
-
-    def silicon_upload(self) -> dict[str, str]:
-        """Environment that makes `pio run -t upload` go to the part instead of the emulator."""
-        return {"PLATFORMIO_UPLOAD_PROTOCOL": "openocd"}
 
     def as_dict(self) -> dict[str, Any]:
         """For machines."""
@@ -169,4 +167,5 @@ def _board(name: str, manifest: dict[str, Any]) -> Board:
         silicon=str(ours.get("silicon") or ""),
         toolchain=str(ours.get("toolchain") or ""),
         notes=str(ours.get("notes") or ""),
+        protocols=tuple(str(name) for name in upload.get("protocols", ())),
     )

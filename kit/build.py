@@ -140,12 +140,23 @@ def environment(board: Board, folder: Path) -> dict[str, str]:
     }
 
 
-def platformio(board: Board, *targets: str) -> list[str]:
+def platformio(board: Board) -> list[str]:
     """`pio run` for the board, in the virtual environment that runs us."""
-    line = [sys.executable, "-m", "platformio", "run", "-d", str(ROOT / "mcu"), "-e", board.id]
-    for target in targets:
-        line += ["-t", target]
-    return line
+    return [sys.executable, "-m", "platformio", "run", "-d", str(ROOT / "mcu"), "-e", board.id]
+
+
+def upload_command(firmware: Firmware, protocol: str) -> list[str]:
+    """`pio run -t upload` over another protocol than the project's own.
+
+    PlatformIO takes the protocol from its configuration only: a copy with that line is written.
+    """
+    board = firmware.board
+    text = (ROOT / "mcu" / "platformio.ini").read_text("utf-8")
+    head = f"[env:{board.id}]\n"
+    configuration = firmware.folder / "upload.ini"
+    changed = text.replace(head, f"{head}upload_protocol = {protocol}\n")
+    write_whole(configuration, changed.encode())
+    return [*platformio(board), "-c", str(configuration), "-t", "upload"]
 
 
 def _run_platformio(board: Board, folder: Path, arena: int, weights: int) -> None:

@@ -77,14 +77,14 @@ class Session:
             BoardError: the board does not start or does not answer.
         """
         try:
-            url = self._url
+            url, booting = self._url, self._url is None
             if url is None:
                 assert self._program is not None
                 self._emulator = Emulator(self.board, self._program)
                 self._emulator.start()
                 url = self._emulator.url
             self._device = Device(url, self.board.baud, self.board.id, self._program)
-            self._device.synchronise(SYNCHRONISE_SECONDS)
+            self._device.synchronise(SYNCHRONISE_SECONDS, booting)
         except BaseException:
             self.close()
             raise

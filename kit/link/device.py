@@ -75,7 +75,7 @@ class Device:
         """Closes the line."""
         self._wire.close()
 
-    def synchronise(self, seconds: float = 20.0) -> None:
+    def synchronise(self, seconds: float = 20.0, booting: bool = False) -> None:
         """Finds the protocol's rhythm: whatever the line held, afterwards the next reply is ours.
 
         Asks for the name and skips everything up to its answer: the boot banner, noise, the end of
@@ -83,13 +83,20 @@ class Device:
         only, so the question is put up to three times. Answers to the earlier ones may still come:
         a last, different question is put once, and what precedes its answer is skipped too.
 
+        Args:
+            seconds: for all of it.
+            booting: the board starts just now: its banner comes first, and what is sent before it
+                has ended is lost.
+
         Raises:
             LinkTimeoutError: no answer. LinkLostError: the line broke.
         """
+        if booting:
+            self.banner += self._reply("boot", seconds)
         last: BoardError | None = None
-        for _ in range(3):
+        for share in (0.1, 0.3, 0.6):
             try:
-                self._ask(b"name%", "name", seconds / 3, "m-name-dut-")
+                self._ask(b"name%", "name", seconds * share, "m-name-dut-")
                 break
             except (LinkTimeoutError, DeviceError) as error:
                 last = error

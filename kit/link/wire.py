@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import Any
 
@@ -51,6 +52,10 @@ class Wire:
                 # pyserial throws away what a socket holds when it opens: the boot banner.
                 self._port.reset_input_buffer = lambda: None
             self._port.open()
+            self._socket: socket.socket | None = getattr(self._port, "_socket", None)
+            if self._socket is not None:
+                # Short commands must not wait for the acknowledgement of the last one.
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except ValueError as error:
             raise BoardError(
                 "this is no serial port", where=url, found=str(error), remedy=_remedy(url)
@@ -62,13 +67,12 @@ class Wire:
 
     def close(self) -> None:
         """Closes the port; a port that is already gone is fine."""
-        inner = getattr(self._port, "_socket", None)
         try:
             self._port.close()
         except self._broken:
             pass
-        if inner is not None:
-            inner.close()  # pyserial leaves it open when the peer went first
+        if self._socket is not None:
+            self._socket.close()  # pyserial leaves it open when the peer went first
 
     def write(self, content: bytes) -> None:
         """Sends all of `content`.

@@ -88,7 +88,7 @@ def start(firmware: Firmware, port: int | None) -> emulator.Running:
     try:
         process.start()
         with Device(process.url, board.baud, board.id, firmware.elf) as device:
-            device.synchronise(SYNCHRONISE_SECONDS)
+            device.synchronise(SYNCHRONISE_SECONDS, booting=True)
         state = process.detach(firmware.model.name)
     except BaseException:
         process.stop()
@@ -108,13 +108,16 @@ def upload(firmware: Firmware) -> None:
         BoardError: the upload failed, with its last lines.
     """
     board = firmware.board
+    hardware = [name for name in board.protocols if name != "emulator"]
+    if not hardware:
+        raise BoardError("this board is no hardware", where=board.id, remedy="leave --silicon out")
     console.say(UNTRIED)
     log = firmware.folder / "upload.log"
     with open(log, "w", encoding="utf-8") as stream:
         status = subprocess.run(
-            build.platformio(board, "upload"),
+            build.upload_command(firmware, hardware[0]),
             cwd=ROOT,
-            env={**build.environment(board, firmware.folder), **board.silicon_upload()},
+            env=build.environment(board, firmware.folder),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

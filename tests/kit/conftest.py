@@ -83,6 +83,7 @@ class FakeBoard:
             except OSError:
                 return
             self.connections += 1
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with connection:
                 try:
                     self._talk(connection)

@@ -51,7 +51,17 @@ class PythonBoard(Board):
 def python_board(kind: type[Board] = PythonBoard, **changes) -> Board:
     texts = {field.name: "" for field in dataclasses.fields(Board) if field.type == "str"}
     numbers = {field.name: 0 for field in dataclasses.fields(Board) if field.type == "int"}
-    return kind(**{**texts, **numbers, "emulator_args": (), "id": "python", "emulator": "process", **changes})
+    return kind(
+        **{
+            **texts,
+            **numbers,
+            "emulator_args": (),
+            "protocols": (),
+            "id": "python",
+            "emulator": "process",
+            **changes,
+        }
+    )
 
 
 @pytest.fixture
