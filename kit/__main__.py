@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from kit.cli import main
 
 if __name__ == "__main__":
+    # Ends as an exception does, so that emulators are stopped and temporary files removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main())

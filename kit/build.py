@@ -65,9 +65,11 @@ def build(board: Board, model: Model) -> Firmware:
         stamp = _stamp(board, folder)
         elf = _built(folder, stamp)
         if elf is None:
-            console.say(f"building {model.name} for {board.id} (log: {shown(folder)}/build.log)")
+            check_toolchain(board)
             (folder / "stamp.json").unlink(missing_ok=True)
-            _run_platformio(board, folder, arena, weights)
+            text = f"building {model.name} for {board.id} (log: {shown(folder)}/build.log)"
+            with console.working(text):
+                _run_platformio(board, folder, arena, weights)
             elf = _find_elf(board, folder)
             known = {"stamp": stamp, "elf": str(elf.relative_to(folder))}
             write_whole(folder / "stamp.json", json.dumps(known).encode())
@@ -75,6 +77,19 @@ def build(board: Board, model: Model) -> Firmware:
     firmware = Firmware(board, model, folder, elf, measured, arena, weights)
     sizes.check(board, measured, arena, weights)
     return firmware
+
+
+def check_toolchain(board: Board) -> None:
+    """Refuses before PlatformIO spends a minute asking the network for a compiler.
+
+    Raises:
+        DependencyError: the board's compiler is missing, with the command that installs it.
+    """
+    from kit.setup import programs
+
+    missing = programs.missing(["host-gcc" if board.emulator == "process" else "arm"])
+    if missing:
+        raise programs.by_hand(missing, f"what builds for {board.id} is not installed")
 
 
 def compile_to_c(model: Model, folder: Path) -> Any:
@@ -195,11 +210,6 @@ def failed(board: Board, log: Path, arena: int, weights: int) -> BitWakeError:
     if "No module named platformio" in text:
         return DependencyError(
             "PlatformIO is not installed", where=sys.executable, remedy="make boards sets it up"
-        )
-    if "arm-none-eabi-gcc: not found" in text or "No such file or directory: 'arm-none" in text:
-        return DependencyError(
-            "the Arm cross compiler is not installed",
-            remedy="sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi",
         )
     return BoardError(
         f"the firmware for {board.id} could not be built",

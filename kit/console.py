@@ -6,6 +6,7 @@ Rich is imported when something is printed with it, so that `kit --help` stays i
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +44,17 @@ def rich_console() -> Console:
     where = stream()
     width = None if where.isatty() else 100
     return Console(file=where, width=width, highlight=False, soft_wrap=False)
+
+
+@contextlib.contextmanager
+def working(text: str) -> Iterator[None]:
+    """Says what takes a while: with a moving sign on a terminal, as one plain line elsewhere."""
+    if not stream().isatty():
+        say(text)
+        yield
+        return
+    with rich_console().status(text):
+        yield
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -158,13 +158,14 @@ def does_not_fit(
     known = (arena + board.stack_bytes) if memory == "RAM" else weights
     if known and used > known:
         shares.append(f"the rest {used - known:,}")
-    what = "arena" if memory == "RAM" else "weights"
+    what = "a smaller arena (smaller input, fewer channels)" if memory == "RAM" else "fewer weights"
+    taken = f": {', '.join(shares)}" if shares else ""
+    larger = roomy(used, memory) or "`kit boards` lists them"
     return BoardError(
         f"the model does not fit into the {memory} of {board.id}; nothing was written to the board",
         where=f"{board.id}: {limit:,} bytes of {memory}",
-        found=f"{used:,} bytes needed, {used - limit:,} too many: " + ", ".join(shares),
-        remedy=f"take a model with a smaller {what} (smaller input, fewer channels), or a larger "
-        f"board: {roomy(used, memory) or '`kit boards` lists them'}",
+        found=f"{used:,} bytes needed, {used - limit:,} too many{taken}",
+        remedy=f"take a model with {what}, or a larger board: {larger}",
     )
 
 

@@ -50,7 +50,7 @@ class Wire:
             )
             if url.startswith("socket://"):
                 # pyserial throws away what a socket holds when it opens: the boot banner.
-                self._port.reset_input_buffer = lambda: None
+                self._port.reset_input_buffer = lambda: None  # type: ignore[method-assign]
             self._port.open()
             self._socket: socket.socket | None = getattr(self._port, "_socket", None)
             if self._socket is not None:
