@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,6 @@ from kit import boards, build, cli, emulator, models
 from kit.build import Firmware
 from kit.files import ROOT, sha256
 from kit.link import faults
-from kit.link.device import Device
 from kit.session import Session
 from kit.verbs import shared
 
@@ -58,7 +58,8 @@ static void run(const bw_probe *probe)
     mean[1] = -mean[0];
     if (probe) { probe->mark(probe->context, 1); }
 }
-const bw_model bw_linked_model = {"hand", "SHA256", 0, 0, ins, outs, 2, 2, layers, 2, ARENA, 0, run};
+const bw_model bw_linked_model = {
+    "hand", "SHA256", 0, 0, ins, outs, 2, 2, layers, 2, ARENA, 0, run};
 """
 
 needs_emulator = pytest.mark.skipif(
@@ -90,9 +91,8 @@ def by_hand(monkeypatch, arena: int) -> None:
         (out / "model.c").write_text(text)
         return SimpleNamespace(ok=True, arena_bytes=arena, weights_bytes=0)
 
-    monkeypatch.setitem(
-        sys.modules, "convert.compile", SimpleNamespace(compile_model=compile_model)
-    )
+    compiler = SimpleNamespace(compile_model=compile_model)
+    monkeypatch.setitem(sys.modules, "convert.compile", compiler)
     monkeypatch.setitem(sys.modules, "convert.oracle", SimpleNamespace(Oracle=Oracle))
 
 
@@ -153,25 +153,18 @@ def test_validate_agrees_and_notices_a_flipped_bit(hand) -> None:
 
 
 def test_a_killed_emulator_costs_no_input(hand, monkeypatch) -> None:
-    killed = []
-    load = Device.load
+    attempt = Session.attempt
+    calls: list[int] = []
+    killed: list[int] = []
 
-    def murderous(device: Device, frame: bytes) -> None:
-        if len(device.killed_at) == 7 and not killed:
-            killed.append(device.process)
-            os.kill(device.process, signal.SIGKILL)
-        device.killed_at.append(1)
-        load(device, frame)
+    def murderous(session: Session, work):
+        calls.append(session.emulator.pid)
+        if len(calls) == 8:
+            killed.append(session.emulator.pid)
+            threading.Timer(0.05, os.kill, (killed[0], signal.SIGKILL)).start()
+        return attempt(session, work)
 
-    opened = Session.open
-
-    def remember(session: Session) -> None:
-        opened(session)
-        session.device.process = session.emulator.pid
-        session.device.killed_at = []
-
-    monkeypatch.setattr(Device, "load", murderous)
-    monkeypatch.setattr(Session, "open", remember)
+    monkeypatch.setattr(Session, "attempt", murderous)
     status, result = hand("validate", "--inputs", "16")
     assert killed
     assert (status, result["inputs"], result["restarts"]) == (0, 16, 1)
