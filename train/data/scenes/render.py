@@ -66,12 +66,13 @@ class _Canvas:
 def _place(rng: np.random.Generator, size: int, least: float) -> tuple[float, float, float]:
     """Where a person stands: (x, feet y, standing height) in pixels.
 
-    Heights are log-uniform from what just meets the area rule (a standing person covers about 0.16
-    of the square of its height) to far more than the frame, where only head and shoulders fit.
+    Heights spread, in logarithm, from what just meets the area rule (a standing person covers about
+    0.16 of the square of its height) to three times the frame, where only head and shoulders fit;
+    the middle of that range, a person about as tall as the frame, is the most frequent.
     """
     smallest = math.sqrt(least / 0.16) * size * 1.05
-    largest = 4.0 * size
-    h = math.exp(rng.uniform(math.log(smallest), math.log(largest)))
+    largest = 3.0 * size
+    h = smallest * (largest / smallest) ** float(rng.beta(1.7, 1.3))
     x = float(rng.uniform(0.08, 0.92)) * size
     if h < 0.9 * size:
         feet = float(rng.uniform(max(h * 0.8, 0.45 * size), 1.08 * size))
@@ -126,7 +127,7 @@ def _attempt(
     least = RULES[rule]
     light, photo = background.random_background(rng, big, _photographs(split))
     canvas = _Canvas(light, [])
-    things = [props.draw(rng, big, photo) for _ in range(int(rng.integers(0, 5)))]
+    things = [props.draw(rng, big, photo) for _ in range(int(rng.integers(0, 4)))]
     for color, mask, foot in sorted(things, key=lambda thing: thing[2]):
         if rng.random() < 0.4:
             columns = np.flatnonzero(mask.any(0))

@@ -47,13 +47,13 @@ def random_sensor(
     ev: float | None = None,
     gamma: float | None = None,
 ) -> Sensor:
-    """Draw a capture. Exposure is normal around 0 (1.1 stops) cut to ev_range, unless given."""
-    drawn = float(np.clip(rng.normal(0.0, 1.1), *ev_range))
+    """Draw a capture. Exposure is normal around 0 (0.9 stops) cut to ev_range, unless given."""
+    drawn = float(np.clip(rng.normal(0.0, 0.9), *ev_range))
     drawn_gamma = float(rng.choice([1.0, rng.uniform(1.0, 2.4), 2.2]))
     return Sensor(
         ev=drawn if ev is None else ev,
         gamma=drawn_gamma if gamma is None else gamma,
-        full_well=float(np.exp(rng.uniform(np.log(1000.0), np.log(10000.0)))),
+        full_well=float(np.exp(rng.uniform(np.log(2000.0), np.log(20000.0)))),
         read_noise=float(rng.uniform(2.0, 14.0)),
         bits=int(rng.integers(8, 13)),
         vignette=float(rng.uniform(0.0, 0.5)),

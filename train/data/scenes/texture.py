@@ -51,10 +51,10 @@ def _pattern_mask(rng: np.random.Generator, size: int, scale: float) -> Field:
     return (smooth_noise(rng, size, int(np.clip(size / period, 3, 60))) > 0.5).astype(np.float32)
 
 
-def cloth(rng: np.random.Generator, size: int, scale: float) -> Field:
-    """[size, size, 3]: plain, striped, checked, dotted or blotched."""
+def cloth(rng: np.random.Generator, size: int, scale: float, plain: float = 0.6) -> Field:
+    """[size, size, 3]: plain with that probability, or striped, checked, dotted or blotched."""
     base = np.array(random_color(rng), np.float32)
-    if rng.random() < 0.55:
+    if rng.random() < plain:
         return np.broadcast_to(base, (size, size, 3)).astype(np.float32)
     other = np.array(random_color(rng), np.float32)
     mask = _pattern_mask(rng, size, scale)[..., None]
@@ -69,6 +69,6 @@ def surface(rng: np.random.Generator, size: int, photo: Pixels | None) -> Field:
         left = int(rng.integers(photo.shape[1] - side + 1))
         crop = Image.fromarray(photo[top : top + side, left : left + side])
         return to_linear(np.asarray(crop.resize((size, size), Image.Resampling.BILINEAR)))
-    base = cloth(rng, size, float(rng.uniform(60, 300)))
+    base = cloth(rng, size, float(rng.uniform(60, 300)), plain=0.8)
     grain = smooth_noise(rng, size, int(rng.integers(4, 40)))[..., None]
     return (base * (np.float32(0.7) + np.float32(0.6) * grain)).astype(np.float32)
