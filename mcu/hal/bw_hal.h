@@ -7,6 +7,7 @@
 #define BITWAKE_BW_HAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -50,8 +51,8 @@ const char *bw_hal_unit(void);
  * there is no time to tell. */
 uint64_t bw_hal_microseconds(uint64_t ticks);
 
-/* One byte 0..255 of the serial line, BW_HAL_TIMEOUT or BW_HAL_EOF. The core sleeps while it waits.
- * An emulated board never times out: its clock runs ahead while it sleeps. */
+/* One byte 0..255 of the serial line, BW_HAL_TIMEOUT or BW_HAL_EOF. The core may sleep
+ * meanwhile. An emulated board never times out: its clock runs ahead while it sleeps. */
 int bw_hal_getc(uint32_t timeout_ms);
 
 /* Sends `bytes` bytes; returns when they are handed over. */

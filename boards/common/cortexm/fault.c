@@ -1,0 +1,182 @@
+/* The fault report: one line on the serial port, kept over a reset for the next boot's banner.
+ *
+ * Works with a broken stack: it has its own, prints by polling and uses nothing of the app.
+ * Register bits: Armv7-M Architecture Reference Manual, B3.2.15 and B3.2.16.
+ */
+#include "bw_hal.h"
+#include "cortexm.h"
+
+#define EXIT_FAULT   70u
+#define KEPT_MAGIC   0xFA017E57u
+#define FRAME_WORDS  8u /* r0-r3, r12, lr, pc, xpsr, pushed by the core */
+#define STACKING     (1u << 4 | 1u << 12) /* CFSR: MSTKERR, STKERR */
+#define MMAR_VALID   (1u << 7)
+#define BFAR_VALID   (1u << 15)
+#define EPSR_THUMB   (1u << 24)
+#define STACK_WORDS  128u
+#define LINE_LENGTH  160u
+
+static __attribute__((section(".noinit"))) struct {
+    uint32_t magic;
+    char text[LINE_LENGTH];
+} kept;
+
+static bool kept_is_ours;
+
+/* Not static: cm_fault_entry names it. */
+uint32_t cm_fault_stack[STACK_WORDS] __attribute__((aligned(8)));
+
+typedef struct {
+    const char *name;
+    uint32_t pc, lr, xpsr;
+} fault;
+
+static uint32_t add_text(uint32_t at, const char *text)
+{
+    while (*text != '\0' && at < LINE_LENGTH - 1u) {
+        kept.text[at] = *text;
+        at++;
+        text++;
+    }
+    return at;
+}
+
+static uint32_t add_register(uint32_t at, const char *name, uint32_t value)
+{
+    char digits[9];
+    for (uint32_t i = 0; i < 8u; i++) {
+        digits[i] = "0123456789abcdef"[value >> (28u - 4u * i) & 15u];
+    }
+    digits[8] = '\0';
+    return add_text(add_text(at, name), digits);
+}
+
+static void put_line(const char *text)
+{
+    while (*text != '\0') {
+        board_put_polled((uint8_t)*text);
+        text++;
+    }
+    board_put_polled('\r');
+    board_put_polled('\n');
+}
+
+static _Noreturn void report(const fault *f)
+{
+    const uint32_t cfsr = CM_CFSR;
+    const uint32_t addr = (cfsr & BFAR_VALID) != 0   ? CM_BFAR
+                          : (cfsr & MMAR_VALID) != 0 ? CM_MMFAR
+                                                     : 0;
+    uint32_t at = add_text(0, "p-fault-[");
+    at = add_text(at, f->name);
+    at = add_register(at, " pc=", f->pc);
+    at = add_register(at, " lr=", f->lr);
+    at = add_register(at, " cfsr=", cfsr);
+    at = add_register(at, " hfsr=", CM_HFSR);
+    at = add_register(at, " addr=", addr);
+    at = add_register(at, " xpsr=", f->xpsr);
+    at = add_text(at, "]");
+    kept.text[at] = '\0';
+    kept.magic = KEPT_MAGIC;
+    put_line(kept.text);
+    put_line("e-[fault]");
+    if (board_emulated()) {
+        cm_semihosting_exit(EXIT_FAULT);
+    }
+    board_delay_ms(1000);
+    cm_system_reset();
+}
+
+/* The lowest word of an overflown stack that is a return address: the function that ate it. */
+static uint32_t deepest_return_address(void)
+{
+    for (const uint32_t *word = __stack_bottom; word < __stack_top; word++) {
+        if ((*word & 1u) != 0 && *word >= (uintptr_t)__flash_origin &&
+            *word < (uintptr_t)__text_end) {
+            return *word;
+        }
+    }
+    return 0;
+}
+
+static const char *name_of(uint32_t exception, uint32_t cfsr)
+{
+    if ((cfsr & 0xFFFF0000u) != 0) {
+        return "usage-fault";
+    }
+    if ((cfsr & 0xFF00u) != 0) {
+        return "bus-fault";
+    }
+    if ((cfsr & 0xFFu) != 0) {
+        return "memory-fault";
+    }
+    return exception == 3u ? "hard-fault" : "unexpected-exception";
+}
+
+/* `frame`: what the core pushed, if it could. */
+__attribute__((used)) _Noreturn void cm_fault_report(const uint32_t *frame)
+{
+    fault f = {"stack-overflow", 0, 0, 0};
+    uint32_t exception;
+    __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
+    const bool whole = frame >= __stack_bottom && frame <= __stack_top - FRAME_WORDS;
+    if (whole && (CM_CFSR & STACKING) == 0) {
+        f.name = name_of(exception, CM_CFSR);
+        f.lr = frame[5];
+        f.pc = frame[6];
+        f.xpsr = frame[7];
+    } else {
+        /* Nothing was pushed, so pc is lost. */
+        f.lr = deepest_return_address();
+    }
+    report(&f);
+}
+
+/* Leaves the stack, which may be what broke, before any C runs. */
+__attribute__((naked)) void cm_fault_entry(void);
+__attribute__((naked)) void cm_fault_entry(void)
+{
+    __asm__ volatile("cpsid i\n\t"
+                     "mrs r0, msp\n\t"
+                     "ldr r1, =cm_fault_stack + %c0\n\t"
+                     "msr msp, r1\n\t"
+                     "b cm_fault_report\n\t"
+                     ".ltorg" ::"i"(STACK_WORDS * 4u));
+}
+
+void cm_faults_init(void)
+{
+    kept_is_ours = kept.magic == KEPT_MAGIC;
+    kept.text[LINE_LENGTH - 1u] = '\0';
+    kept.magic = 0;
+    CM_SHCSR |= 7u << 16; /* memory, bus and usage faults apart from the hard fault */
+}
+
+const char *bw_hal_last_fault(void)
+{
+    return kept_is_ours ? kept.text : (const char *)0;
+}
+
+void bw_hal_panic(const char *name)
+{
+    const fault f = {name, (uint32_t)(uintptr_t)__builtin_return_address(0), 0, EPSR_THUMB};
+    report(&f);
+}
+
+void cm_semihosting_exit(uint32_t status)
+{
+    const uint32_t block[2] = {0x20026u /* ADP_Stopped_ApplicationExit */, status};
+    register uint32_t operation __asm__("r0") = 0x20u; /* SYS_EXIT_EXTENDED */
+    register const void *argument __asm__("r1") = block;
+    __asm__ volatile("bkpt 0xAB" : "+r"(operation) : "r"(argument) : "memory");
+    for (;;) {
+    }
+}
+
+void cm_system_reset(void)
+{
+    __asm__ volatile("dsb" ::: "memory");
+    CM_AIRCR = 0x05FA0004u; /* key, SYSRESETREQ */
+    for (;;) {
+    }
+}

@@ -1,0 +1,5 @@
+"""Lowered graph and memory plan -> model.c and model.h."""
+
+from convert.emit.model import RUNTIME_VERSION, emit
+
+__all__ = ["RUNTIME_VERSION", "emit"]

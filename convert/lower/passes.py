@@ -1,0 +1,350 @@
+"""Passes from flatbuffer operators to kernel calls.
+
+A pass looks at one operation and returns the operations that replace it with the tensors they need,
+or None. Passes run in order, each over the whole graph until nothing changes. What no pass lowers is
+refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from convert.ir import Array, Graph, Op, Tensor
+from convert.lower import encoder, geometry
+from convert.supported import Refusal, unsupported
+
+
+@dataclass(frozen=True)
+class Context:
+    """What lowering knows beside the graph: what a byte of a float input stands for."""
+
+    input_scale: float = 1.0
+    input_offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """`ops` stand in the place of the matched operation, `removed` disappear."""
+
+    ops: tuple[Op, ...]
+    tensors: tuple[Tensor, ...] = ()
+    removed: tuple[Op, ...] = ()
+
+
+Pass = Callable[[Graph, Op, Context], Rewrite | Refusal | None]
+
+
+def _spatial(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without its batch of one."""
+    return shape[1:] if shape and shape[0] == 1 and len(shape) > 1 else shape
+
+
+def _const(name: str, data: Array, dtype: str) -> Tensor:
+    return Tensor(name, tuple(data.shape), dtype, None, data)
+
+
+def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | None:
+    """An element-wise chain from the input to a sign becomes a table over all byte values."""
+    if op.kind != "LceQuantize":
+        return None
+    chain = encoder.find_chain(graph, op)
+    if chain is None:
+        return None
+    port = next(p for p in graph.inputs if p.tensor == (chain[0] if chain else op).inputs[0])
+    source = graph.tensor(port.tensor)
+    try:
+        found = encoder.evaluate(
+            graph, chain, source, context.input_scale, context.input_offset
+        )
+    except encoder.Ambiguous as error:
+        return encoder.ambiguous_refusal(error)
+    if found is None:
+        return None
+    bits, origin = found
+    out = graph.tensor(op.outputs[0])
+    table, first, span = encoder.make_table(bits, origin, source.shape[-1])
+    image = replace(source, name=f"{source.name}.bytes", dtype="uint8", quant=None)
+    lowered = Op(
+        "encode_u8",
+        op.name,
+        (image.name,),
+        op.outputs,
+        {"table": table, "first_word": first, "span": span, "signed": source.dtype == "int8",
+         "encodes": port.tensor},
+    )  # fmt: skip
+    bits_out = replace(out, dtype="bits", shape=(*out.shape[:-1], bits.shape[1]))
+    users = [o for o in chain if graph.sole_consumer(o.outputs[0]) is not None]
+    return Rewrite((lowered,), (image, bits_out), tuple(users))
+
+
+def drop_reshape(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """A reshape of numbers moves nothing: an alias."""
+    if op.kind != "RESHAPE":
+        return None
+    a, b = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    if a.dtype not in ("float32", "int8") or a.elements != b.elements:
+        return None
+    return Rewrite((Op("alias", op.name, (a.name,), op.outputs),))
+
+
+MOVES = ("GATHER", "RESHAPE", "TRANSPOSE")
+
+
+def _apply_move(graph: Graph, op: Op, index: Array) -> Array | None:
+    """What a moving operation does to an array of element indices."""
+    second = graph.tensor(op.inputs[1]).data if len(op.inputs) > 1 and op.inputs[1] else None
+    if op.kind == "RESHAPE":
+        return index.reshape(graph.tensor(op.outputs[0]).shape)
+    if second is None:
+        return None
+    if op.kind == "TRANSPOSE":
+        return np.transpose(index, [int(v) for v in second])
+    if op.attrs.get("batch_dims", 0) != 0 or second.ndim != 1:
+        return None
+    axis = int(op.attrs.get("axis", -1))
+    return np.take(index, second.astype(np.int64), axis=axis)
+
+
+def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """LceDequantize, movements, LceQuantize: bits move between channels and nothing else happens."""
+    if op.kind != "LceQuantize":
+        return None
+    chain: list[Op] = []
+    at = graph.producer(op.inputs[0] or "")
+    while at is not None and at.kind in MOVES:
+        chain.insert(0, at)
+        at = graph.producer(at.inputs[0] or "")
+    if at is None or at.kind != "LceDequantize":
+        return None
+    start = graph.tensor(at.outputs[0])
+    index: Array | None = np.arange(start.elements).reshape(start.shape)
+    for step in chain:
+        index = None if index is None else _apply_move(graph, step, index)
+    if index is None or index.ndim < 2 or index.shape[:-1] != start.shape[:-1]:
+        return None
+    flat = index.reshape(-1, index.shape[-1])
+    source = flat[0]
+    channels = start.shape[-1]
+    pixels = np.arange(len(flat))[:, None]
+    if (source >= channels).any() or not np.array_equal(flat, pixels * channels + source):
+        return None  # something moves between pixels
+    bits_in = graph.tensor(at.inputs[0])
+    bits_in = replace(bits_in, dtype="bits", shape=start.shape)
+    out = replace(graph.tensor(op.outputs[0]), dtype="bits", shape=index.shape)
+    lowered = Op(
+        "gather_channels_bits", op.name, (bits_in.name,), op.outputs,
+        {"source": source.astype(np.uint16)},
+    )  # fmt: skip
+    dead = []
+    for step in [at, *chain]:
+        if graph.sole_consumer(step.outputs[0]) is None:
+            break
+        dead.append(step)
+    removed = tuple(dead) if len(dead) == len(chain) + 1 else ()
+    return Rewrite((lowered,), (bits_in, out), removed)
+
+
+def _fold(op: Op, graph: Graph, taps: int) -> dict[str, object]:
+    """Constants of the float and int8 output transforms, as LCE folds them: in double, then rounded
+    to float32 once (core/bconv2d/output_transform.h; see bw_bconv2d_ref.c for the derivation)."""
+    out = graph.tensor(op.outputs[0])
+    mul = np.asarray(graph.tensor(op.inputs[2]).data, np.float64)
+    bias = np.asarray(graph.tensor(op.inputs[3]).data, np.float64)
+    scale, zero = (1.0, 0.0)
+    if out.dtype == "int8" and out.quant is not None:
+        scale, zero = float(np.float32(out.quant.scale[0])), float(out.quant.zero_point[0])
+    low, high = {0: (-taps, taps), 1: (0, taps), 2: (-1, 1), 3: (0, 6)}[int(op.attrs["activation"])]
+    low, high = max(low, -taps), min(high, taps)
+    return {
+        "multiplier": (-mul / scale).astype(np.float32),
+        "bias": ((bias + taps * mul) / scale + zero).astype(np.float32),
+        "clamp_min": taps - high,
+        "clamp_max": taps - low,
+    }
+
+
+def bconv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """LceBconv2d becomes the kernel for its output type."""
+    if op.kind != "LceBconv2d":
+        return None
+    a, w, out = (graph.tensor(n) for n in (op.inputs[0], op.inputs[1], op.outputs[0]))
+    assert w.data is not None
+    cin = int(op.attrs["channels_in"])
+    groups = -(-cin // 32) // w.shape[3]
+    co, kh, kw = w.shape[0], w.shape[1], w.shape[2]
+    taps = kh * kw * cin // groups
+    h, ww = a.shape[1], a.shape[2]
+    pads = {
+        name: geometry.pad_before(size, o, k, op.attrs[f"stride_{axis}"], op.attrs[f"dilation_{axis}"],
+                                  op.attrs["padding"])
+        for name, size, o, k, axis in (("pad_top", h, out.shape[1], kh, "h"),
+                                       ("pad_left", ww, out.shape[2], kw, "w"))
+    }  # fmt: skip
+    attrs: dict[str, object] = {
+        "channels_in": cin, "groups": groups, "k_h": kh, "k_w": kw,
+        **{k: op.attrs[k] for k in ("stride_h", "stride_w", "dilation_h", "dilation_w")},
+        **pads,
+        "zero_padding": int(op.attrs["padding"] == geometry.SAME and op.attrs["pad_values"] != 1),
+        "weights": w.data.view(np.uint32),
+    }  # fmt: skip
+    bits_in = replace(a, dtype="bits", shape=(*a.shape[:-1], cin))
+    if out.dtype in ("int32", "bits"):
+        kind = "bconv2d_bits"
+        attrs["thresholds"] = np.asarray(graph.tensor(op.inputs[4]).data, np.int32)
+        out = replace(out, dtype="bits", shape=(*out.shape[:-1], co))
+    else:
+        kind = "bconv2d_f32" if out.dtype == "float32" else "bconv2d_i8"
+        attrs |= _fold(op, graph, taps)
+    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, attrs),), (bits_in, out))
+
+
+def bmaxpool2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """LceBMaxPool2d becomes a pooling of bits."""
+    if op.kind != "LceBMaxPool2d":
+        return None
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    kh, kw = op.attrs["filter_h"], op.attrs["filter_w"]
+    attrs = {
+        "k_h": kh, "k_w": kw, "stride_h": op.attrs["stride_h"], "stride_w": op.attrs["stride_w"],
+        "pad_top": geometry.pad_before(
+            a.shape[1], out.shape[1], kh, op.attrs["stride_h"], 1, op.attrs["padding"]),
+        "pad_left": geometry.pad_before(
+            a.shape[2], out.shape[2], kw, op.attrs["stride_w"], 1, op.attrs["padding"]),
+    }  # fmt: skip
+    channels = a.shape[-1] if a.dtype == "bits" else 32 * a.shape[-1]
+    pooled = replace(out, dtype="bits", shape=(*out.shape[:-1], channels))
+    a = replace(a, dtype="bits", shape=(*a.shape[:-1], channels))
+    return Rewrite((Op("bmaxpool2d_bits", op.name, (a.name,), op.outputs, attrs),), (a, pooled))
+
+
+def quantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """LceQuantize that stands alone."""
+    if op.kind != "LceQuantize":
+        return None
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    if any(port.tensor == a.name for port in graph.inputs) and a.dtype == "float32":
+        return None  # a float input is fed as bytes: only an encoder reads it
+    zero = a.quant.zero_point[0] if a.dtype == "int8" and a.quant else 0
+    bits = replace(out, dtype="bits", shape=a.shape)
+    kind = "quantize_f32" if a.dtype == "float32" else "quantize_i8"
+    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, {"zero_point": zero}),), (bits,))
+
+
+def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """LceDequantize that stands alone: ±1 as float32, or as int8 one unit around the zero point."""
+    if op.kind != "LceDequantize":
+        return None
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    attrs = {"plus": 0, "minus": 0}
+    if out.dtype == "int8" and out.quant is not None:
+        unit = int(np.floor(np.float32(1) / np.float32(out.quant.scale[0]) + np.float32(0.5)))
+        zero = out.quant.zero_point[0]
+        attrs = {"plus": min(127, zero + unit), "minus": max(-128, zero - unit)}
+    elif out.dtype != "float32":
+        return None
+    bits = replace(a, dtype="bits", shape=out.shape)
+    kind = "dequantize_f32" if out.dtype == "float32" else "dequantize_i8"
+    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, attrs),), (bits,))
+
+
+def fold_gather(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+    """A permutation of channels before a dense binary convolution permutes its weights instead."""
+    if not op.kind.startswith("bconv2d") or op.attrs["groups"] != 1:
+        return None
+    move = graph.producer(op.inputs[0] or "")
+    if move is None or move.kind != "gather_channels_bits":
+        return None
+    if graph.sole_consumer(move.outputs[0]) is not op:
+        return None
+    source = move.attrs["source"].astype(np.int64)
+    channels = graph.tensor(move.inputs[0]).channels
+    if channels != len(source) or not np.array_equal(np.sort(source), np.arange(channels)):
+        return None
+    weights = op.attrs["weights"]
+    bits = unpack(weights, channels)
+    moved = np.zeros_like(bits)
+    moved[..., source] = bits
+    attrs = {**op.attrs, "weights": pack(moved)}
+    return Rewrite((replace(op, inputs=(move.inputs[0],), attrs=attrs),), (), (move,))
+
+
+def unpack(words: Array, channels: int) -> Array:
+    """uint32 [..., W] -> uint8 bits [..., channels]."""
+    bits = words[..., None] >> np.arange(32, dtype=np.uint32) & np.uint32(1)
+    return bits.reshape(*words.shape[:-1], -1)[..., :channels].astype(np.uint8)
+
+
+def pack(bits: Array) -> Array:
+    """uint8 bits [..., C] -> uint32 [..., ceil(C / 32)], unused bits 0."""
+    channels = bits.shape[-1]
+    padding = [(0, 0)] * (bits.ndim - 1) + [(0, -channels % 32)]
+    padded = np.pad(bits, padding).astype(np.uint64)
+    lanes = padded.reshape(*bits.shape[:-1], -1, 32) << np.arange(32, dtype=np.uint64)
+    return lanes.sum(-1).astype(np.uint32)
+
+
+PASSES: tuple[Pass, ...] = (
+    encode_input, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape, fold_gather,
+)  # fmt: skip
+
+KERNELS = frozenset(
+    {
+        "encode_u8", "gather_channels_bits", "bconv2d_bits", "bconv2d_f32", "bconv2d_i8",
+        "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8", "alias",
+    }
+)  # fmt: skip
+
+
+def _apply(graph: Graph, op: Op, rewrite: Rewrite) -> Graph:
+    gone = {id(o) for o in rewrite.removed}
+    ops: list[Op] = []
+    for other in graph.ops:
+        if other is op:
+            ops += rewrite.ops
+        elif id(other) not in gone:
+            ops.append(other)
+    inputs = graph.inputs
+    for new in rewrite.ops:
+        old = new.attrs.get("encodes")
+        if old:
+            inputs = tuple(
+                replace(p, tensor=new.inputs[0] or "") if p.tensor == old else p for p in inputs
+            )
+    return replace(graph, inputs=inputs).with_ops(ops, rewrite.tensors)
+
+
+def run_pass(graph: Graph, one: Pass, context: Context) -> tuple[Graph, list[Refusal]]:
+    """Apply a pass until it finds nothing more."""
+    refused: dict[str, Refusal] = {}
+    changed = True
+    while changed:
+        changed = False
+        for op in graph.ops:
+            result = one(graph, op, context)
+            if isinstance(result, Refusal):
+                refused[op.name] = result
+            elif result is not None:
+                graph = _apply(graph, op, result)
+                changed = True
+                break
+    return graph, list(refused.values())
+
+
+def lower(
+    graph: Graph, context: Context, watch: Callable[[str, Graph], None] | None = None
+) -> tuple[Graph, list[Refusal]]:
+    """Run all passes. Returns the lowered graph and every refusal."""
+    refusals: list[Refusal] = []
+    for one in PASSES:
+        graph, refused = run_pass(graph, one, context)
+        refusals += refused
+        if watch is not None:
+            watch(one.__name__, graph)
+    named = {r.layer for r in refusals}
+    for op in graph.ops:
+        if op.kind not in KERNELS and op.name not in named:
+            refusals.append(unsupported(graph, op))
+    return graph, refusals
