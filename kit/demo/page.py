@@ -45,8 +45,10 @@ def render(demo: Demo, files: tuple[str, ...] = ()) -> str:
 def _lead(demo: Demo) -> str:
     place = demo.place
     where = f"an emulated {place.mcu}" if place.emulated else place.title
-    models = "a neural network" if len(demo.models) == 1 else (
-        f"{len(demo.models)} neural networks, one after the other,"
+    models = (
+        "a neural network"
+        if len(demo.models) == 1
+        else (f"{len(demo.models)} neural networks, one after the other,")
     )
     pictures = sum(model.total for model in demo.models)
     return (
@@ -126,7 +128,9 @@ def _figures(run: ModelRun, place: Place) -> list[Html]:
     cards.append(
         page.stat(
             f"{place.unit.capitalize()} per inference",
-            f"{ticks:,}" if ticks is not None else "–", "", more,
+            f"{ticks:,}" if ticks is not None else "–",
+            "",
+            more,
         )
     )
     memory = run.memory
@@ -144,11 +148,19 @@ def _gallery(run: ModelRun) -> Html:
     name = f"show-{run.name}"
     choices: list[Html] = []
     for key, words in (
-        ("all", f"All {run.total}"), ("wrong", f"Wrong {wrong}"), ("right", f"Right {run.right}")
+        ("all", f"All {run.total}"),
+        ("wrong", f"Wrong {wrong}"),
+        ("right", f"Right {run.right}"),
     ):
         choices += [
-            tag("input", type="radio", name=name, id=f"{name}-{key}", class_=f"show-{key}",
-                checked=key == "all"),
+            tag(
+                "input",
+                type="radio",
+                name=name,
+                id=f"{name}-{key}",
+                class_=f"show-{key}",
+                checked=key == "all",
+            ),
             tag("label", words, for_=f"{name}-{key}"),
         ]
     nothing = [
@@ -186,8 +198,14 @@ def _picture(run: ModelRun, picture: Picture) -> Html:
     )
     return tag(
         "li",
-        tag("img", src=data_uri(picture.png, "image/png"), alt=alt, title=picture.file,
-            loading="lazy", decoding="async"),
+        tag(
+            "img",
+            src=data_uri(picture.png, "image/png"),
+            alt=alt,
+            title=picture.file,
+            loading="lazy",
+            decoding="async",
+        ),
         tag("div", page.sign(picture.right), tag("span", said), class_="said"),
         tag("div", level, f"{share:.0f} %", class_="level", title="confidence of the verdict"),
         tag("div", f"truth: {truth}" if picture.right else f"wrong, is {truth}", class_="truth"),
@@ -197,8 +215,10 @@ def _picture(run: ModelRun, picture: Picture) -> Html:
 
 def _layer_label(layer: Layer) -> str:
     name = layer.name if len(layer.name) <= 22 else f"…{layer.name[-21:]}"
-    return f"{layer.index} {layer.op} · {name}" if name and name != layer.op else (
-        f"{layer.index} {layer.op}"
+    return (
+        f"{layer.index} {layer.op} · {name}"
+        if name and name != layer.op
+        else (f"{layer.index} {layer.op}")
     )
 
 
@@ -215,15 +235,20 @@ def _layers(run: ModelRun, place: Place) -> Html:
         for layer in run.layers
     ]
     kinds = [kind for kind in svg.KINDS if any(layer.kind == kind for layer in run.layers)]
-    sums = {
-        kind: sum(layer.ticks for layer in run.layers if layer.kind == kind) for kind in kinds
-    }
+    sums = {kind: sum(layer.ticks for layer in run.layers if layer.kind == kind) for kind in kinds}
     table = page.table(
         f"{run.name}, {place.unit} per layer on {place.board}",
         ["#Layer", "Operator", "Name", "Kind", "#MACs", f"#{place.unit.capitalize()}", "#Share"],
         [
-            [str(layer.index), layer.op, page.code(layer.name), KIND_WORDS.get(layer.kind, "other"),
-             f"{layer.macs:,}", f"{layer.ticks:,}", share(layer)]
+            [
+                str(layer.index),
+                layer.op,
+                page.code(layer.name),
+                KIND_WORDS.get(layer.kind, "other"),
+                f"{layer.macs:,}",
+                f"{layer.ticks:,}",
+                share(layer),
+            ]
             for layer in run.layers
         ],
     )
@@ -231,8 +256,10 @@ def _layers(run: ModelRun, place: Place) -> Html:
         "Cost of every layer",
         svg.bars(rows, f"{run.name}: {place.unit} of each layer; the table below has the figures"),
         page.legend(
-            [(kind, f"{KIND_WORDS[kind]}: {percent(sums[kind] / total if total else 0.0)}")
-             for kind in kinds]
+            [
+                (kind, f"{KIND_WORDS[kind]}: {percent(sums[kind] / total if total else 0.0)}")
+                for kind in kinds
+            ]
         ),
         page.details("The same as a table", table),
         about=f"One inference with a probe around each layer: {total:,} {place.unit} in all.",
@@ -252,9 +279,12 @@ def _exact(run: ModelRun) -> Html:
         )
     return tag(
         "div",
-        tag("div", page.sign(good), tag("div", tag("strong", words),
-            tag("span", more, class_="soft small")),
-            class_=f"exact {'yes' if good else 'no'}"),
+        tag(
+            "div",
+            page.sign(good),
+            tag("div", tag("strong", words), tag("span", more, class_="soft small")),
+            class_=f"exact {'yes' if good else 'no'}",
+        ),
         class_="card",
     )
 
@@ -274,8 +304,12 @@ def _memory(run: ModelRun, place: Place) -> Html | None:
     ]
     return page.card(
         "Memory",
-        tag("div", page.gauge("Flash", flash, place.flash_limit),
-            page.gauge("RAM", ram, place.ram_limit), class_="gauges"),
+        tag(
+            "div",
+            page.gauge("Flash", flash, place.flash_limit),
+            page.gauge("RAM", ram, place.ram_limit),
+            class_="gauges",
+        ),
         about="Against the limits of the board. Stack is the high-water mark found by painting.",
     )
 
@@ -323,8 +357,12 @@ def _board(demo: Demo) -> Html:
     rows: list[tuple[str, str | Html]] = [
         ("Board", f"{place.title} ({place.board})"),
         ("Core", f"{place.core}, emulated by QEMU" if place.emulated else place.core),
-        ("Unit", f"{place.unit}; an emulator has no clock, so there are no times here"
-         if place.emulated else place.unit),
+        (
+            "Unit",
+            f"{place.unit}; an emulator has no clock, so there are no times here"
+            if place.emulated
+            else place.unit,
+        ),
         ("Limits", limits),
         ("Compiler", place.compiler),
         ("Flags", page.code(place.flags)),
@@ -332,11 +370,14 @@ def _board(demo: Demo) -> Html:
     ]
     for model in demo.models:
         rows.append(
-            (f"{model.name}, SHA-256", join([svg.fingerprint(model.sha256),
-                                             page.code(model.sha256)]))
+            (
+                f"{model.name}, SHA-256",
+                join([svg.fingerprint(model.sha256), page.code(model.sha256)]),
+            )
         )
-    return page.section("board", "The board and the build", tag("div", page.facts(rows),
-                        class_="card"))
+    return page.section(
+        "board", "The board and the build", tag("div", page.facts(rows), class_="card")
+    )
 
 
 def _never(place: Place) -> Html:
@@ -357,8 +398,9 @@ def _never(place: Place) -> Html:
                     silicon,
                     "A camera. The pictures came over the serial line, not from a sensor.",
                     "A clock or a power meter. No figure here is a time, a cycle count or an "
-                    "energy." if place.unit == "instructions" else
-                    "A power meter. No figure here is an energy.",
+                    "energy."
+                    if place.unit == "instructions"
+                    else "A power meter. No figure here is an energy.",
                     "Enough pictures for a fine accuracy: see the intervals, and the model card "
                     "for the evaluation on the whole test set.",
                 ]

@@ -180,8 +180,19 @@ def as_dict(demo: Demo) -> dict[str, Any]:
     """The run as JSON values; no times of day, so that equal runs give equal files."""
     place = {
         key: getattr(demo.place, key)
-        for key in ("board", "title", "mcu", "core", "emulated", "unit", "compiler", "flags",
-                    "commit", "flash_limit", "ram_limit")
+        for key in (
+            "board",
+            "title",
+            "mcu",
+            "core",
+            "emulated",
+            "unit",
+            "compiler",
+            "flags",
+            "commit",
+            "flash_limit",
+            "ram_limit",
+        )
     }
     return {
         "schema": SCHEMA,
@@ -215,8 +226,11 @@ def _model(run: ModelRun) -> dict[str, Any]:
         "total": run.ticks,
         "total_min": min(ticks, default=None),
         "total_max": max(ticks, default=None),
-        "bit_exact": {"oracle": "recorded LCE outputs", "compared": run.compared,
-                      "equal": run.equal},
+        "bit_exact": {
+            "oracle": "recorded LCE outputs",
+            "compared": run.compared,
+            "equal": run.equal,
+        },
         "flash_bytes": memory.flash if memory else None,
         "ram_bytes": memory.ram if memory else None,
         "arena_bytes": memory.arena if memory else None,
@@ -251,16 +265,40 @@ def as_csv(demo: Demo) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(
-        ["model", "data", "synthetic", "board", "index", "file", "truth", "verdict", "right",
-         "confidence", "ticks", "unit", "bit_exact"]
+        [
+            "model",
+            "data",
+            "synthetic",
+            "board",
+            "index",
+            "file",
+            "truth",
+            "verdict",
+            "right",
+            "confidence",
+            "ticks",
+            "unit",
+            "bit_exact",
+        ]
     )
     for run in demo.models:
         for picture in run.pictures:
             exact = "" if picture.bit_exact is None else int(picture.bit_exact)
             rows.writerow(
-                [run.name, run.data, int(run.synthetic), demo.place.board, picture.index,
-                 picture.file, run.label_name(picture.label), run.label_name(picture.verdict),
-                 int(picture.right), f"{picture.confidence:.3f}", picture.ticks, demo.place.unit,
-                 exact]
+                [
+                    run.name,
+                    run.data,
+                    int(run.synthetic),
+                    demo.place.board,
+                    picture.index,
+                    picture.file,
+                    run.label_name(picture.label),
+                    run.label_name(picture.verdict),
+                    int(picture.right),
+                    f"{picture.confidence:.3f}",
+                    picture.ticks,
+                    demo.place.unit,
+                    exact,
+                ]
             )
     return out.getvalue()

@@ -35,7 +35,7 @@ def join(parts: Iterable[str | Html | None], between: str = "") -> Html:
     return Html(between.join(text(part) for part in parts if part is not None))
 
 
-def tag(name: str, *children: str | Html | None, **attributes: object) -> Html:
+def tag(name: str, /, *children: str | Html | None, **attributes: object) -> Html:
     """One element.
 
     Args:

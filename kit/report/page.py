@@ -88,8 +88,13 @@ def stat(name: str, value: str, small: str, more: str | Html, chart: Html | None
     return tag(
         "div",
         tag("div", name, class_="stat-name"),
-        tag("div", value, " " if small else None, tag("small", small) if small else None,
-            class_="stat"),
+        tag(
+            "div",
+            value,
+            " " if small else None,
+            tag("small", small) if small else None,
+            class_="stat",
+        ),
         chart,
         tag("div", more, class_="stat-more"),
         class_="card",
@@ -102,24 +107,26 @@ def facts(rows: Sequence[tuple[str, str | Html]]) -> Html:
     return tag("dl", *pairs, class_="facts")
 
 
-def table(
-    caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Html]]
-) -> Html:
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Html]]) -> Html:
     """A table; columns whose head starts with ``#`` hold numbers and are right-aligned."""
     right = [head.startswith("#") for head in columns]
     heads = [
         tag("th", head.lstrip("#"), scope="col", class_="r" if is_right else None)
-        for head, is_right in zip(columns, right)
+        for head, is_right in zip(columns, right, strict=True)
     ]
     body = [
-        tag("tr", *(tag("td", cell, class_="r" if is_right else None)
-                    for cell, is_right in zip(row, right)))
+        tag(
+            "tr",
+            *(
+                tag("td", cell, class_="r" if is_right else None)
+                for cell, is_right in zip(row, right, strict=True)
+            ),
+        )
         for row in rows
     ]
     return tag(
         "div",
-        tag("table", tag("caption", caption), tag("thead", tag("tr", *heads)),
-            tag("tbody", *body)),
+        tag("table", tag("caption", caption), tag("thead", tag("tr", *heads)), tag("tbody", *body)),
         class_="scroll",
         tabindex=0,
         role="region",
@@ -147,7 +154,11 @@ def legend(kinds: Sequence[tuple[str, str]]) -> Html:
     items = []
     for kind, words in kinds:
         swatch = tag(
-            "rect", width=14, height=14, rx=3, class_=f"k-{kind}",
+            "rect",
+            width=14,
+            height=14,
+            rx=3,
+            class_=f"k-{kind}",
             style=None if kind == "binary" else f"fill:url(#p-{kind})",
         )
         items.append(tag("li", tag("svg", swatch, aria_hidden="true"), words))
@@ -184,5 +195,3 @@ def sign(good: bool) -> Html:
 def code(value: object) -> Html:
     """A value in the fixed-width face."""
     return tag("code", text(value))
-
-

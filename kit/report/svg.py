@@ -47,12 +47,27 @@ def patterns() -> Html:
         "svg",
         tag(
             "defs",
-            tag("pattern", tag("rect", width=6, height=6, class_="k-int8"), line, id="p-int8",
-                **size),
-            tag("pattern", tag("rect", width=6, height=6, class_="k-other"), dot, id="p-other",
-                **size),
-            tag("pattern", tag("rect", width=6, height=6, class_="k-theirs"), line, id="p-theirs",
-                **size),
+            tag(
+                "pattern",
+                tag("rect", width=6, height=6, class_="k-int8"),
+                line,
+                id="p-int8",
+                **size,
+            ),
+            tag(
+                "pattern",
+                tag("rect", width=6, height=6, class_="k-other"),
+                dot,
+                id="p-other",
+                **size,
+            ),
+            tag(
+                "pattern",
+                tag("rect", width=6, height=6, class_="k-theirs"),
+                line,
+                id="p-theirs",
+                **size,
+            ),
         ),
         width=0,
         height=0,
@@ -122,9 +137,7 @@ def gauge(parts: Sequence[Part], limit: int, title: str) -> Html:
         if width > 0:
             body.append(_bar(x, 0, width, 16, part.kind, f"{part.name}: {part.value:,} B"))
         x += width
-    return tag(
-        "svg", *body, role="img", aria_label=title, class_="gauge", width="100%", height=16
-    )
+    return tag("svg", *body, role="img", aria_label=title, class_="gauge", width="100%", height=16)
 
 
 def interval(low: float, value: float, high: float, title: str) -> Html:
@@ -132,10 +145,16 @@ def interval(low: float, value: float, high: float, title: str) -> Html:
     return tag(
         "svg",
         tag("rect", x=0, y=6, width="100%", height=4, rx=2, class_="track"),
-        tag("rect", x=f"{100 * low:.3f}%", y=4, width=f"{100 * (high - low):.3f}%", height=8, rx=2,
-            class_="band"),
-        tag("line", x1=f"{100 * value:.3f}%", x2=f"{100 * value:.3f}%", y1=0, y2=16,
-            class_="mark"),
+        tag(
+            "rect",
+            x=f"{100 * low:.3f}%",
+            y=4,
+            width=f"{100 * (high - low):.3f}%",
+            height=8,
+            rx=2,
+            class_="band",
+        ),
+        tag("line", x1=f"{100 * value:.3f}%", x2=f"{100 * value:.3f}%", y1=0, y2=16, class_="mark"),
         role="img",
         aria_label=title,
         class_="gauge",
