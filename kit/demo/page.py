@@ -44,7 +44,7 @@ def render(demo: Demo, files: tuple[str, ...] = ()) -> str:
 
 def _lead(demo: Demo) -> str:
     place = demo.place
-    where = f"an emulated {place.mcu}" if place.emulated else place.title
+    where = place.where
     models = (
         "a neural network"
         if len(demo.models) == 1
@@ -136,7 +136,7 @@ def _figures(run: ModelRun, place: Place) -> list[Html]:
     memory = run.memory
     for name, used, limit, what in (
         ("Flash", memory.flash if memory else None, place.flash_limit, "code and weights"),
-        ("RAM", memory.ram if memory else None, place.ram_limit, "static, arena included"),
+        ("RAM", memory.ram if memory else None, place.ram_limit, "arena and stack included"),
     ):
         more = f"{100 * used / limit:.1f} % of {limit:,} B; {what}" if used and limit else what
         cards.append(page.stat(name, f"{used:,}" if used is not None else "–", "B", more))
@@ -297,11 +297,18 @@ def _memory(run: ModelRun, place: Place) -> Html | None:
         svg.Part("weights", memory.weights, "binary"),
         svg.Part("code and tables", max(0, memory.flash - memory.weights), "other"),
     ]
+    stack = min(memory.stack_size, max(0, memory.ram - memory.arena))
     ram = [
         svg.Part("arena", memory.arena, "binary"),
-        svg.Part("other static", max(0, memory.ram - memory.arena), "other"),
-        svg.Part("stack used", memory.stack_used, "int8"),
+        svg.Part("stack", stack, "int8"),
+        svg.Part("other variables", max(0, memory.ram - memory.arena - stack), "other"),
     ]
+    used = (
+        f"The deepest the stack went is {memory.stack_used:,} B of {memory.stack_size:,} B, found "
+        "by painting it before the run."
+        if memory.stack_used
+        else "The board was not asked how deep the stack went."
+    )
     return page.card(
         "Memory",
         tag(
@@ -310,7 +317,7 @@ def _memory(run: ModelRun, place: Place) -> Html | None:
             page.gauge("RAM", ram, place.ram_limit),
             class_="gauges",
         ),
-        about="Against the limits of the board. Stack is the high-water mark found by painting.",
+        about=f"Against the limits of the board. {used}",
     )
 
 
@@ -382,7 +389,7 @@ def _board(demo: Demo) -> Html:
 
 def _never(place: Place) -> Html:
     silicon = (
-        f"Silicon. The firmware ran on an emulated {place.mcu}; no real board has executed it."
+        f"Silicon. The firmware ran on {place.where}; no real board has executed it."
         if place.emulated
         else "Silicon. The firmware ran as a process on this machine."
         if place.unit == "nanoseconds"

@@ -27,7 +27,6 @@ class Place:
 
     board: str
     title: str
-    mcu: str
     core: str
     emulated: bool
     unit: str
@@ -36,6 +35,13 @@ class Place:
     commit: str
     flash_limit: int
     ram_limit: int
+
+    @property
+    def where(self) -> str:
+        """The board in a sentence."""
+        if self.unit == "nanoseconds":
+            return "this machine"
+        return f"an emulated {self.title}" if self.emulated else f"a {self.title}"
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,9 @@ class Layer:
 class Memory:
     """Bytes, as the linker and the board report them.
 
-    ``ram`` is static memory (data + bss, the arena included) and excludes the stack; ``stack_used``
-    is the high-water mark found by painting.
+    ``ram`` is what the linker gives out: variables, the arena, and the ``stack_size`` bytes that it
+    reserves for the stack. ``stack_used`` is the high-water mark that the board found by painting;
+    0 where it was not asked.
     """
 
     flash: int
@@ -173,6 +180,7 @@ class Demo:
 
     @property
     def stopped(self) -> str:
+        """Why the run ended early; empty when it did not."""
         return next((model.stopped for model in self.models if model.stopped), "")
 
 
@@ -183,7 +191,6 @@ def as_dict(demo: Demo) -> dict[str, Any]:
         for key in (
             "board",
             "title",
-            "mcu",
             "core",
             "emulated",
             "unit",

@@ -1,0 +1,180 @@
+"""The test pictures that a shipped model carries, with their truth and LCE's recorded outputs.
+
+`models/<name>/pictures/` holds PNG files named `<index>-<label>.png` and, beside them,
+`pictures.json`: a list of entries `{"file", "label", "logits_hex"}`, where `label` is the class
+index and `logits_hex` the raw bytes of the model's output that LCE's own interpreter gave for that
+picture. Without the list the truth is read from the file names and nothing is compared.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convert.errors import DataError
+from kit.files import shown
+from kit.models import Model, labels_of
+
+LIST = "pictures.json"
+NAME = re.compile(r"^\d+-(.+)$")
+HEX = re.compile(r"^(?:[0-9a-f]{2})*$")
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture; `recorded` is hexadecimal, empty where nothing was recorded."""
+
+    path: Path
+    label: int
+    recorded: str
+
+
+@dataclass(frozen=True)
+class Album:
+    """The pictures of one model and where they come from."""
+
+    entries: tuple[Entry, ...]
+    labels: tuple[str, ...]
+    data: str
+    split: str
+    seed: str
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the pictures are rendered; the data set's name tells."""
+        return self.data.startswith("scenes")
+
+
+def read(model: Model, limit: int = 0) -> Album:
+    """The album of a model.
+
+    Args:
+        model: with a folder that holds `pictures/`.
+        limit: at most that many, spread evenly over all; 0 takes all.
+
+    Raises:
+        DataError: there are no pictures, or the list and the files do not agree.
+    """
+    paths = model.pictures()
+    if not paths:
+        raise DataError(
+            "this model carries no test pictures",
+            where=shown(model.folder / "pictures" if model.folder else model.path),
+            remedy="the demo needs PNG files named <index>-<label>.png there",
+        )
+    metrics = facts(model)
+    labels = tuple(labels_of(model)) or tuple(str(name) for name in metrics.get("labels", ()))
+    listed = paths[0].parent / LIST
+    found = _listed(listed, labels) if listed.is_file() else [_named(p, labels) for p in paths]
+    return Album(
+        spread(found, limit),
+        labels,
+        str(metrics.get("data", UNKNOWN)),
+        "test",
+        str(metrics.get("seed", UNKNOWN)),
+    )
+
+
+def facts(model: Model) -> dict[str, Any]:
+    """`metrics.json` beside the model, or nothing.
+
+    Raises:
+        DataError: it is no JSON object.
+    """
+    path = model.path.parent / "metrics.json"
+    if not path.is_file():
+        return {}
+    found = _json(path)
+    if not isinstance(found, dict):
+        raise DataError("this file is no metrics.json", where=shown(path), found=repr(found)[:60])
+    return found
+
+
+def spread(entries: Sequence[Entry], limit: int) -> tuple[Entry, ...]:
+    """`limit` of the entries at even distances, so that an ordered list keeps its mixture."""
+    total = len(entries)
+    if not 0 < limit < total:
+        return tuple(entries)
+    return tuple(entries[index * total // limit] for index in range(limit))
+
+
+def _listed(path: Path, labels: Sequence[str]) -> list[Entry]:
+    rows = _json(path)
+    if isinstance(rows, dict):
+        rows = rows.get("pictures")
+    if not isinstance(rows, list) or not rows:
+        raise DataError(
+            "the list of pictures is damaged", where=shown(path), found="no list of entries"
+        )
+    return [_entry(path, number, row, labels) for number, row in enumerate(rows)]
+
+
+def _entry(path: Path, number: int, row: Any, labels: Sequence[str]) -> Entry:
+    where = f"{shown(path)}, entry {number}"
+    try:
+        file, label, recorded = str(row["file"]), row["label"], str(row.get("logits_hex") or "")
+    except (TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            "an entry lacks a field", where=where, found=repr(row)[:80], remedy="file, label"
+        ) from error
+    picture = path.parent / file
+    if Path(file).name != file or not picture.is_file():
+        raise DataError("a listed picture is not there", where=where, found=file)
+    recorded = recorded.lower()
+    if not HEX.match(recorded):
+        raise DataError("a recorded output is no hexadecimal", where=where, found=recorded[:40])
+    return Entry(picture, _label(label, labels, where), recorded)
+
+
+def _named(path: Path, labels: Sequence[str]) -> Entry:
+    match = NAME.match(path.stem)
+    if match is None:
+        raise DataError(
+            "the truth of a picture is not known",
+            where=shown(path),
+            remedy=f"name it <index>-<label>.png, or list it in {LIST}",
+        )
+    return Entry(path, _label(match.group(1), labels, shown(path)), "")
+
+
+def _label(label: Any, labels: Sequence[str], where: str) -> int:
+    """A class index from an index or a class's name."""
+    text = str(label)
+    if text in labels:
+        return labels.index(text)
+    if not text.isdecimal() or (labels and int(text) >= len(labels)):
+        raise DataError(
+            "a picture's label is no class of the model",
+            where=where,
+            found=text,
+            remedy="an index, or one of: " + (", ".join(labels) or "(the model names no classes)"),
+        )
+    return int(text)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "a file beside the model is damaged", where=shown(path), found=str(error)
+        ) from error
+
+
+def png(path: Path) -> bytes:
+    """The picture as PNG bytes, whatever it was."""
+    content = path.read_bytes()
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return content
+    from PIL import Image
+
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as image:
+        image.save(out, "PNG")
+    return out.getvalue()
