@@ -1,0 +1,1 @@
+"""Row-streaming execution: consecutive layers run a few rows at a time through small buffers."""
