@@ -55,7 +55,7 @@ def check_schedule(plan: Schedule) -> None:
             raise ScheduleError(f"{where}: its window begins at row {window[0]}")
         if step.stage + 1 < len(stages) and len(window) > plan.capacity[step.stage]:
             raise ScheduleError(f"{where}: {len(window)} rows in {plan.capacity[step.stage]}")
-    for stage, rows in zip(stages, made):
+    for stage, rows in zip(stages, made, strict=True):
         if rows > stage.out_h:
             raise ScheduleError(f"{rows} rows made of {stage.out_h}")
     if made[-1] != stages[-1].out_h:

@@ -1,15 +1,17 @@
 """Order of execution of a chain of layers that run a few rows at a time.
 
-Every layer makes its rows in batches, and only when the layer behind it asks for them (depth first);
-each map but the last lives in a window of the rows that are still needed. No row is computed twice.
+Every layer makes its rows in batches, and only when the layer behind it asks for them (depth
+first); each map but the last lives in a window of the rows that are still needed. No row is
+computed twice.
 
-Rows are counted in the whole map. Layer y reads rows y * stride - pad ... y * stride - pad + kernel - 1
-of the map before it, cut at the borders.
+Rows are counted in the whole map. Output row y reads rows y * stride - pad ...
+y * stride - pad + kernel - 1 of the map before it, cut at the borders.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def schedule(stages: tuple[Stage, ...]) -> Schedule:
     Raises:
         ValueError: there is no stage, or neighbours disagree about the rows between them.
     """
-    if not stages or any(a.out_h != b.in_h for a, b in zip(stages, stages[1:])):
+    if not stages or any(a.out_h != b.in_h for a, b in pairwise(stages)):
         raise ValueError("the stages of a chain must fit each other")
     n = len(stages)
     state = _State(stages, [0] * n, [0] * n, [], [0] * n)
