@@ -15,6 +15,8 @@ PEER = {
     "flash_bytes": 371_272,
     "arena_bytes": 82_308,
 }
+LABEL = 27  # characters beside a figure of 18 at a width of 310 pixels
+LEAST_NAME = 6  # characters of a layer's name that still tell something
 KIND_WORDS = {"binary": "1-bit", "int8": "8-bit", "other": "other"}
 
 
@@ -213,13 +215,12 @@ def _picture(run: ModelRun, picture: Picture) -> Html:
     )
 
 
-def _layer_label(layer: Layer) -> str:
-    name = layer.name if len(layer.name) <= 22 else f"…{layer.name[-21:]}"
-    return (
-        f"{layer.index} {layer.op} · {name}"
-        if name and name != layer.op
-        else (f"{layer.index} {layer.op}")
-    )
+def layer_label(layer: Layer) -> str:
+    """Index, operator and as much of the name's end as leaves room for the figure on a phone."""
+    head = f"{layer.index} {layer.op}"
+    room = LABEL - len(head) - len(" · ")
+    name = layer.name if len(layer.name) <= room else f"…{layer.name[-(room - 1) :]}"
+    return f"{head} · {name}" if layer.name not in ("", layer.op) and room >= LEAST_NAME else head
 
 
 def _layers(run: ModelRun, place: Place) -> Html:
@@ -231,7 +232,7 @@ def _layers(run: ModelRun, place: Place) -> Html:
         return percent(layer.ticks / total if total else 0.0)
 
     rows = [
-        svg.Bar(_layer_label(layer), f"{layer.ticks:,} · {share(layer)}", layer.ticks, layer.kind)
+        svg.Bar(layer_label(layer), f"{layer.ticks:,} · {share(layer)}", layer.ticks, layer.kind)
         for layer in run.layers
     ]
     kinds = [kind for kind in svg.KINDS if any(layer.kind == kind for layer in run.layers)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 from kit.demo.results import ModelRun, Place
@@ -36,10 +37,15 @@ def layers(run: ModelRun, place: Place) -> bytes:
     axes.invert_yaxis()
     longest = max((layer.ticks for layer in run.layers), default=1)
     axes.set_xlim(0, longest * 1.3)
+    axes.xaxis.set_major_formatter(lambda value, position: f"{value:,.0f}")
+    axes.tick_params(axis="x", labelsize=8)
     axes.set_xlabel(f"{place.unit} per inference, {total:,} in all", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     kinds = [kind for kind in COLOURS if any(layer.kind == kind for layer in run.layers)]
-    patches = [Patch(color=COLOURS[k], hatch=HATCHES[k], label=WORDS[k]) for k in kinds]
+    patches = [
+        Patch(facecolor=COLOURS[k], edgecolor="white", hatch=HATCHES[k], label=WORDS[k])
+        for k in kinds
+    ]
     axes.legend(handles=patches, fontsize=8, frameon=False, loc="lower right")
     figure.suptitle(f"{run.name} on {place.where}", fontsize=11)
     _conditions(figure, place)
@@ -48,8 +54,8 @@ def layers(run: ModelRun, place: Place) -> bytes:
 
 def _conditions(figure: Figure, place: Place) -> None:
     """Below the plot: what every figure depends on."""
-    words = f"{place.core}, {place.compiler}, {place.flags}, commit {place.commit}"
-    figure.supxlabel(words if len(words) < 110 else words[:107] + "…", fontsize=6.5, color="#555")
+    words = f"{place.core}, {place.compiler}, commit {place.commit}, flags {place.flags}"
+    figure.supxlabel("\n".join(textwrap.wrap(words, 130)), fontsize=6.5, color="#555")
 
 
 def as_png(figure: Figure) -> bytes:
