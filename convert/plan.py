@@ -89,7 +89,9 @@ def lives(graph: Graph) -> list[Life]:
 def bound(all_lives: list[Life]) -> int:
     """The largest sum of bytes alive at one step."""
     steps = {life.first for life in all_lives}
-    return max((sum(la.bytes for la in all_lives if la.first <= s <= la.last) for s in steps), default=0)
+    return max(
+        (sum(la.bytes for la in all_lives if la.first <= s <= la.last) for s in steps), default=0
+    )
 
 
 def _place(order: list[Life]) -> tuple[dict[str, int], int]:

@@ -8,7 +8,7 @@ disagree with what the compiler checks.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,15 +24,16 @@ MAX_TAPS = 1 << 20
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a layer does not compile."""
+    """Why a layer does not compile. `covers` names further layers that this explains."""
 
     layer: str
     rule: str
     found: str
     remedy: str
+    covers: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, str]:
-        return asdict(self)
+        return {k: getattr(self, k) for k in ("layer", "rule", "found", "remedy")}
 
 
 def batch_of_one(graph: Graph, op: Op) -> Verdict:
@@ -83,10 +84,18 @@ def groups_divide(graph: Graph, op: Op) -> Verdict:
     w, cin = graph.tensor(op.inputs[1]), int(op.attrs["channels_in"])
     words = -(-cin // 32)
     if w.shape[3] == 0 or words % w.shape[3]:
-        return False, f"{words} input words, {w.shape[3]} in a filter", "convert again with LCE 0.16"
+        return (
+            False,
+            f"{words} input words, {w.shape[3]} in a filter",
+            "convert again with LCE 0.16",
+        )
     groups = words // w.shape[3]
     ok = groups == 1 or (cin % (32 * groups) == 0 and w.shape[0] % groups == 0)
-    return ok, f"{cin} channels in {groups} groups, {w.shape[0]} out", "use 32, 64, … channels a group"
+    return (
+        ok,
+        f"{cin} channels in {groups} groups, {w.shape[0]} out",
+        "use 32, 64, … channels a group",
+    )
 
 
 def constant_weights(graph: Graph, op: Op) -> Verdict:

@@ -15,11 +15,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-
 import tflite
+from flatbuffers import flexbuffers
+
 from convert.errors import ModelError
 from convert.ir import Array, Graph, Op, Port, Quant, Tensor, verify
-from flatbuffers import flexbuffers
 
 IDENTIFIER = b"TFL3"
 METADATA = "bitwake"
@@ -129,7 +129,7 @@ def read(source: Path | str | bytes, *, name: str | None = None) -> Graph:
 
     Args:
         source: path or content.
-        name: of the graph; otherwise the metadata's, the file's folder or the file's name.
+        name: of the graph, for the generated code.
 
     Raises:
         ModelError: the file is missing, damaged, or not of the form that LCE writes.
@@ -139,14 +139,43 @@ def read(source: Path | str | bytes, *, name: str | None = None) -> Graph:
         graph = _Reader(content).graph(name or "model")
         verify(graph)
     except _READ_ERRORS as error:
-        detail = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise ModelError(
-            "the model file is damaged",
-            where=where,
-            found=f"{detail} ({len(content)} bytes)",
-            remedy="copy or convert it again; compare its SHA-256 with the original's",
-        ) from None
+        raise _damaged(content, where, error) from None
     return graph
+
+
+def file_order(source: Path | str | bytes) -> tuple[list[str], list[str]]:
+    """Tensor names of inputs and outputs in the order of the file, which is the interpreter's.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    content, where = load_bytes(source)
+    try:
+        reader = _Reader(content)
+        names = [tensor.name for tensor in reader.tensors()]
+        ins = reader._array(reader.sub.InputsAsNumpy(), reader.sub.InputsLength())
+        outs = reader._array(reader.sub.OutputsAsNumpy(), reader.sub.OutputsLength())
+        return [names[int(i)] for i in ins], [names[int(i)] for i in outs]
+    except _READ_ERRORS as error:
+        raise _damaged(content, where, error) from None
+
+
+def tensor_texts(content: bytes) -> dict[str, str]:
+    """Each tensor's name in the graph -> its whole name in the file."""
+    reader = _Reader(content)
+    names = [tensor.name for tensor in reader.tensors()]
+    texts = [reader.sub.Tensors(i).Name() or b"" for i in range(len(names))]
+    return {name: text.decode("utf-8", "replace") for name, text in zip(names, texts)}
+
+
+def _damaged(content: bytes, where: str, error: BaseException) -> ModelError:
+    detail = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    return ModelError(
+        "the model file is damaged",
+        where=where,
+        found=f"{detail} ({len(content)} bytes)",
+        remedy="copy or convert it again; compare its SHA-256 with the original's",
+    )
 
 
 def shape_name(text: str, fallback: str) -> str:
@@ -187,7 +216,11 @@ class _Reader:
         for i in range(self._length(self.sub.TensorsLength())):
             raw = self.sub.Tensors(i)
             shape = tuple(int(v) for v in self._array(raw.ShapeAsNumpy(), raw.ShapeLength()))
-            if len(shape) > MAX_RANK or any(v < 0 for v in shape) or np.prod(shape, dtype=float) > MAX_ELEMENTS:
+            if (
+                len(shape) > MAX_RANK
+                or any(v < 0 for v in shape)
+                or np.prod(shape, dtype=float) > MAX_ELEMENTS
+            ):
                 raise ValueError(f"tensor {i} has shape {list(shape)}")
             dtype = DTYPES.get(raw.Type())
             if dtype is None:
@@ -195,7 +228,9 @@ class _Reader:
             data = self.buffer(raw.Buffer())
             constant = None
             if data:
-                constant = np.frombuffer(data, dtype=np.dtype(dtype).newbyteorder("<")).reshape(shape)
+                constant = np.frombuffer(data, dtype=np.dtype(dtype).newbyteorder("<")).reshape(
+                    shape
+                )
             text = (raw.Name() or b"").decode("utf-8", "replace")
             name = f"t{i}:{shape_name(text, 'tensor')}"
             out.append(Tensor(name, shape, dtype, self._quant(raw.Quantization()), constant))
@@ -246,7 +281,9 @@ class _Reader:
             kind = codes[raw.OpcodeIndex()]
             ins = self._array(raw.InputsAsNumpy(), raw.InputsLength())
             outs = self._array(raw.OutputsAsNumpy(), raw.OutputsLength())
-            if any(not -1 <= v < len(tensors) for v in ins) or any(not 0 <= v < len(tensors) for v in outs):
+            if any(not -1 <= v < len(tensors) for v in ins) or any(
+                not 0 <= v < len(tensors) for v in outs
+            ):
                 raise IndexError(f"operator {i} ({kind}) refers to a tensor that does not exist")
             outputs = tuple(tensors[int(v)].name for v in outs)
             name = outputs[0].split(":", 1)[1] if outputs else kind

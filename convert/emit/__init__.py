@@ -1,5 +1,5 @@
 """Lowered graph and memory plan -> model.c and model.h."""
 
-from convert.emit.model import RUNTIME_VERSION, emit
+from convert.emit.model import RUNTIME_VERSION, Emitted, emit
 
-__all__ = ["RUNTIME_VERSION", "emit"]
+__all__ = ["RUNTIME_VERSION", "Emitted", "emit"]

@@ -95,7 +95,9 @@ def bmaxpool2d(graph: Graph, op: Op) -> Call:
         ("out_h", f"{oh}"), ("out_w", f"{ow}"),
         *((n, f"{op.attrs[n]}") for n in names),
     ]  # fmt: skip
-    return Call("bw_bmaxpool2d", "bw_bmaxpool2d_bits", fields, [], "const uint32_t", "uint32_t", "binary")
+    return Call(
+        "bw_bmaxpool2d", "bw_bmaxpool2d_bits", fields, [], "const uint32_t", "uint32_t", "binary"
+    )
 
 
 def gather_channels(graph: Graph, op: Op) -> Call:
@@ -120,7 +122,9 @@ def bitcast(graph: Graph, op: Op) -> Call:
     ]
     fields += [(k, f"{op.attrs[k]}") for k in ("zero_point", "plus", "minus") if k in op.attrs]
     types = (f"const {number}", "uint32_t") if to_bits else ("const uint32_t", number)
-    return Call("bw_bitcast", f"bw_{op.kind}", fields, [], *types, "other", is_float=number == "float")
+    return Call(
+        "bw_bitcast", f"bw_{op.kind}", fields, [], *types, "other", is_float=number == "float"
+    )
 
 
 CALLS: dict[str, Callable[[Graph, Op], Call]] = {

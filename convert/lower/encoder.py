@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from convert.ir import Array, Graph, Op, Tensor
+from convert.pixels import BYTES, Scaling
 from convert.supported import Refusal
-
-BYTES = np.arange(256)
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
 
 
 def evaluate(
-    graph: Graph, chain: list[Op], source: Tensor, scale: float, offset: float
+    graph: Graph, chain: list[Op], source: Tensor, scaling: Scaling | None
 ) -> tuple[Array, Array] | None:
     """Bits [256, C_out] (1 = negative) and the source channel of each; None when a step is foreign.
 
@@ -131,7 +130,9 @@ def evaluate(
         Ambiguous: see the module's docstring.
     """
     if source.dtype == "float32":
-        reals = (BYTES * np.float64(scale) + np.float64(offset)).astype(np.float32)
+        if scaling is None:
+            return None
+        reals = scaling.floats()
     else:  # int8: the byte is XORed with 0x80 on its way, so that 0..255 maps to -128..127
         if source.quant is None or chain:
             return None

@@ -14,6 +14,7 @@ import numpy as np
 
 from convert.ir import Array, Graph, Op, Tensor
 from convert.lower import encoder, geometry
+from convert.pixels import REMEDY, Scaling
 from convert.supported import Refusal, unsupported
 
 
@@ -21,8 +22,7 @@ from convert.supported import Refusal, unsupported
 class Context:
     """What lowering knows beside the graph: what a byte of a float input stands for."""
 
-    input_scale: float = 1.0
-    input_offset: float = 0.0
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,14 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
         return None
     port = next(p for p in graph.inputs if p.tensor == (chain[0] if chain else op).inputs[0])
     source = graph.tensor(port.tensor)
+    covered = tuple(o.name for o in chain)
+    if source.dtype == "float32" and context.scaling is None:
+        rule = "a float input is fed from bytes, and the metadata tells what a byte stands for"
+        return Refusal(port.name, rule, "no input_scale", REMEDY, (op.name, *covered))
     try:
-        found = encoder.evaluate(
-            graph, chain, source, context.input_scale, context.input_offset
-        )
+        found = encoder.evaluate(graph, chain, source, context.scaling)
     except encoder.Ambiguous as error:
-        return encoder.ambiguous_refusal(error)
+        return replace(encoder.ambiguous_refusal(error), covers=(op.name, *covered))
     if found is None:
         return None
     bits, origin = found
@@ -343,7 +345,7 @@ def lower(
         refusals += refused
         if watch is not None:
             watch(one.__name__, graph)
-    named = {r.layer for r in refusals}
+    named = {name for r in refusals for name in (r.layer, *r.covers)}
     for op in graph.ops:
         if op.kind not in KERNELS and op.name not in named:
             refusals.append(unsupported(graph, op))

@@ -1,35 +1,264 @@
-"""Turns a training run into model.tflite with LCE, and checks it: types, float layers, bits.
+"""Turns a training run or a Keras model into a .tflite with LCE, and checks it: types, float
+layers, names, bits. Nothing is written unless every check held.
 
 Examples:
   python -m kit convert --run runs/faces-wake
-  python -m kit convert --run runs/faces-wake --out my.tflite --json convert.json
+  python -m kit convert --keras mine.h5 --labels no,yes --input-scale 1 --out mine.tflite
+  python -m kit convert --tflite other.tflite --input-scale 0.00392156862745098 --out mine.tflite
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from convert.errors import ModelError
-from kit.files import write_json
+import numpy as np
+
+from convert.errors import BitWakeError, ModelError
+from kit import console
+from kit.files import shown, write_json, write_whole
+
+PICTURES = 200  # of the run's test split, compared between Keras and LCE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--run, --out."""
-    parser.add_argument("--run", required=True, metavar="DIR", help="folder of a training run")
+    """--run, --keras, --tflite, --out, --labels, --input-scale, --input-offset, --int8."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", metavar="DIR", help="folder of a training run")
+    source.add_argument("--keras", metavar="FILE", help="a whole saved Keras 2 model (.h5)")
+    source.add_argument("--tflite", metavar="FILE", help="only write metadata into a flatbuffer")
     parser.add_argument("--out", metavar="FILE", help="default: model.tflite in the run folder")
+    parser.add_argument("--labels", metavar="A,B", help="class names, in the order of the outputs")
+    parser.add_argument(
+        "--input-scale", type=float, metavar="S", help="a float input is byte * S + offset"
+    )
+    parser.add_argument("--input-offset", type=float, default=0.0, metavar="O", help="default 0")
+    parser.add_argument("--int8", action="store_true", help="int8 inputs and outputs")
 
 
 def run(args: argparse.Namespace) -> int:
     """Converts and prints what was checked."""
-    folder = Path(args.run)
-    if not folder.is_dir():
+    if args.run and not Path(args.run).is_dir():
         raise ModelError(
             "there is no such run folder", found=args.run, remedy="kit train --recipe … makes one"
         )
-    from convert.from_keras import convert_run
-
-    report = convert_run(folder, Path(args.out) if args.out else folder / "model.tflite")
+    if not args.run and not args.out:
+        raise BitWakeError("where shall it go?", found="no --out", remedy="--out FILE.tflite")
+    out = Path(args.out) if args.out else Path(args.run) / "model.tflite"
+    if args.tflite:
+        return _stamp(args, out)
+    result = _from_run(Path(args.run), args) if args.run else _from_keras(args)
+    content: bytes = result.pop("content")
+    write_whole(out, content)
+    result |= {"path": str(out), "model_sha256": hashlib.sha256(content).hexdigest()}
     if args.json:
-        write_json(args.json, report.as_dict())
+        write_json(args.json, result)
+    _show(result, out)
     return 0
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    from convert.pixels import Scaling
+
+    given: dict[str, Any] = {"int8": args.int8}
+    if args.labels:
+        given["labels"] = [label.strip() for label in args.labels.split(",")]
+    if args.input_scale is not None:
+        given["scaling"] = Scaling(args.input_scale, args.input_offset)
+    return given
+
+
+def _from_keras(args: argparse.Namespace) -> dict[str, Any]:
+    """A saved Keras model of the user's own."""
+    from convert.from_keras import convert_keras, load_keras
+    from train import layers  # noqa: F401  registers GLT and the grouped convolution
+    from train.backend import export_mode
+
+    if args.input_scale is None and not args.int8:
+        raise BitWakeError(
+            "what does a byte of a picture become at the model's float input?",
+            found="no --input-scale",
+            remedy="--input-scale 1 for 0..255, --input-scale 0.00392156862745098 for 0..1, "
+            "--input-scale 0.00784313725490196 --input-offset -1 for -1..1",
+        )
+    with export_mode():
+        converted = convert_keras(load_keras(Path(args.keras)), **_options(args))
+    return {**converted.as_dict(), "content": converted.content}
+
+
+def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """A training run: the network is built again from its record and given the run's weights."""
+    from convert.from_keras import convert_keras
+    from convert.pixels import Scaling
+    from train.backend import export_mode
+    from train.runfolder import load_arrays
+
+    record, metrics = _record(folder, "recipe.json"), _record(folder, "metrics.json")
+    if not metrics.get("finished"):
+        raise ModelError(
+            "the run is not finished",
+            where=str(folder),
+            found=f"{metrics.get('epochs', 0)} of {record.get('epochs')} epochs",
+            remedy=f"kit train --resume {folder}",
+        )
+    arrays = load_arrays(folder / "weights.npz")
+    weights = [arrays[name] for name in sorted(arrays)]
+    builder = network(record)
+    trained = _with_weights(builder(), weights, folder)
+    pictures, labels = _test_pictures(record)
+    options = {"scaling": Scaling(1.0, 0.0), "labels": labels, **_options(args)}
+    origin = {key: metrics.get(key) for key in ("recipe", "data", "dataset_hash", "seed", "commit",
+                                                 "accuracy", "synthetic")}  # fmt: skip
+    with export_mode():
+        exported = _with_weights(builder(), weights, folder)
+        # Compared with the training form: its forward pass runs outside the export form's trace.
+        converted = convert_keras(
+            exported, trained=trained, pictures=pictures, metadata=origin, **options
+        )
+    return {
+        **converted.as_dict(),
+        "run": str(folder),
+        "accuracy_keras": metrics.get("accuracy"),
+        "batch_norm_reestimated": metrics.get("batch_norm_reestimated", True),
+        "content": converted.content,
+    }
+
+
+def _record(folder: Path, name: str) -> dict[str, Any]:
+    """A JSON file of the run.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
+    try:
+        found = json.loads((folder / name).read_text("utf-8"))
+        if isinstance(found, dict):
+            return found
+        reason = "no JSON object"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValueError as error:
+        reason = str(error)
+    raise ModelError(
+        "this is no folder of a training run",
+        where=str(folder / name),
+        found=reason,
+        remedy="kit train --recipe … makes one",
+    )
+
+
+def network(record: Mapping[str, Any]) -> Any:
+    """The function that builds the run's Keras model.
+
+    Raises:
+        ModelError: the record describes a network that this checkout does not know.
+    """
+    from train import recipes
+    from train.models import binary
+
+    net = record.get("net")
+    try:
+        if isinstance(net, str):
+            return recipes.get(str(record["name"])).net
+        fields = {**net, "layers": tuple(_layer(binary, text) for text in net["layers"])}  # type: ignore[dict-item,index]
+        fields["input_shape"] = tuple(fields["input_shape"])
+        whole = binary.BinaryNet(**fields)
+    except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
+        raise ModelError(
+            "the run's network cannot be built again",
+            where=f"recipe {record.get('name')}",
+            found=str(error)[:200],
+            remedy="check out the commit that stands in the run's metrics.json",
+        ) from None
+    return lambda: binary.build(whole)
+
+
+def _layer(module: Any, text: str) -> Any:
+    """`Conv(channels=32, kernel=3)` as recorded -> the layer; literals only."""
+    call = ast.parse(text, mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise ValueError(f"not a layer: {text!r}")
+    values = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    return getattr(module, call.func.id)(**values)
+
+
+def _with_weights(model: Any, weights: list[Any], folder: Path) -> Any:
+    try:
+        model.set_weights(weights)
+    except ValueError as error:
+        raise ModelError(
+            "the weights do not fit the run's network",
+            where=str(folder / "weights.npz"),
+            found=str(error).splitlines()[0][:200],
+            remedy="check out the commit that stands in the run's metrics.json",
+        ) from None
+    return model
+
+
+def _test_pictures(record: Mapping[str, Any]) -> tuple[Any, list[str] | None]:
+    """Pictures of the run's test split and its class names; nothing when the data is not here."""
+    from train.data import load
+
+    try:
+        dataset = load(str(record["data"]), **record.get("data_options", {}))
+    except BitWakeError as error:
+        console.say(f"compared on noise only: {error.what}")
+        return None, None
+    count = len(dataset.test)
+    chosen = np.unique(np.linspace(0, max(0, count - 1), min(PICTURES, count)).astype(int))
+    return np.asarray(dataset.test.images[chosen]), list(dataset.label_names)
+
+
+def _stamp(args: argparse.Namespace, out: Path) -> int:
+    """Metadata into a flatbuffer that another tool made."""
+    from convert.metadata import with_metadata
+    from convert.tflite_reader import load_bytes, read
+
+    content, _ = load_bytes(Path(args.tflite))
+    read(content)  # damaged files are refused here
+    given = _options(args)
+    entries: dict[str, Any] = {}
+    if "labels" in given:
+        entries["labels"] = given["labels"]
+    if "scaling" in given:
+        entries |= {"input_scale": args.input_scale, "input_offset": args.input_offset}
+    stamped = with_metadata(content, entries)
+    write_whole(out, stamped)
+    digest = hashlib.sha256(stamped).hexdigest()
+    if args.json:
+        write_json(args.json, {"ok": True, "path": str(out), "model_sha256": digest, **entries})
+    console.say(f"{shown(out)}: {', '.join(sorted(entries)) or 'nothing'} written")
+    return 0
+
+
+def _show(result: Mapping[str, Any], out: Path) -> None:
+    """What was checked, for people."""
+    told = result["keras_against_lce"]
+    ports = [
+        f"{which[:-1]} {port['name']} {port['dtype']}{port['shape']}"
+        for which in ("inputs", "outputs")
+        for port in result[which]
+    ]
+    operators = ", ".join(f"{count} {kind}" for kind, count in result["operators"].items())
+    rows = [
+        ("file", f"{shown(out)}, {result['bytes']:,} bytes, sha256 {result['model_sha256'][:12]}"),
+        ("ports", "; ".join(ports)),
+        ("operators", operators),
+        ("binary layers", f"{result['binary_layers']}, none left in floating point"),
+        (
+            "Keras against LCE",
+            f"{told['agreeing']} of {told['pictures']} pictures agree, {told['same_class']} in the "
+            f"class; largest difference {told['max_abs_diff']:.3g}",
+        ),
+        (
+            "compiles",
+            f"arena {result['arena_bytes']:,} bytes of RAM, "
+            f"weights {result['weights_bytes']:,} bytes of flash",
+        ),
+    ]
+    console.table("converted", ("check", "result"), rows)

@@ -1,0 +1,190 @@
+"""A .tflite becomes model.c and model.h, or a list of reasons why not.
+
+read → check → lower → plan memory → check the plan → emit. Nothing is written unless everything
+held, and then both files, each at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from convert import supported
+from convert.emit import Emitted, emit
+from convert.errors import ModelError
+from convert.ir import Graph
+from convert.limits import beyond_limits
+from convert.lower import Context, lower
+from convert.pixels import scaling_of
+from convert.plan import Plan, make_plan
+from convert.plan_check import check_plan
+from convert.supported import Refusal
+from convert.tflite_reader import load_bytes, read
+
+Dump = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a model.
+
+    Attributes:
+        ok: the C was written.
+        arena_bytes: static RAM of maps, inputs and outputs; 0 when refused.
+        weights_bytes: constant tables in flash; 0 when refused.
+        layers: a row a layer: index, op, name, kind, macs, weights_bytes, in_shape, out_shape,
+            float.
+        errors: why it was refused.
+        sha256: of the .tflite.
+        arena_lower_bound: no memory plan can need less than this.
+    """
+
+    ok: bool
+    arena_bytes: int
+    weights_bytes: int
+    layers: tuple[dict[str, Any], ...]
+    errors: tuple[Refusal, ...]
+    sha256: str
+    arena_lower_bound: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data: the form of `kit compile --json`."""
+        return {
+            "ok": self.ok,
+            "arena_bytes": self.arena_bytes,
+            "arena_lower_bound": self.arena_lower_bound,
+            "weights_bytes": self.weights_bytes,
+            "model_sha256": self.sha256,
+            "layers": [dict(row) for row in self.layers],
+            "errors": [error.as_dict() for error in self.errors],
+        }
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The result in memory: what `compile_model` writes."""
+
+    graph: Graph
+    plan: Plan
+    emitted: Emitted
+    sha256: str
+
+
+def compile_graph(graph: Graph, dump: Dump | None = None) -> tuple[Graph, Plan] | list[Refusal]:
+    """Check, lower and plan a graph.
+
+    Args:
+        graph: as read.
+        dump: called with the graph's text before the first pass and after each.
+
+    Raises:
+        ModelError: the metadata is not usable.
+        PlanError: the plan would corrupt data (a bug of the planner, never the user's).
+    """
+    if dump:
+        dump(f"== as read\n{graph.text()}")
+
+    def watch(name: str, after: Graph) -> None:
+        if dump:
+            dump(f"== after {name}\n{after.text()}")
+
+    refusals = supported.check(graph)
+    if refusals:
+        return refusals
+    lowered, refusals = lower(graph, Context(scaling_of(graph.metadata)), watch)
+    refusals = refusals or beyond_limits(lowered)
+    if refusals:
+        return refusals
+    plan = make_plan(lowered)
+    check_plan(lowered, plan.offsets, plan.arena_bytes)
+    return lowered, plan
+
+
+def compile_bytes(
+    content: bytes, *, name: str, labels: Sequence[str] | None = None, dump: Dump | None = None
+) -> Compiled | list[Refusal]:
+    """Compile a flatbuffer in memory.
+
+    Raises:
+        ModelError: it is damaged or no TFLite flatbuffer.
+    """
+    graph = read(content, name=name)
+    if labels is not None:
+        metadata = {**graph.metadata, "labels": list(labels)}
+        graph = replace(graph, metadata=MappingProxyType(metadata))
+    result = compile_graph(graph, dump)
+    if isinstance(result, list):
+        return result
+    lowered, plan = result
+    digest = hashlib.sha256(content).hexdigest()
+    return Compiled(lowered, plan, emit(lowered, plan, digest), digest)
+
+
+def compile_model(
+    path: Path | str,
+    out_dir: Path | str,
+    *,
+    name: str,
+    labels: Sequence[str] | None = None,
+    dump: Dump | None = None,
+) -> Report:
+    """Compile a .tflite into out_dir/model.c and out_dir/model.h.
+
+    Args:
+        path: the flatbuffer.
+        out_dir: made when missing; untouched when the model is refused.
+        name: of the model, in the generated code.
+        labels: class names; default: those in the file's metadata.
+        dump: receives the printed graph before and after each pass.
+
+    Raises:
+        ModelError: the file is missing or damaged, or the result cannot be written.
+    """
+    content, _ = load_bytes(path)
+    result = compile_bytes(content, name=name, labels=labels, dump=dump)
+    digest = hashlib.sha256(content).hexdigest()
+    if isinstance(result, list):
+        return Report(False, 0, 0, (), tuple(result), digest)
+    files = {"model.c": result.emitted.source, "model.h": result.emitted.header}
+    _write(Path(out_dir), files)
+    return Report(
+        True,
+        result.plan.arena_bytes,
+        result.emitted.weights_bytes,
+        result.emitted.layers,
+        (),
+        digest,
+        result.plan.lower_bound,
+    )
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    """All files or none: each is complete under another name before the first takes its place."""
+    ready: list[tuple[str, Path]] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+            ready.append((temporary, folder / name))
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            os.chmod(temporary, 0o644)
+        for temporary, target in ready:
+            os.replace(temporary, target)
+        ready = []
+    except OSError as error:
+        raise ModelError(
+            "the generated C cannot be written; what was there before is untouched",
+            where=str(folder),
+            found=error.strerror or str(error),
+            remedy="free some space, or name another folder with --out",
+        ) from None
+    finally:
+        for temporary, _ in ready:
+            Path(temporary).unlink(missing_ok=True)

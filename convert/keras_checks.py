@@ -1,0 +1,184 @@
+"""What LCE gets wrong without saying so, looked for in the Keras model and in the flatbuffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from convert.errors import ModelError
+from convert.ir import Graph
+from convert.tflite_reader import tensor_texts
+
+# Quantizers that LCE 0.16.0 leaves in floating point, or (ternary) miscompiles. Those of the user's
+# own are judged by what the flatbuffer holds and computes.
+UNUSABLE = ("tern", "heaviside", "dorefa", "do_re_fa", "none")
+FLOAT_KERNELS = ("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
+UNBINARIZED = {
+    "QuantDense": "use a QuantConv2D over the whole map with padding='valid' instead",
+    "QuantDepthwiseConv2D": "use a QuantConv2D with groups of a multiple of 32 channels",
+    "QuantSeparableConv2D": "use a grouped QuantConv2D and a 1x1 QuantConv2D",
+    "QuantConv2DTranspose": "use nearest upsampling and a QuantConv2D",
+    "QuantLocallyConnected2D": "use a QuantConv2D",
+    "QuantConv1D": "use a QuantConv2D with a kernel of 1 x n",
+    "QuantConv3D": "use a QuantConv2D",
+}
+
+
+def layers(model: Any) -> Iterator[Any]:
+    """Every layer, those of nested models included."""
+    for layer in getattr(model, "layers", []):
+        if getattr(layer, "layers", None):
+            yield from layers(layer)
+        else:
+            yield layer
+
+
+def _quantizer(layer: Any, which: str) -> str:
+    """A quantizer's name, lower case; "none" when there is none."""
+    found = getattr(layer, which, None)
+    if found is None:
+        return "none"
+    return str(getattr(found, "name", None) or type(found).__name__).lower()
+
+
+def _is(layer: Any, name: str) -> bool:
+    return any(base.__name__ == name for base in type(layer).__mro__)
+
+
+def check_model(model: Any) -> list[str]:
+    """Look at a Keras model before it is converted.
+
+    Returns:
+        Names of the binary convolutions, which must all become LceBconv2d.
+
+    Raises:
+        ModelError: what LCE would leave in floating point or miscompile, with the layer's name.
+    """
+    if not hasattr(model, "input_names") or not getattr(model, "inputs", None):
+        raise ModelError(
+            "only functional and sequential Keras models with known inputs convert",
+            found=type(model).__name__,
+            remedy="build the model with keras.Input, or call it once and rebuild it functionally",
+        )
+    for name, tensor in zip(model.input_names, model.inputs):
+        if any(side is None for side in tensor.shape[1:]):
+            raise ModelError(
+                "an input has no fixed size",
+                where=f"input {name}",
+                found=str(tuple(tensor.shape)),
+                remedy="give height, width and channels in keras.Input",
+            )
+    every = list(layers(model))
+    binary: list[str] = []
+    for layer in every:
+        for kind, remedy in UNBINARIZED.items():
+            if _is(layer, kind):
+                raise ModelError(
+                    "LCE leaves this kind of layer in floating point",
+                    where=f"layer {layer.name}",
+                    found=kind,
+                    remedy=remedy,
+                )
+        if _is(layer, "QuantConv2D"):
+            _check_conv(layer)
+            binary.append(layer.name)
+    if not binary:
+        float_ones = [
+            la.name for la in every if any(_is(la, k) for k in FLOAT_KERNELS) and la.weights
+        ]
+        raise ModelError(
+            "this Keras model is not binarized",
+            where=f"model {model.name}",
+            found=f"no binary convolution; float layers: {', '.join(float_ones[:8]) or 'none'}"
+            + (f" and {len(float_ones) - 8} more" if len(float_ones) > 8 else ""),
+            remedy="use larq.layers.QuantConv2D with input_quantizer='ste_sign' and "
+            "kernel_quantizer='ste_sign', or train a recipe: make train RECIPE=faces-wake",
+        )
+    return binary
+
+
+def _check_conv(layer: Any) -> None:
+    """One binary convolution.
+
+    Raises:
+        ModelError: a quantizer or a grouping that does not binarize.
+    """
+    for which in ("input_quantizer", "kernel_quantizer"):
+        name = _quantizer(layer, which)
+        if any(word in name for word in UNUSABLE):
+            wrong = "LCE miscompiles" if "tern" in name else "LCE does not binarize"
+            raise ModelError(
+                f"{wrong} a layer with this {which}",
+                where=f"layer {layer.name}",
+                found=name,
+                remedy=f"use {which}='ste_sign' or 'approx_sign'",
+            )
+    groups = int(getattr(layer, "groups", 1) or 1)
+    channels = int(layer.input_shape[-1])
+    if groups > 1 and (channels % groups or (channels // groups) % 32):
+        raise ModelError(
+            "a grouped binary convolution would silently stay in floating point",
+            where=f"layer {layer.name}",
+            found=f"{channels} input channels in {groups} groups: {channels / groups:g} a group",
+            remedy="make the input channels of each group a multiple of 32, or use one group",
+        )
+
+
+def check_ports(graph: Graph, inputs: Sequence[str], outputs: Sequence[str], int8: bool) -> None:
+    """Names and types of the flatbuffer's inputs and outputs are those asked for.
+
+    Raises:
+        ModelError: LCE lost a name or kept float where int8 was asked for.
+    """
+    for what, ports, wanted in (
+        ("inputs", graph.inputs, inputs),
+        ("outputs", graph.outputs, outputs),
+    ):
+        names = sorted(port.name for port in ports)
+        if names != sorted(wanted):
+            raise ModelError(
+                f"the flatbuffer's {what} do not have the Keras model's names",
+                found=f"{names} instead of {sorted(wanted)}",
+                remedy="give every input and output layer a name of its own",
+            )
+        kind = "int8" if int8 else "float32"
+        for port in ports:
+            found = graph.tensors[port.tensor].dtype
+            if found != kind:
+                raise ModelError(
+                    f"LCE did not make {kind} {what}, and did not say so",
+                    where=f"{what[:-1]} {port.name}",
+                    found=found,
+                    remedy="put fake quantization on every input and output, or convert to float"
+                    if int8
+                    else "cast the model's inputs and outputs to float32",
+                )
+
+
+def check_binary(graph: Graph, content: bytes, binary: Sequence[str]) -> None:
+    """Every binary convolution became an LceBconv2d.
+
+    Raises:
+        ModelError: naming those that LCE silently left in floating point.
+    """
+    count = sum(op.kind == "LceBconv2d" for op in graph.ops)
+    if count >= len(binary):
+        return
+    texts = tensor_texts(content)
+    float_names = " ".join(
+        texts[out]
+        for op in graph.ops
+        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
+        for out in (*op.outputs, *(i for i in op.inputs if i is not None))
+    )
+    parts = set(float_names.replace(";", "/").replace(" ", "/").split("/"))
+    named = [name for name in binary if name in parts]
+    missing = len(binary) - count
+    raise ModelError(
+        "LCE silently left binary convolutions in floating point",
+        where=f"layers {', '.join(named)}" if named else "no name survived the conversion",
+        found=f"{count} binary convolutions in the flatbuffer, {len(binary)} in the model",
+        remedy="groups of a multiple of 32 input channels; input_quantizer and kernel_quantizer "
+        "set; no operation between the sign and the convolution"
+        + ("" if named else f" (look at {missing} of: {', '.join(binary)})"),
+    )

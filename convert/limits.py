@@ -1,0 +1,74 @@
+"""Bounds of the descriptors and of the face of a model, on the lowered graph.
+
+A descriptor holds sizes in 16 bits and counts in 32; a model that passes these checks cannot
+overflow one. Each refusal names the layer that is too large.
+"""
+
+from __future__ import annotations
+
+import math
+
+from convert.emit.kernels import CALLS
+from convert.ir import Graph, Tensor
+from convert.supported import Refusal
+
+MAX_SIDE = 65535
+MAX_COUNT = 2**32 - 1
+MAX_MAP_BYTES = 16 << 20  # of one map: no microcontroller of this kind has as much RAM
+PORT_TYPES = ("uint8", "int8", "float32", "int32", "bits")
+MAX_PORTS = 16
+MAX_LAYERS = 4096
+
+
+def _shape_fault(t: Tensor) -> str:
+    dims = t.shape[1:] if len(t.shape) > 1 else t.shape
+    if len(dims) > 4:
+        return f"rank {len(dims)} without the batch"
+    if any(not 1 <= v <= MAX_SIDE for v in t.shape):
+        return f"shape {list(t.shape)}"
+    if t.shape and len(t.shape) > 1 and t.shape[0] != 1:
+        return f"a batch of {t.shape[0]}"
+    if t.bytes > MAX_MAP_BYTES:
+        return f"{t.bytes} bytes"
+    return ""
+
+
+def beyond_limits(graph: Graph) -> list[Refusal]:
+    """Every map, layer and port that the runtime cannot hold."""
+    out: list[Refusal] = []
+    made = {port.tensor for port in graph.inputs}
+    made |= {name for op in graph.ops for name in op.outputs}
+    ports = (*graph.inputs, *graph.outputs)
+    for port in ports:
+        t = graph.tensors[port.tensor]
+        fault = "" if t.dtype in PORT_TYPES else f"type {t.dtype}"
+        fault = fault or ("" if port.tensor in made else "a constant")
+        if fault:
+            rule = f"an input or output is one of {', '.join(PORT_TYPES)}, and is computed"
+            out.append(Refusal(port.name, rule, fault, "drop it from the model"))
+    if not graph.ops or not 1 <= len(graph.inputs) <= MAX_PORTS or len(graph.ops) > MAX_LAYERS:
+        rule = f"a model has 1 to {MAX_PORTS} inputs and 1 to {MAX_LAYERS} layers"
+        found = f"{len(graph.inputs)} inputs, {len(graph.ops)} layers"
+        out.append(Refusal(graph.name, rule, found, "convert a whole network"))
+    if not 1 <= len(graph.outputs) <= MAX_PORTS:
+        rule = f"a model has 1 to {MAX_PORTS} outputs"
+        out.append(Refusal(graph.name, rule, f"{len(graph.outputs)}", "drop some outputs"))
+    rule = f"maps are at most {MAX_SIDE} a side and {MAX_MAP_BYTES >> 20} MiB, of rank 1 to 4"
+    for port in graph.inputs:
+        fault = _shape_fault(graph.tensors[port.tensor])
+        if fault:
+            out.append(Refusal(port.name, rule, fault, "use smaller pictures"))
+    for op in graph.ops:
+        for name in op.outputs:
+            fault = _shape_fault(graph.tensors[name])
+            if fault:
+                out.append(Refusal(op.name, rule, fault, "use smaller maps"))
+    if out:
+        return out
+    for op in graph.ops:
+        macs = CALLS[op.kind](graph, op).macs if op.kind in CALLS else 0
+        pixels = math.prod(graph.tensors[op.outputs[0]].shape)
+        if macs > MAX_COUNT or pixels > MAX_COUNT:
+            rule = "a layer has at most 2^32 - 1 multiply-accumulates"
+            out.append(Refusal(op.name, rule, f"{macs}", "use fewer channels or smaller maps"))
+    return out
