@@ -1,8 +1,9 @@
 """A Keras/Larq model becomes a .tflite through LCE, and every known trap of that road is looked at.
 
 LCE says little when it leaves a layer in floating point, swaps the order of inputs or keeps float
-inputs where int8 was asked for. So the model is looked at before, the flatbuffer after, and both are
-run on the same pictures. TensorFlow is imported only here, and only when a function is called.
+inputs where int8 was asked for. So the model is looked at before, the flatbuffer after, and both
+are run on the same pictures. TensorFlow is imported only here, and only when a function is
+called.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from convert.oracle import Oracle
 from convert.pixels import Scaling
 from convert.tflite_reader import read
 
+INSTALL = "make convert installs it, or: pip install --no-deps -r requirements-full.lock"
 NOISE_PICTURES = 16
 CLOSE = 1e-3  # of the largest output: beyond it two outputs differ
 MIN_AGREEING = 0.98  # a sign on a rounding edge may fall either way in a picture now and then
@@ -107,7 +109,7 @@ def tensorflow() -> Any:
         raise DependencyError(
             "converting needs TensorFlow, Larq and Larq Compute Engine",
             found=str(error),
-            remedy="make convert installs them, or: pip install --no-deps -r requirements-full.lock",
+            remedy=INSTALL,
         ) from None
     return tf
 
@@ -192,8 +194,8 @@ def convert_keras(
             where="pictures run through both",
             found=f"{agreement.pictures - agreement.agreeing} of {agreement.pictures} differ, "
             f"by up to {agreement.max_abs_diff:.4g}",
-            remedy="look for a quantizer that LCE miscompiles (ste_tern), a layer with a state that "
-            "differs between training and inference, or outputs far smaller than their spread",
+            remedy="look for a quantizer that LCE miscompiles (ste_tern), or a layer that behaves "
+            "otherwise in training and inference",
         )
     operators: dict[str, int] = {}
     for op in graph.ops:
@@ -249,7 +251,7 @@ def _run_lce(model: Any, kind: Any) -> bytes:
         raise DependencyError(
             "Larq Compute Engine is not installed",
             found=str(error),
-            remedy="make convert installs it, or: pip install --no-deps -r requirements-full.lock",
+            remedy=INSTALL,
         ) from None
     except Exception as error:  # LCE and TensorFlow raise anything at all here
         words = said[-1].decode("utf-8", "replace") if said else ""

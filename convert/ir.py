@@ -82,7 +82,8 @@ class Op:
     def text(self) -> str:
         attrs = ", ".join(f"{k}={_short(v)}" for k, v in sorted(self.attrs.items()))
         inputs = ", ".join(i or "-" for i in self.inputs)
-        return f"{', '.join(self.outputs)} = {self.kind}({inputs}){' {' + attrs + '}' if attrs else ''}"
+        options = f" {{{attrs}}}" if attrs else ""
+        return f"{', '.join(self.outputs)} = {self.kind}({inputs}){options}"
 
 
 def _short(value: Any) -> str:

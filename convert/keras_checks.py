@@ -60,7 +60,7 @@ def check_model(model: Any) -> list[str]:
             found=type(model).__name__,
             remedy="build the model with keras.Input, or call it once and rebuild it functionally",
         )
-    for name, tensor in zip(model.input_names, model.inputs):
+    for name, tensor in zip(model.input_names, model.inputs, strict=True):
         if any(side is None for side in tensor.shape[1:]):
             raise ModelError(
                 "an input has no fixed size",

@@ -43,14 +43,14 @@ def _load(name: str, relative: str) -> ModuleType:
 
 @functools.cache
 def interpreter_class() -> Any:
-    """LiteInterpreter(flatbuffer, threads, use_reference_bconv, use_indirect_bgemm, use_xnnpack)."""
+    """LiteInterpreter(flatbuffer, threads, reference_bconv, indirect_bgemm, xnnpack)."""
     path = "tflite/python/interpreter_wrapper_lite.so"
     return _load("interpreter_wrapper_lite", path).LiteInterpreter
 
 
 @functools.cache
 def schema() -> Any:
-    """The object form of the flatbuffer's schema: ModelT and its parts can be changed and packed."""
+    """The object form of the flatbuffer's schema: ModelT can be changed and packed again."""
     return _load("bitwake_tflite_schema", "mlir/python/tflite_schema.py")
 
 

@@ -1,7 +1,7 @@
 """LCE's own interpreter as the judge of what the compiled C must compute.
 
-The reference kernels are used: they take grouped convolutions, and their zero padding is exact where
-the optimised kernel corrects in floating point afterwards. TensorFlow is not imported.
+The reference kernels are used: they take grouped convolutions, and their zero padding is exact
+where the optimised kernel corrects in floating point afterwards. TensorFlow is not imported.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def _exposed(content: bytes, graph: Graph, first: int) -> tuple[bytes, dict[str,
     sub = model.subgraphs[0]
     found: dict[str, int] = {}
     extra: list[int] = []
-    for raw, op in zip(sub.operators, graph.ops):
-        for index, name in zip(raw.outputs, op.outputs):
+    for raw, op in zip(sub.operators, graph.ops, strict=True):
+        for index, name in zip(raw.outputs, op.outputs, strict=True):
             found[name] = first + len(extra)
             extra.append(int(index))
     sub.outputs = np.array([*sub.outputs, *extra], np.int32)

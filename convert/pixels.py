@@ -1,8 +1,9 @@
 """What a byte of a picture becomes at the model's input: one place for compiler and oracle.
 
-A camera delivers bytes. A float model takes `byte * scale + offset`, computed in double and rounded
-to float32 once; the two numbers stand in the flatbuffer's metadata, because nothing else of the file
-tells them. An int8 model takes the byte with its highest bit flipped: 0..255 becomes -128..127.
+A camera delivers bytes. A float model takes `byte * scale + offset`, computed in double and
+rounded to float32 once; the two numbers stand in the flatbuffer's metadata, because nothing else
+of the file tells them. An int8 model takes the byte with its highest bit flipped: 0..255 becomes
+-128..127.
 """
 
 from __future__ import annotations

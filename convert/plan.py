@@ -62,7 +62,7 @@ def roots(graph: Graph) -> dict[str, str]:
 
 
 def lives(graph: Graph) -> list[Life]:
-    """Lives of all tensors that own bytes; steps number the operations from 0, inputs come at -1."""
+    """Lives of all tensors that own bytes; operations are steps from 0, inputs come at -1."""
     owner = roots(graph)
     end = len(graph.ops)
     first: dict[str, int] = {}

@@ -1,8 +1,8 @@
 """A second opinion on the memory plan: the schedule replayed byte by byte.
 
-It knows nothing of lifetimes. It keeps, for every byte of the arena, which tensor last wrote it, runs
-the operations in order, and complains when an operation reads bytes that are no longer its input's,
-when it writes onto what it still reads, or when an output or input was lost at the end.
+It knows nothing of lifetimes. It keeps, for every byte of the arena, which tensor last wrote it,
+runs the operations in order, and complains when an operation reads bytes that are no longer its
+input's, when it writes onto what it still reads, or when an output or input was lost at the end.
 """
 
 from __future__ import annotations

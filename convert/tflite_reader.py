@@ -165,7 +165,7 @@ def tensor_texts(content: bytes) -> dict[str, str]:
     reader = _Reader(content)
     names = [tensor.name for tensor in reader.tensors()]
     texts = [reader.sub.Tensors(i).Name() or b"" for i in range(len(names))]
-    return {name: text.decode("utf-8", "replace") for name, text in zip(names, texts)}
+    return {name: text.decode("utf-8", "replace") for name, text in zip(names, texts, strict=True)}
 
 
 def _damaged(content: bytes, where: str, error: BaseException) -> ModelError:

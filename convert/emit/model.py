@@ -117,12 +117,11 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
     w.line()
     with w.block(f"static const bw_layer layers[{len(rows)}] = {{", "};"):
         for row in rows:
-            w.line(
-                f"{{{c_string(row['name'])}, {c_string(row['op'])}, {KINDS[row['kind']]}, {row['macs']}}},"
-            )
-    for name, ports in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+            name, kernel = c_string(row["name"]), c_string(row["op"])
+            w.line(f"{{{name}, {kernel}, {KINDS[row['kind']]}, {row['macs']}}},")
+    for table, ports in (("inputs", graph.inputs), ("outputs", graph.outputs)):
         w.line()
-        with w.block(f"static const bw_tensor {name}[{len(ports)}] = {{", "};"):
+        with w.block(f"static const bw_tensor {table}[{len(ports)}] = {{", "};"):
             for port in ports:
                 _tensor(w, port, graph.tensor(port.tensor), plan.offsets[port.tensor])
     labels = [str(v) for v in graph.metadata.get("labels") or []]

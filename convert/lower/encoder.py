@@ -19,7 +19,7 @@ from convert.supported import Refusal
 
 
 @dataclass(frozen=True)
-class Ambiguous(Exception):
+class AmbiguousSignError(Exception):
     """The sign of some byte depends on how the interpreter rounds."""
 
     op: Op
@@ -127,7 +127,7 @@ def evaluate(
     """Bits [256, C_out] (1 = negative) and the source channel of each; None when a step is foreign.
 
     Raises:
-        Ambiguous: see the module's docstring.
+        AmbiguousSignError: see the module's docstring.
     """
     if source.dtype == "float32":
         if scaling is None:
@@ -147,7 +147,7 @@ def evaluate(
         v = following
         differ = np.argwhere((v.plain < 0) != (v.contracted < 0))
         if len(differ):
-            raise Ambiguous(op, int(differ[0][1]), int(differ[0][0]))
+            raise AmbiguousSignError(op, int(differ[0][1]), int(differ[0][0]))
     return (v.plain < 0).astype(np.uint32), v.source
 
 
@@ -165,7 +165,7 @@ def make_table(bits: Array, source: Array, in_c: int) -> tuple[Array, Array, int
     return table, first, span
 
 
-def ambiguous_refusal(error: Ambiguous) -> Refusal:
+def ambiguous_refusal(error: AmbiguousSignError) -> Refusal:
     return Refusal(
         error.op.name,
         "input encoder: no threshold may lie within a rounding error of a pixel value",

@@ -1,8 +1,8 @@
 """Passes from flatbuffer operators to kernel calls.
 
-A pass looks at one operation and returns the operations that replace it with the tensors they need,
-or None. Passes run in order, each over the whole graph until nothing changes. What no pass lowers is
-refused by name.
+A pass looks at one operation and returns the operations that replace it with the tensors they
+need, or None. Passes run in order, each over the whole graph until nothing changes. What no pass
+lowers is refused by name.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
         return Refusal(port.name, rule, "no input_scale", REMEDY, (op.name, *covered))
     try:
         found = encoder.evaluate(graph, chain, source, context.scaling)
-    except encoder.Ambiguous as error:
+    except encoder.AmbiguousSignError as error:
         return replace(encoder.ambiguous_refusal(error), covers=(op.name, *covered))
     if found is None:
         return None
@@ -111,7 +111,7 @@ def _apply_move(graph: Graph, op: Op, index: Array) -> Array | None:
 
 
 def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
-    """LceDequantize, movements, LceQuantize: bits move between channels and nothing else happens."""
+    """LceDequantize, movements, LceQuantize: bits move between channels, nothing else happens."""
     if op.kind != "LceQuantize":
         return None
     chain: list[Op] = []
@@ -179,12 +179,18 @@ def bconv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     co, kh, kw = w.shape[0], w.shape[1], w.shape[2]
     taps = kh * kw * cin // groups
     h, ww = a.shape[1], a.shape[2]
+    sides = (("pad_top", h, out.shape[1], kh, "h"), ("pad_left", ww, out.shape[2], kw, "w"))
     pads = {
-        name: geometry.pad_before(size, o, k, op.attrs[f"stride_{axis}"], op.attrs[f"dilation_{axis}"],
-                                  op.attrs["padding"])
-        for name, size, o, k, axis in (("pad_top", h, out.shape[1], kh, "h"),
-                                       ("pad_left", ww, out.shape[2], kw, "w"))
-    }  # fmt: skip
+        name: geometry.pad_before(
+            size,
+            made,
+            kernel,
+            op.attrs[f"stride_{axis}"],
+            op.attrs[f"dilation_{axis}"],
+            op.attrs["padding"],
+        )
+        for name, size, made, kernel, axis in sides
+    }
     attrs: dict[str, object] = {
         "channels_in": cin, "groups": groups, "k_h": kh, "k_w": kw,
         **{k: op.attrs[k] for k in ("stride_h", "stride_w", "dilation_h", "dilation_w")},
@@ -295,7 +301,8 @@ PASSES: tuple[Pass, ...] = (
 KERNELS = frozenset(
     {
         "encode_u8", "gather_channels_bits", "bconv2d_bits", "bconv2d_f32", "bconv2d_i8",
-        "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8", "alias",
+        "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
+        "alias",
     }
 )  # fmt: skip
 
