@@ -69,7 +69,7 @@ def write_build_header(folder: Path, flags: list[str]) -> None:
         "BW_FLAGS": " ".join(flags),
     }
     rows = [
-        "#define {} \"{}\"".format(name, value.replace("\\", "\\\\").replace('"', '\\"'))
+        '#define {} "{}"'.format(name, value.replace("\\", "\\\\").replace('"', '\\"'))
         for name, value in fields.items()
     ]
     text = "\n".join(["/* Written by the build. */", *rows]) + "\n"
@@ -120,7 +120,7 @@ def link_flags() -> list[str]:
         "-Wl,--no-warn-rwx-segments",
         "-Wl,-Map,$BUILD_DIR/firmware.map",
         "-T",
-        str(BOARDS / "common" / board.get("build.common") / "link.ld"),
+        str(BOARDS / "common" / "cortexm" / "link.ld"),
         *(f"-Wl,--defsym=__{name}={memory[name]}" for name in symbols),
     ]
 
@@ -131,11 +131,9 @@ def compile_all(model: Path) -> None:
     folders = [kernels, *(path for path in sorted(kernels.rglob("*")) if path.is_dir())]
     generated = Path(env.subst("$BUILD_DIR")) / "generated"
     includes = [MCU / "include", MCU / "hal", *folders, model, generated, BOARDS / board.id]
-    parts = {"kernels": kernels, "model": model, "board": BOARDS / board.id}
-    if "build.common" in board:
-        common = BOARDS / "common" / board.get("build.common")
-        includes.append(common)
-        parts["common"] = common
+    shared = {name: BOARDS / "common" / name for name in board.get("build.common")}
+    includes += shared.values()
+    parts = {"kernels": kernels, "model": model, "board": BOARDS / board.id, **shared}
     env.Append(CPPPATH=[str(path) for path in includes])
     for name, folder in parts.items():
         if folder.is_dir() and [*folder.rglob("*.c"), *folder.rglob("*.S")]:
@@ -184,7 +182,7 @@ def main() -> None:
             *checks,
             f"-ffile-prefix-map={env.subst('$BUILD_DIR')}=build",
             f"-ffile-prefix-map={model}=model",
-            f"-ffile-prefix-map={ROOT}=.",
+            f"-ffile-prefix-map={ROOT}=/bitwake",
         ],
         CFLAGS=[COMMON_FLAGS[1]],
         ASFLAGS=machine,

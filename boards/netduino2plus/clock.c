@@ -2,13 +2,13 @@
 #include "board.h"
 #include "bw_hal.h"
 
-#define HSI_HZ     16000000u
-#define PLL_HZ     168000000u
-#define PLL_ON     (1u << 24)
-#define PLL_READY  (1u << 25)
-#define POLLS      100000u /* far longer than the 200 us that the data sheet grants */
-#define TRACE_ON   (1u << 24)
-#define CYCCNT_ON  1u
+#define HSI_HZ    16000000u
+#define PLL_HZ    168000000u
+#define PLL_ON    (1u << 24)
+#define PLL_READY (1u << 25)
+#define POLLS     100000u /* far longer than the 200 us that the data sheet grants */
+#define TRACE_ON  (1u << 24)
+#define CYCCNT_ON 1u
 
 uint32_t board_core_hz = HSI_HZ;
 uint32_t board_usart1_hz = HSI_HZ;

@@ -2,14 +2,14 @@
 #include "board.h"
 #include "bw_hal.h"
 
-#define BAUD        115200u
-#define SR_RXNE     (1u << 5)
-#define SR_TXE      (1u << 7)
-#define CR1_RE      (1u << 2)
-#define CR1_TE      (1u << 3)
-#define CR1_RXNEIE  (1u << 5)
-#define CR1_UE      (1u << 13)
-#define RING        1024u /* a power of two */
+#define BAUD       115200u
+#define SR_RXNE    (1u << 5)
+#define SR_TXE     (1u << 7)
+#define CR1_RE     (1u << 2)
+#define CR1_TE     (1u << 3)
+#define CR1_RXNEIE (1u << 5)
+#define CR1_UE     (1u << 13)
+#define RING       1024u /* a power of two */
 
 static volatile uint8_t ring[RING];
 static volatile uint32_t head; /* bytes ever received; written by the interrupt only */

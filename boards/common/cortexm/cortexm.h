@@ -11,17 +11,17 @@
 
 #define CM_REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
-#define CM_NVIC_ISER  (&CM_REG(0xE000E100u))
-#define CM_AIRCR      CM_REG(0xE000ED0Cu)
-#define CM_SHCSR      CM_REG(0xE000ED24u)
-#define CM_CFSR       CM_REG(0xE000ED28u)
-#define CM_HFSR       CM_REG(0xE000ED2Cu)
-#define CM_MMFAR      CM_REG(0xE000ED34u)
-#define CM_BFAR       CM_REG(0xE000ED38u)
-#define CM_CPACR      CM_REG(0xE000ED88u)
-#define CM_DEMCR      CM_REG(0xE000EDFCu)
-#define CM_DWT_CTRL   CM_REG(0xE0001000u)
-#define CM_DWT_CYCCNT CM_REG(0xE0001004u)
+#define CM_NVIC_ISER    (&CM_REG(0xE000E100u))
+#define CM_AIRCR        CM_REG(0xE000ED0Cu)
+#define CM_SHCSR        CM_REG(0xE000ED24u)
+#define CM_CFSR         CM_REG(0xE000ED28u)
+#define CM_HFSR         CM_REG(0xE000ED2Cu)
+#define CM_MMFAR        CM_REG(0xE000ED34u)
+#define CM_BFAR         CM_REG(0xE000ED38u)
+#define CM_CPACR        CM_REG(0xE000ED88u)
+#define CM_DEMCR        CM_REG(0xE000EDFCu)
+#define CM_DWT_CTRL     CM_REG(0xE0001000u)
+#define CM_DWT_CYCCNT   CM_REG(0xE0001004u)
 
 /* Symbols of link.ld; only their addresses mean something. */
 extern uint32_t __stack_bottom[], __stack_top[];

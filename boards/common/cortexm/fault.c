@@ -5,20 +5,19 @@
  */
 #include "bw_hal.h"
 #include "cortexm.h"
+#include "fault_line.h"
 
-#define EXIT_FAULT   70u
-#define KEPT_MAGIC   0xFA017E57u
-#define FRAME_WORDS  8u /* r0-r3, r12, lr, pc, xpsr, pushed by the core */
-#define STACKING     (1u << 4 | 1u << 12) /* CFSR: MSTKERR, STKERR */
-#define MMAR_VALID   (1u << 7)
-#define BFAR_VALID   (1u << 15)
-#define EPSR_THUMB   (1u << 24)
-#define STACK_WORDS  128u
-#define LINE_LENGTH  160u
+#define KEPT_MAGIC  0xFA017E57u
+#define FRAME_WORDS 8u                   /* r0-r3, r12, lr, pc, xpsr, pushed by the core */
+#define STACKING    (1u << 4 | 1u << 12) /* CFSR: MSTKERR, STKERR */
+#define MMAR_VALID  (1u << 7)
+#define BFAR_VALID  (1u << 15)
+#define EPSR_THUMB  (1u << 24)
+#define STACK_WORDS 128u
 
 static __attribute__((section(".noinit"))) struct {
     uint32_t magic;
-    char text[LINE_LENGTH];
+    fault_line line;
 } kept;
 
 static bool kept_is_ours;
@@ -30,26 +29,6 @@ typedef struct {
     const char *name;
     uint32_t pc, lr, xpsr;
 } fault;
-
-static uint32_t add_text(uint32_t at, const char *text)
-{
-    while (*text != '\0' && at < LINE_LENGTH - 1u) {
-        kept.text[at] = *text;
-        at++;
-        text++;
-    }
-    return at;
-}
-
-static uint32_t add_register(uint32_t at, const char *name, uint32_t value)
-{
-    char digits[9];
-    for (uint32_t i = 0; i < 8u; i++) {
-        digits[i] = "0123456789abcdef"[value >> (28u - 4u * i) & 15u];
-    }
-    digits[8] = '\0';
-    return add_text(add_text(at, name), digits);
-}
 
 static void put_line(const char *text)
 {
@@ -67,21 +46,19 @@ static _Noreturn void report(const fault *f)
     const uint32_t addr = (cfsr & BFAR_VALID) != 0   ? CM_BFAR
                           : (cfsr & MMAR_VALID) != 0 ? CM_MMFAR
                                                      : 0;
-    uint32_t at = add_text(0, "p-fault-[");
-    at = add_text(at, f->name);
-    at = add_register(at, " pc=", f->pc);
-    at = add_register(at, " lr=", f->lr);
-    at = add_register(at, " cfsr=", cfsr);
-    at = add_register(at, " hfsr=", CM_HFSR);
-    at = add_register(at, " addr=", addr);
-    at = add_register(at, " xpsr=", f->xpsr);
-    at = add_text(at, "]");
-    kept.text[at] = '\0';
+    fault_line_begin(&kept.line, f->name);
+    fault_line_register(&kept.line, "pc", f->pc);
+    fault_line_register(&kept.line, "lr", f->lr);
+    fault_line_register(&kept.line, "cfsr", cfsr);
+    fault_line_register(&kept.line, "hfsr", CM_HFSR);
+    fault_line_register(&kept.line, "addr", addr);
+    fault_line_register(&kept.line, "xpsr", f->xpsr);
+    fault_line_end(&kept.line);
     kept.magic = KEPT_MAGIC;
-    put_line(kept.text);
+    put_line(kept.line.text);
     put_line("e-[fault]");
     if (board_emulated()) {
-        cm_semihosting_exit(EXIT_FAULT);
+        cm_semihosting_exit(FAULT_EXIT);
     }
     board_delay_ms(1000);
     cm_system_reset();
@@ -119,7 +96,8 @@ __attribute__((used)) _Noreturn void cm_fault_report(const uint32_t *frame)
     fault f = {"stack-overflow", 0, 0, 0};
     uint32_t exception;
     __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
-    const bool whole = frame >= __stack_bottom && frame <= __stack_top - FRAME_WORDS;
+    const bool whole = (uintptr_t)frame >= (uintptr_t)__stack_bottom &&
+                       (uintptr_t)frame <= (uintptr_t)__stack_top - 4u * FRAME_WORDS;
     if (whole && (CM_CFSR & STACKING) == 0) {
         f.name = name_of(exception, CM_CFSR);
         f.lr = frame[5];
@@ -147,14 +125,14 @@ __attribute__((naked)) void cm_fault_entry(void)
 void cm_faults_init(void)
 {
     kept_is_ours = kept.magic == KEPT_MAGIC;
-    kept.text[LINE_LENGTH - 1u] = '\0';
+    kept.line.text[FAULT_LINE_LENGTH - 1u] = '\0';
     kept.magic = 0;
     CM_SHCSR |= 7u << 16; /* memory, bus and usage faults apart from the hard fault */
 }
 
 const char *bw_hal_last_fault(void)
 {
-    return kept_is_ours ? kept.text : (const char *)0;
+    return kept_is_ours ? kept.line.text : (const char *)0;
 }
 
 void bw_hal_panic(const char *name)

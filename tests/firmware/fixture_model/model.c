@@ -70,8 +70,8 @@ static const bw_bconv2d conv2 = {.in_h = INNER,
 
 static const bw_layer layers[3] = {
     {"sign", "encode_u8", BW_KIND_OTHER, 0},
-    {"dark/window", "bconv2d_bits", BW_KIND_BINARY, 9u * INNER * INNER},
-    {"dark/count", "bconv2d_f32", BW_KIND_BINARY, 2u * INNER * INNER}};
+    {"dark/window", "bconv2d_bits", BW_KIND_BINARY, 9u * INNER *INNER},
+    {"dark/count", "bconv2d_f32", BW_KIND_BINARY, 2u * INNER *INNER}};
 static const bw_tensor inputs[1] = {
     {"picture", BW_U8, 3, {SIDE, SIDE, 1, 1}, PIXELS, arena.picture, 1.0f, 0}};
 static const bw_tensor outputs[1] = {
