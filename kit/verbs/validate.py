@@ -3,6 +3,8 @@
 The inputs are all 0, all 255, ramps, checkerboards, constant grays, real pictures and seeded
 noise. A broken line is opened again and the comparison goes on where it stopped.
 
+Writes runs/validate/<board>-<model>/validate.json.
+
 Exit status 0: all equal. 1: mismatches. 2: it could not be done, with what was found so far.
 
 Examples:
@@ -13,6 +15,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +27,7 @@ from numpy.typing import NDArray
 from convert.errors import BitWakeError, BoardError, DataError
 from kit import boards, console, inputs, models
 from kit.boards import Board
-from kit.files import write_json
+from kit.files import write_json, write_whole
 from kit.inputs import Arrays, Example
 from kit.link.device import Device
 from kit.link.replies import DTYPES, Info, Run, TensorInfo
@@ -144,6 +147,9 @@ def run(args: argparse.Namespace) -> int:
             console.say("stopped early; so far: " + verdict(result))
         raise
     result = report(args, board, model, tally, result)
+    if not args.corrupt:
+        written = shared.run_folder("validate", board, model) / "validate.json"
+        write_whole(written, (json.dumps(result, indent=2) + "\n").encode())
     if args.json:
         write_json(args.json, result)
     show(result)

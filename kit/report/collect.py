@@ -1,0 +1,185 @@
+"""Reads what benchmarks and training runs left behind, and joins it by the model file's digest.
+
+A benchmark (`runs/bench/*/bench.json`) names the SHA-256 of the model that it measured; a score
+(`metrics.json` of a training run or of a shipped model) belongs to the `model.tflite` beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.files import ROOT, sha256, shown
+from kit.report.stats import wilson
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy with its conditions; `sha256` is empty where no model file lies beside it."""
+
+    name: str
+    source: str
+    accuracy: float
+    pictures: int
+    data: str
+    split: str
+    seed: str
+    synthetic: bool
+    size_bits: int
+    sha256: str
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval; the accuracy itself where the number of pictures is unknown."""
+        if not self.pictures:
+            return self.accuracy, self.accuracy
+        return wilson(round(self.accuracy * self.pictures), self.pictures)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A benchmark: `ticks` of one inference in `unit`, sizes in bytes."""
+
+    model: str
+    sha256: str
+    source: str
+    board: str
+    core: str
+    unit: str
+    ticks: int
+    flash: int
+    ram: int
+    arena: int
+    stack: int
+    weights: int
+    compiler: str
+    flags: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report: a model on a board, or only half of that."""
+
+    score: Score | None
+    cost: Cost | None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.score.name if self.score else self.cost.model if self.cost else ""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Everything found; `left_out` holds (file, reason)."""
+
+    rows: tuple[Row, ...]
+    left_out: tuple[tuple[str, str], ...]
+
+    @property
+    def scores(self) -> int:
+        return sum(row.score is not None for row in self.rows)
+
+    @property
+    def costs(self) -> int:
+        return sum(row.cost is not None for row in self.rows)
+
+
+class _NotUsableError(Exception):
+    """Why a file is left out."""
+
+
+def collect(runs: Path = ROOT / "runs", models: Path = ROOT / "models") -> Collected:
+    """Reads both folders; a file that cannot be used is named in `left_out`."""
+    left_out: list[tuple[str, str]] = []
+    scores: list[Score] = []
+    costs: list[Cost] = []
+    # Shipped models first: a run whose model was shipped is the same model.
+    for path in [*sorted(models.glob("*/metrics.json")), *sorted(runs.glob("*/metrics.json"))]:
+        try:
+            score = _score(path, _read(path))
+        except _NotUsableError as error:
+            left_out.append((shown(path), str(error)))
+            continue
+        if not score.sha256 or score.sha256 not in {known.sha256 for known in scores}:
+            scores.append(score)
+    for path in sorted(runs.glob("bench/*/bench.json")):
+        try:
+            costs.append(_cost(path, _read(path)))
+        except _NotUsableError as error:
+            left_out.append((shown(path), str(error)))
+    return Collected(tuple(join(scores, costs)), tuple(left_out))
+
+
+def join(scores: Sequence[Score], costs: Sequence[Cost]) -> Iterator[Row]:
+    """Every score with every board that its model ran on; then what has no partner."""
+    for score in scores:
+        partners = [cost for cost in costs if score.sha256 and cost.sha256 == score.sha256]
+        yield from (Row(score, cost) for cost in partners)
+        if not partners:
+            yield Row(score, None)
+    known = {score.sha256 for score in scores if score.sha256}
+    yield from (Row(None, cost) for cost in costs if cost.sha256 not in known)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _NotUsableError(f"cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise _NotUsableError("no JSON object")
+    return found
+
+
+def _score(path: Path, found: dict[str, Any]) -> Score:
+    if found.get("finished") is False:
+        raise _NotUsableError(f"the training is not finished (epoch {found.get('epochs', '?')})")
+    model = path.with_name("model.tflite")
+    try:
+        accuracy = float(found["accuracy"])
+        if not 0.0 <= accuracy <= 1.0:
+            raise _NotUsableError(f"an accuracy of {accuracy:g}")
+        return Score(
+            name=path.parent.name,
+            source=shown(path),
+            accuracy=accuracy,
+            pictures=int(found.get("pictures") or 0),
+            data=str(found["data"]),
+            split=str(found.get("split", "unknown")),
+            seed=str(found.get("seed", "unknown")),
+            synthetic=bool(found.get("synthetic", str(found["data"]).startswith("scenes"))),
+            size_bits=int(found.get("size_bits") or 0),
+            sha256=sha256(model.read_bytes()) if model.is_file() else "",
+        )
+    except KeyError as error:
+        raise _NotUsableError(f"no field {error}") from error
+    except (TypeError, ValueError) as error:
+        raise _NotUsableError(f"a field of the wrong type: {error}") from error
+
+
+def _cost(path: Path, found: dict[str, Any]) -> Cost:
+    try:
+        return Cost(
+            model=str(found["model"]),
+            sha256=str(found["model_sha256"]),
+            source=shown(path),
+            ticks=int(found["total"]),
+            flash=int(found["flash_bytes"]),
+            ram=int(found["ram_bytes"]),
+            arena=int(found["arena_bytes"]),
+            stack=int(found["stack_bytes"]),
+            weights=int(found.get("weights_bytes") or 0),
+            **{
+                name: str(found[name])
+                for name in ("board", "core", "unit", "compiler", "flags", "commit")
+            },
+        )
+    except KeyError as error:
+        raise _NotUsableError(f"no field {error}") from error
+    except (TypeError, ValueError) as error:
+        raise _NotUsableError(f"a field of the wrong type: {error}") from error

@@ -1,0 +1,101 @@
+"""A scatter chart as inline SVG: numbered points with intervals, the numbers being table rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kit.report.html import Html, tag
+
+HEIGHT = 280  # px of the plane; type keeps its size at every width
+LEFT = 12.0  # % of the width for the labels of the vertical axis
+TOP, BOTTOM = 12, 44  # px above and below the plane
+RADIUS = 11
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model: cost `x` (at least 0), share `y` of 1 with its interval, number in the table."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    number: int
+    title: str
+
+
+def nice(top: float) -> float:
+    """The next 1, 2, 2.5 or 5 times a power of ten, at or above `top`."""
+    if top <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(top))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= top * (1 - 1e-9))
+
+
+def floor_of(points: Sequence[Point]) -> float:
+    """The lower end of the vertical axis: a multiple of 5 % below every interval."""
+    least = min((point.low for point in points), default=0.5)
+    return max(0.0, math.floor(least * 20 - 1e-9) / 20)
+
+
+def words(value: float) -> str:
+    """A tick's label: 2.5 M, 400 k."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def chart(points: Sequence[Point], unit: str, title: str) -> Html:
+    """The chart.
+
+    Args:
+        points: at least one.
+        unit: of `x`.
+        title: what it says, for people who do not see it.
+    """
+    right, low = nice(max(point.x for point in points) * 1.02), floor_of(points)
+
+    def across(x: float) -> str:
+        return f"{LEFT + (97 - LEFT) * x / right:.3f}%"
+
+    def down(y: float) -> float:
+        return round(TOP + HEIGHT * (1 - (y - low) / (1 - low)), 1)
+
+    body = []
+    for step in range(5):
+        y = low + (1 - low) * step / 4
+        body += [
+            tag("line", x1=f"{LEFT}%", x2="97%", y1=down(y), y2=down(y), class_="grid-line"),
+            tag(
+                "text", f"{100 * y:.3g} %", x=f"{LEFT - 1.5}%", y=down(y) + 4, text_anchor="end",
+                class_="figure",
+            ),
+        ]  # fmt: skip
+    for step in range(5):
+        value = right * step / 4
+        anchor = "end" if step == 4 else "middle"
+        place = {"x": across(value), "y": TOP + HEIGHT + 20, "text_anchor": anchor}
+        body.append(tag("text", words(value), class_="figure", **place))
+    place = {"x": "97%", "y": TOP + HEIGHT + 40, "text_anchor": "end"}
+    body.append(tag("text", f"{unit} per inference", class_="figure", **place))
+    for point in points:
+        x, ends = across(point.x), {"y1": down(point.low), "y2": down(point.high)}
+        body += [
+            tag("line", x1=x, x2=x, class_="whisker", **ends),
+            tag("circle", tag("title", point.title), cx=x, cy=down(point.y), r=RADIUS,
+                class_="k-binary dot"),
+            tag("text", str(point.number), x=x, y=down(point.y) + 4.5, text_anchor="middle",
+                class_="dot-number"),
+        ]  # fmt: skip
+    return tag(
+        "svg",
+        *body,
+        role="img",
+        aria_label=title,
+        class_="chart",
+        width="100%",
+        height=TOP + HEIGHT + BOTTOM,
+    )
