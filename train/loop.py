@@ -126,12 +126,25 @@ class _Trainer:
 
     def batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         rng = np.random.default_rng([self.seed, epoch, 0xB17])
-        order = rng.permutation(len(self.data.train))
+        order = self.order(rng)
         size = self.recipe.batch
         for k in range(self.steps_per_epoch):
             index = np.sort(order[k * size : (k + 1) * size])
             images = augment(np.asarray(self.data.train.images[index]), self.recipe.augment, rng)
             yield images, self.data.train.labels[index]
+
+    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The epoch's training pictures, as many as there are; balanced or each of them once."""
+        labels = self.data.train.labels
+        if not self.recipe.balanced:
+            return rng.permutation(len(labels))
+        classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
+        share = -(-len(labels) // len(classes))
+        repeats = [
+            np.concatenate([rng.permutation(of) for _ in range(-(-share // len(of)))])[:share]
+            for of in classes
+        ]
+        return rng.permutation(np.concatenate(repeats))[: len(labels)]
 
     def run_epoch(self, epoch: int) -> dict[str, float]:
         began = time.monotonic()

@@ -1,7 +1,8 @@
 """Layers of binarized networks."""
 
+from train.layers.bits import AlreadyBits
 from train.layers.glt import GLT
 from train.layers.grouped import GroupedQuantConv2D
 from train.layers.shuffle import ChannelShuffle
 
-__all__ = ["GLT", "ChannelShuffle", "GroupedQuantConv2D"]
+__all__ = ["GLT", "AlreadyBits", "ChannelShuffle", "GroupedQuantConv2D"]

@@ -19,6 +19,24 @@ FULL_SCALE = 255.0
 MIN_GAP = 0.02
 
 
+def _thermometer(x: Any, t: Any, width: float, surrogate: str) -> Any:
+    """±1 [N, H, W, C, M] of x [N, H, W, C] against t [C, M], with the surrogate's gradient for t."""
+
+    @tf.custom_gradient
+    def compare(x: Any, t: Any) -> Any:
+        def grad(dy: Any) -> Any:
+            distance = tf.abs(x[..., None] - t)
+            if surrogate == "rect":
+                slope = tf.where(distance <= width, dy, tf.zeros_like(dy))
+            else:
+                slope = 2.0 * tf.nn.relu(1.0 - distance / width) * dy
+            return None, -tf.reduce_sum(slope, axis=[0, 1, 2]) / width
+
+        return tf.where(x[..., None] >= t, 1.0, -1.0), grad
+
+    return compare(x, t)
+
+
 @keras.utils.register_keras_serializable("bitwake")
 class GLT(keras.layers.Layer):
     """Bytes [N, H, W, C] as float32 0..255 -> thermometer bits ±1 [N, H, W, C·M].
@@ -104,14 +122,7 @@ class GLT(keras.layers.Layer):
             ones = tf.ones((1, 1, self.channels, self.planes))
             spread = tf.nn.depthwise_conv2d(x, ones, [1, 1, 1, 1], "VALID")
             return tf.nn.bias_add(spread, -tf.reshape(t, [-1]))
-        z = tf.stop_gradient(x)[..., None] - t
-        hard = tf.where(z >= 0.0, 1.0, -1.0)
-        s = z / (FULL_SCALE * self.window)
-        if self.surrogate == "rect":
-            soft = tf.clip_by_value(s, -1.0, 1.0)
-        else:
-            soft = tf.where(tf.abs(s) < 1.0, 2.0 * s - tf.sign(s) * s * s, tf.sign(s))
-        bits = hard + soft - tf.stop_gradient(soft)
+        bits = _thermometer(x, t, FULL_SCALE * self.window, self.surrogate)
         shape = tf.shape(x)
         out = tf.reshape(bits, [shape[0], shape[1], shape[2], self.channels * self.planes])
         out.set_shape(x.shape[:3] + [self.channels * self.planes])

@@ -13,14 +13,14 @@ from train.backend import keras, larq, tf
 class ChannelShuffle(keras.layers.Layer):
     """Interleave the channels of `groups` groups: output k·groups + g is input g·(C / groups) + k.
 
-    The sign is taken first, so that on the device only bits move; the next binary layer's own sign
-    changes nothing.
+    The sign is taken first, so that on the device only bits move. The next binary layer must take
+    them with `AlreadyBits`.
     """
 
     def __init__(self, groups: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.groups = groups
-        self.sign = larq.quantizers.SteSign()
+        self.sign = larq.quantizers.ApproxSign()
 
     def build(self, input_shape: Any) -> None:
         channels = int(input_shape[-1])

@@ -12,7 +12,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras, larq, tf
-from train.layers import GLT, ChannelShuffle, GroupedQuantConv2D
+from train.layers import GLT, AlreadyBits, ChannelShuffle, GroupedQuantConv2D
 
 BN_MOMENTUM = 0.9
 
@@ -57,7 +57,7 @@ class BinaryNet:
     encoder: str = "glt"  # "glt", or "linear": the fixed ramp
 
 
-def _conv(spec: Conv, index: int, **kwargs: Any) -> Any:
+def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
     kind = GroupedQuantConv2D if spec.groups > 1 else larq.layers.QuantConv2D
     if spec.groups > 1:
         kwargs["groups"] = spec.groups
@@ -68,7 +68,7 @@ def _conv(spec: Conv, index: int, **kwargs: Any) -> Any:
         padding="same",
         pad_values=1.0,
         use_bias=False,
-        input_quantizer="approx_sign",
+        input_quantizer=quantizer,
         kernel_quantizer="ste_sign",
         kernel_constraint="weight_clip",
         kernel_initializer="glorot_normal",
@@ -81,25 +81,25 @@ def build(net: BinaryNet) -> Any:
     """The Keras model: float32 [N, H, W, C] raw pixels 0..255 -> float32 logits [N, classes]."""
     x = image = keras.Input(net.input_shape, name="image")
     x = GLT(net.planes, shared=net.shared_thresholds, learned=net.encoder == "glt", name="glt")(x)
-    index = 0
-    layers = list(net.layers)
-    while layers:
-        spec = layers.pop(0)
+    index, bits = 0, True
+    for spec in net.layers:
         if isinstance(spec, Conv):
             index += 1
-            x = _conv(spec, index)(x)
+            x = _conv(spec, index, AlreadyBits() if bits else "approx_sign")(x)
             x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"bn{index}")(x)
         elif isinstance(spec, Pool):
             x = keras.layers.MaxPool2D(2, name=f"pool{index}")(x)
         else:
             x = ChannelShuffle(spec.groups, name=f"shuffle{index}")(x)
+        # pooling of bits leaves bits
+        bits = isinstance(spec, Shuffle) or (bits and isinstance(spec, Pool))
     height, width = int(x.shape[1]), int(x.shape[2])
     x = larq.layers.QuantConv2D(
         net.classes,
         (height, width),
         padding="valid",
         use_bias=False,
-        input_quantizer="approx_sign",
+        input_quantizer=AlreadyBits() if bits else "approx_sign",
         kernel_quantizer="ste_sign",
         kernel_constraint="weight_clip",
         name="head",

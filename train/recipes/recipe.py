@@ -42,6 +42,7 @@ class Recipe:
         learning_rate: peak of Adam's rate; linear warm-up, then cosine to zero.
         glt_rate: factor on the rate of the thermometer's latents.
         smoothing: label smoothing.
+        balanced: draw every class equally often, whatever its share of the training split.
         augment: changes of the training pictures.
         evaluate_every: epochs between looks at the validation split.
         source: the paper, and what of it is reconstructed.
@@ -56,6 +57,7 @@ class Recipe:
     glt_rate: float = 1.0
     warmup_epochs: float = 1.0
     smoothing: float = 0.0
+    balanced: bool = False
     augment: Augment = Augment()
     data_options: Mapping[str, Any] = field(default_factory=dict)
     evaluate_every: int = 1

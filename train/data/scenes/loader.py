@@ -83,6 +83,7 @@ def _write_cache(path: Path, pixels: Pixels) -> None:
                 np.save(file, pixels, allow_pickle=False)
             digest = hashlib.sha256(pixels.tobytes()).hexdigest()
             path.with_suffix(".sha256").write_text(digest + "\n")
+            os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         finally:
             if os.path.exists(temporary):
