@@ -38,11 +38,11 @@ def say(text: str = "") -> None:
 
 
 def rich_console() -> Console:
-    """Rich on the people's stream; 100 columns where there is no terminal to ask."""
+    """Rich on the people's stream; 120 columns where there is no terminal to ask."""
     from rich.console import Console
 
     where = stream()
-    width = None if where.isatty() else 100
+    width = None if where.isatty() else 120
     return Console(file=where, width=width, highlight=False, soft_wrap=False)
 
 

@@ -90,7 +90,7 @@ def show(collected: Collected) -> None:
     rows = []
     for row in collected.rows:
         score, cost = row.score, row.cost
-        kind = " (synthetic)" if score and score.synthetic else ""
+        kind = ", synthetic" if score and score.synthetic else ""
         rows.append(
             (
                 row.name,

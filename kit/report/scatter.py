@@ -12,6 +12,9 @@ HEIGHT = 280  # px of the plane; type keeps its size at every width
 LEFT = 12.0  # % of the width for the labels of the vertical axis
 TOP, BOTTOM = 12, 44  # px above and below the plane
 RADIUS = 11
+STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)  # times a power of ten
+QUARTERS = 4  # parts of each axis
+FLOORS = (0.96, 0.92, 0.8, 0.6, 0.2, 0.0)
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,17 @@ class Point:
 
 
 def nice(top: float) -> float:
-    """The next 1, 2, 2.5 or 5 times a power of ten, at or above `top`."""
+    """The next step with few digits at or above `top`."""
     if top <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(top))
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= top * (1 - 1e-9))
+    return next(step * power for step in STEPS if step * power >= top * (1 - 1e-9))
 
 
 def floor_of(points: Sequence[Point]) -> float:
-    """The lower end of the vertical axis: a multiple of 5 % below every interval."""
-    least = min((point.low for point in points), default=0.5)
-    return max(0.0, math.floor(least * 20 - 1e-9) / 20)
+    """The lower end of the vertical axis, below every interval, with round quarters up to 100 %."""
+    least = min((point.low for point in points), default=0.0)
+    return next(low for low in FLOORS if low <= least)
 
 
 def words(value: float) -> str:
@@ -56,7 +59,8 @@ def chart(points: Sequence[Point], unit: str, title: str) -> Html:
         unit: of `x`.
         title: what it says, for people who do not see it.
     """
-    right, low = nice(max(point.x for point in points) * 1.02), floor_of(points)
+    low = floor_of(points)
+    right = QUARTERS * nice(max(point.x for point in points) * 1.02 / QUARTERS)
 
     def across(x: float) -> str:
         return f"{LEFT + (97 - LEFT) * x / right:.3f}%"
@@ -65,8 +69,8 @@ def chart(points: Sequence[Point], unit: str, title: str) -> Html:
         return round(TOP + HEIGHT * (1 - (y - low) / (1 - low)), 1)
 
     body = []
-    for step in range(5):
-        y = low + (1 - low) * step / 4
+    for step in range(QUARTERS + 1):
+        y = low + (1 - low) * step / QUARTERS
         body += [
             tag("line", x1=f"{LEFT}%", x2="97%", y1=down(y), y2=down(y), class_="grid-line"),
             tag(
@@ -74,9 +78,9 @@ def chart(points: Sequence[Point], unit: str, title: str) -> Html:
                 class_="figure",
             ),
         ]  # fmt: skip
-    for step in range(5):
-        value = right * step / 4
-        anchor = "end" if step == 4 else "middle"
+    for step in range(QUARTERS + 1):
+        value = right * step / QUARTERS
+        anchor = "end" if step == QUARTERS else "middle"
         place = {"x": across(value), "y": TOP + HEIGHT + 20, "text_anchor": anchor}
         body.append(tag("text", words(value), class_="figure", **place))
     place = {"x": "97%", "y": TOP + HEIGHT + 40, "text_anchor": "end"}

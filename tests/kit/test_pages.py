@@ -180,14 +180,14 @@ def test_scatter_points_lie_where_their_figures_say() -> None:
     assert y2 == scatter.TOP
     assert y1 > y2
     assert scatter.floor_of(points) == pytest.approx(0.8)
-    for label in ("80 %", "100 %", "2.5 M", "instructions per inference"):
+    for label in ("80 %", "100 %", "1.2 M", "2.4 M", "instructions per inference"):
         assert label in made
 
 
 @given(st.floats(1e-3, 1e12))
 def test_axes_end_at_round_numbers_above_the_data(top: float) -> None:
     end = scatter.nice(top)
-    assert top * (1 - 1e-9) <= end <= 2.5 * top * (1 + 1e-9)
+    assert top * (1 - 1e-9) <= end <= 1.5 * top * (1 + 1e-9)
 
 
 @given(
