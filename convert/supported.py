@@ -1,186 +1,47 @@
-"""What compiles: one function a rule, whose docstring is the rule.
+"""What compiles: each operator with its rules, and what compiles only inside a pattern.
 
-A rule takes the graph and an operation and returns whether it holds, what was found, and what to do
-when it does not. The page of supported operators is made from the docstrings, so that it cannot
-disagree with what the compiler checks.
+The page of supported operators is made from the rules' docstrings, so that it cannot disagree with
+what the compiler checks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-
 from convert.ir import Graph, Op
-
-Verdict = tuple[bool, str, str]  # holds, found, remedy
-Rule = Callable[[Graph, Op], Verdict]
-
-ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
-MAX_CHANNELS = 4096
-MAX_TAPS = 1 << 20
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a layer does not compile. `covers` names further layers that this explains."""
-
-    layer: str
-    rule: str
-    found: str
-    remedy: str
-    covers: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, str]:
-        return {k: getattr(self, k) for k in ("layer", "rule", "found", "remedy")}
-
-
-def batch_of_one(graph: Graph, op: Op) -> Verdict:
-    """Activations have a batch of 1."""
-    shapes = [
-        graph.tensors[n].shape
-        for n in (*op.inputs, *op.outputs)
-        if n is not None and graph.tensors[n].data is None
-    ]
-    bad = [s for s in shapes if s and s[0] != 1]
-    return not bad, f"shape {list(bad[0])}" if bad else "", "convert with batch_size=1 in the Input"
-
-
-def rank_four(graph: Graph, op: Op) -> Verdict:
-    """Input and output are maps [1, H, W, C]."""
-    shapes = [graph.tensors[n].shape for n in (op.inputs[0], op.outputs[0]) if n]
-    bad = [s for s in shapes if len(s) != 4]
-    return not bad, f"shape {list(bad[0])}" if bad else "", "keep maps until the last convolution"
-
-
-def known_activation(graph: Graph, op: Op) -> Verdict:
-    """The fused activation is NONE, RELU, RELU_N1_TO_1 or RELU6."""
-    code = op.attrs.get("activation", 0)
-    return code in ACTIVATIONS, f"activation code {code}", "use ReLU, ReLU6 or no activation"
-
-
-def channel_range(graph: Graph, op: Op) -> Verdict:
-    """Channels in and out are 1 to 4096, and a filter has at most 2^20 taps."""
-    cin, cout = int(op.attrs["channels_in"]), graph.tensor(op.outputs[0]).shape[-1]
-    w = graph.tensor(op.inputs[1])
-    cout = w.shape[0]
-    taps = w.shape[1] * w.shape[2] * cin
-    ok = 1 <= cin <= MAX_CHANNELS and 1 <= cout <= MAX_CHANNELS and taps <= MAX_TAPS
-    return ok, f"{cin} in, {cout} out, {taps} taps", "use a narrower layer"
-
-
-def kernel_range(graph: Graph, op: Op) -> Verdict:
-    """Kernel sides, strides and dilations are 1 to 255."""
-    w = graph.tensor(op.inputs[1])
-    values = [*w.shape[1:3], *(op.attrs[k] for k in ("stride_h", "stride_w"))]
-    values += [op.attrs[k] for k in ("dilation_h", "dilation_w")]
-    return all(1 <= v <= 255 for v in values), f"{values}", "use a smaller kernel or stride"
-
-
-def groups_divide(graph: Graph, op: Op) -> Verdict:
-    """Groups divide the channels, with a multiple of 32 input channels in each when there are more
-    than one."""
-    w, cin = graph.tensor(op.inputs[1]), int(op.attrs["channels_in"])
-    words = -(-cin // 32)
-    if w.shape[3] == 0 or words % w.shape[3]:
-        return (
-            False,
-            f"{words} input words, {w.shape[3]} in a filter",
-            "convert again with LCE 0.16",
-        )
-    groups = words // w.shape[3]
-    ok = groups == 1 or (cin % (32 * groups) == 0 and w.shape[0] % groups == 0)
-    return (
-        ok,
-        f"{cin} channels in {groups} groups, {w.shape[0]} out",
-        "use 32, 64, … channels a group",
-    )
-
-
-def constant_weights(graph: Graph, op: Op) -> Verdict:
-    """Weights, multipliers, biases and thresholds are constants of the expected shapes."""
-    w = graph.tensor(op.inputs[1])
-    bad = []
-    if w.data is None or w.dtype != "int32" or len(w.shape) != 4:
-        bad.append(f"weights {w.text()}")
-    for name in op.inputs[2:5]:
-        if name is not None:
-            t = graph.tensor(name)
-            if t.data is None or t.shape != (w.shape[0],):
-                bad.append(t.text())
-    return not bad, "; ".join(bad), "convert again with LCE 0.16"
-
-
-def finite_transform(graph: Graph, op: Op) -> Verdict:
-    """Multipliers and biases are finite."""
-    for name in op.inputs[2:4]:
-        if name is not None:
-            data = graph.tensor(name).data
-            if data is not None and not np.isfinite(data).all():
-                n = int((~np.isfinite(data)).sum())
-                return False, f"{n} of {data.size} values", "train with a smaller learning rate"
-    return True, "", ""
-
-
-def output_kind(graph: Graph, op: Op) -> Verdict:
-    """The output is bits (with thresholds), or float32 or int8 (with multiplier and bias)."""
-    out = graph.tensor(op.outputs[0])
-    inputs = [*op.inputs, None, None, None][:5]
-    bits = out.dtype in ("int32", "bits")
-    ok = inputs[4] is not None if bits else inputs[2] is not None and inputs[3] is not None
-    ok = ok and out.dtype in ("int32", "bits", "float32", "int8")
-    return ok, out.text(), "convert again with LCE 0.16"
-
-
-def even_zero_padding(graph: Graph, op: Op) -> Verdict:
-    """Zero padding needs an even number of input channels a group."""
-    if op.attrs["padding"] != 0 or op.attrs["pad_values"] == 1:
-        return True, "", ""
-    cin = int(op.attrs["channels_in"])
-    return cin % 2 == 0, f"{cin} channels", "use pad_values=1, or an even number of channels"
-
-
-def trailing_bits_clear(graph: Graph, op: Op) -> Verdict:
-    """Filter bits beyond the last input channel are 0."""
-    w, cin = graph.tensor(op.inputs[1]), int(op.attrs["channels_in"])
-    if w.data is None or cin % 32 == 0:
-        return True, "", ""
-    extra = w.data.view(np.uint32)[..., -1] >> np.uint32(cin % 32)
-    return not extra.any(), f"{int((extra != 0).sum())} words", "convert again with LCE 0.16"
-
-
-def pool_range(graph: Graph, op: Op) -> Verdict:
-    """Pool sides and strides are 1 to 255."""
-    values = [int(op.attrs[k]) for k in ("filter_h", "filter_w", "stride_h", "stride_w")]
-    return all(1 <= v <= 255 for v in values), f"{values}", "use a smaller pool"
-
-
-def same_elements(graph: Graph, op: Op) -> Verdict:
-    """Input and output hold the same number of elements, with the same type and scale."""
-    a, b = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
-    ok = a.elements == b.elements and a.dtype == b.dtype
-    return ok, f"{a.text()} to {b.text()}", "convert again"
-
-
-def sign_of_number(graph: Graph, op: Op) -> Verdict:
-    """The input is float32 or int8."""
-    t = graph.tensor(op.inputs[0])
-    ok = t.dtype == "float32" or (t.dtype == "int8" and t.quant is not None)
-    return ok, t.text(), "convert again with LCE 0.16"
-
+from convert.rules import (
+    Refusal,
+    Rule,
+    batch_of_one,
+    channel_range,
+    constant_weights,
+    conv_shape,
+    even_zero_padding,
+    finite_transform,
+    groups_divide,
+    kernel_range,
+    known_activation,
+    one_of_two_numbers,
+    output_kind,
+    packed_shape,
+    pool_range,
+    pool_shape,
+    rank_four,
+    same_elements,
+    sign_of_number,
+    trailing_bits_clear,
+)  # fmt: skip
 
 CONV_RULES: tuple[Rule, ...] = (
     batch_of_one, rank_four, constant_weights, channel_range, kernel_range, groups_divide,
     known_activation, output_kind, finite_transform, even_zero_padding, trailing_bits_clear,
+    conv_shape,
 )  # fmt: skip
 
 # Operators that compile wherever they stand.
 RULES: dict[str, tuple[Rule, ...]] = {
-    "LceQuantize": (batch_of_one, sign_of_number),
-    "LceDequantize": (batch_of_one,),
+    "LceQuantize": (batch_of_one, sign_of_number, packed_shape),
+    "LceDequantize": (batch_of_one, one_of_two_numbers, packed_shape),
     "LceBconv2d": CONV_RULES,
-    "LceBMaxPool2d": (batch_of_one, rank_four, pool_range),
+    "LceBMaxPool2d": (batch_of_one, rank_four, pool_range, pool_shape),
     "RESHAPE": (batch_of_one, same_elements),
 }
 
@@ -256,3 +117,6 @@ def render_supported() -> str:
     lines += ["## Operators inside a pattern", "", "| operator | where it compiles |", "|---|---|"]
     lines += [f"| {kind} | {text} |" for kind, text in sorted(PATTERNS.items())]
     return "\n".join(lines) + "\n"
+
+
+__all__ = ["PATTERNS", "REMEDIES", "RULES", "Refusal", "check", "render_supported", "unsupported"]

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from convert import geometry
 from convert.ir import Array, Graph, Op, Tensor
-from convert.lower import encoder, geometry
+from convert.lower import encoder
+from convert.lower.bits import type_bits
 from convert.pixels import REMEDY, Scaling
 from convert.supported import Refusal, unsupported
 
@@ -66,7 +68,6 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
     if found is None:
         return None
     bits, origin = found
-    out = graph.tensor(op.outputs[0])
     table, first, span = encoder.make_table(bits, origin, source.shape[-1])
     image = replace(source, name=f"{source.name}.bytes", dtype="uint8", quant=None)
     lowered = Op(
@@ -77,9 +78,8 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
         {"table": table, "first_word": first, "span": span, "signed": source.dtype == "int8",
          "encodes": port.tensor},
     )  # fmt: skip
-    bits_out = replace(out, dtype="bits", shape=(*out.shape[:-1], bits.shape[1]))
     users = [o for o in chain if graph.sole_consumer(o.outputs[0]) is not None]
-    return Rewrite((lowered,), (image, bits_out), tuple(users))
+    return Rewrite((lowered,), (image,), tuple(users))
 
 
 def drop_reshape(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -134,8 +134,7 @@ def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     if (source >= channels).any() or not np.array_equal(flat, pixels * channels + source):
         return None  # something moves between pixels
     bits_in = graph.tensor(at.inputs[0])
-    bits_in = replace(bits_in, dtype="bits", shape=start.shape)
-    out = replace(graph.tensor(op.outputs[0]), dtype="bits", shape=index.shape)
+    out = replace(graph.tensor(op.outputs[0]), shape=index.shape)
     lowered = Op(
         "gather_channels_bits", op.name, (bits_in.name,), op.outputs,
         {"source": source.astype(np.uint16)},
@@ -146,7 +145,7 @@ def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
             break
         dead.append(step)
     removed = tuple(dead) if len(dead) == len(chain) + 1 else ()
-    return Rewrite((lowered,), (bits_in, out), removed)
+    return Rewrite((lowered,), (out,), removed)
 
 
 def _fold(op: Op, graph: Graph, taps: int) -> dict[str, object]:
@@ -176,7 +175,7 @@ def bconv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     assert w.data is not None
     cin = int(op.attrs["channels_in"])
     groups = -(-cin // 32) // w.shape[3]
-    co, kh, kw = w.shape[0], w.shape[1], w.shape[2]
+    kh, kw = w.shape[1], w.shape[2]
     taps = kh * kw * cin // groups
     h, ww = a.shape[1], a.shape[2]
     sides = (("pad_top", h, out.shape[1], kh, "h"), ("pad_left", ww, out.shape[2], kw, "w"))
@@ -198,15 +197,13 @@ def bconv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         "zero_padding": int(op.attrs["padding"] == geometry.SAME and op.attrs["pad_values"] != 1),
         "weights": w.data.view(np.uint32),
     }  # fmt: skip
-    bits_in = replace(a, dtype="bits", shape=(*a.shape[:-1], cin))
-    if out.dtype in ("int32", "bits"):
+    if out.dtype == "bits":
         kind = "bconv2d_bits"
         attrs["thresholds"] = np.asarray(graph.tensor(op.inputs[4]).data, np.int32)
-        out = replace(out, dtype="bits", shape=(*out.shape[:-1], co))
     else:
         kind = "bconv2d_f32" if out.dtype == "float32" else "bconv2d_i8"
         attrs |= _fold(op, graph, taps)
-    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, attrs),), (bits_in, out))
+    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, attrs),))
 
 
 def bmaxpool2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -222,23 +219,19 @@ def bmaxpool2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         "pad_left": geometry.pad_before(
             a.shape[2], out.shape[2], kw, op.attrs["stride_w"], 1, op.attrs["padding"]),
     }  # fmt: skip
-    channels = a.shape[-1] if a.dtype == "bits" else 32 * a.shape[-1]
-    pooled = replace(out, dtype="bits", shape=(*out.shape[:-1], channels))
-    a = replace(a, dtype="bits", shape=(*a.shape[:-1], channels))
-    return Rewrite((Op("bmaxpool2d_bits", op.name, (a.name,), op.outputs, attrs),), (a, pooled))
+    return Rewrite((Op("bmaxpool2d_bits", op.name, (a.name,), op.outputs, attrs),))
 
 
 def quantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     """LceQuantize that stands alone."""
     if op.kind != "LceQuantize":
         return None
-    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    a = graph.tensor(op.inputs[0])
     if any(port.tensor == a.name for port in graph.inputs) and a.dtype == "float32":
         return None  # a float input is fed as bytes: only an encoder reads it
     zero = a.quant.zero_point[0] if a.dtype == "int8" and a.quant else 0
-    bits = replace(out, dtype="bits", shape=a.shape)
     kind = "quantize_f32" if a.dtype == "float32" else "quantize_i8"
-    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, {"zero_point": zero}),), (bits,))
+    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, {"zero_point": zero}),))
 
 
 def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -253,9 +246,8 @@ def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         attrs = {"plus": min(127, zero + unit), "minus": max(-128, zero - unit)}
     elif out.dtype != "float32":
         return None
-    bits = replace(a, dtype="bits", shape=out.shape)
     kind = "dequantize_f32" if out.dtype == "float32" else "dequantize_i8"
-    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, attrs),), (bits,))
+    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, attrs),))
 
 
 def fold_gather(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -347,6 +339,9 @@ def lower(
 ) -> tuple[Graph, list[Refusal]]:
     """Run all passes. Returns the lowered graph and every refusal."""
     refusals: list[Refusal] = []
+    graph = type_bits(graph)
+    if watch is not None:
+        watch("type_bits", graph)
     for one in PASSES:
         graph, refused = run_pass(graph, one, context)
         refusals += refused
