@@ -45,6 +45,8 @@ class Wire:
                 url,
                 baud,
                 do_not_open=True,
+                # Two programs on one line would each get half of the replies.
+                exclusive=None if "://" in url else True,
                 timeout=POLL_SECONDS,
                 write_timeout=WRITE_SECONDS,
             )

@@ -1,0 +1,156 @@
+"""What users get wrong, through the command line: one screen, status 2, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import tflite
+
+from kit import build, cli, emulator, models
+from kit.link.wire import LinkLostError, Wire
+from tests.kit import tiny
+
+SCREEN = 24  # lines
+VERBS_WITH_MODEL = ("bench", "flash", "validate", "demo")
+
+
+@pytest.fixture
+def refused(capsys, tmp_path: Path, monkeypatch):
+    """Runs a command that must be refused; gives its message. Nothing may be written."""
+    monkeypatch.setattr(build, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr("kit.verbs.shared.ROOT", tmp_path / "checkout")
+    monkeypatch.setattr("kit.demo.command.ROOT", tmp_path / "checkout")
+
+    def call(*words: str) -> str:
+        try:
+            status = cli.main(list(words))
+        except SystemExit as error:  # argparse
+            status = int(error.code or 0)
+        out, err = capsys.readouterr()
+        assert status == 2, out + err
+        text = out + err
+        assert "Traceback" not in text
+        assert 0 < text.count("\n") <= SCREEN, text
+        left = [p for p in (tmp_path / "checkout").rglob("*") if p.is_file()]
+        assert [path.name for path in left if path.name != "build.lock"] == []
+        return text
+
+    return call
+
+
+@pytest.mark.parametrize("verb", VERBS_WITH_MODEL)
+def test_a_missing_model_file_is_named(refused, tmp_path: Path, verb: str) -> None:
+    message = refused(verb, "--model", str(tmp_path / "gone.tflite"))
+    assert "no such model" in message
+    assert "gone.tflite" in message
+
+
+def test_a_missing_model_to_compile_is_named(refused, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    message = refused("compile", str(tmp_path / "gone.tflite"), "--json", str(report))
+    assert "gone.tflite" in message
+    assert json.loads(report.read_text())["ok"] is False
+
+
+@pytest.mark.parametrize("kept", [0, 3, 7, 20, 200, 0.5, 0.95])
+def test_a_truncated_model_is_refused_by_every_verb(refused, tmp_path: Path, kept) -> None:
+    whole = tiny.model(tflite.BuiltinOperator.TANH, [1, 96, 96, 1])
+    cut = whole[: kept if isinstance(kept, int) else int(kept * len(whole))]
+    path = tmp_path / "cut.tflite"
+    path.write_bytes(cut)
+    out = tmp_path / "c"
+    assert "cut.tflite" in refused("compile", str(path), "--out", str(out))
+    assert not out.exists()
+    for verb in ("bench", "flash"):
+        assert "cut" in refused(verb, "--model", str(path))
+
+
+def test_an_unsupported_operator_is_named_with_layer_rule_and_remedy(
+    refused, tmp_path: Path
+) -> None:
+    path, report = tmp_path / "tanh.tflite", tmp_path / "report.json"
+    path.write_bytes(tiny.model(tflite.BuiltinOperator.TANH, [1, 8, 8, 32]))
+    out = tmp_path / "c"
+    message = refused("compile", str(path), "--out", str(out), "--json", str(report))
+    assert "TANH" in message
+    assert "do:" in message
+    assert not out.exists()
+    errors = json.loads(report.read_text())["errors"]
+    assert all(set(error) == {"layer", "rule", "found", "remedy"} for error in errors)
+    assert errors[0]["remedy"]
+    for verb in ("bench", "flash"):
+        message = refused(verb, "--model", str(path))
+        assert "cannot be compiled" in message
+        assert "kit compile" in message
+
+
+def test_a_text_file_is_no_model(refused, tmp_path: Path) -> None:
+    path = tmp_path / "letter.tflite"
+    path.write_text("Dear network, " * 9)
+    for verb in VERBS_WITH_MODEL:
+        assert "no TensorFlow Lite flatbuffer" in refused(verb, "--model", str(path))
+
+
+@pytest.mark.parametrize("verb", [*VERBS_WITH_MODEL, "monitor"])
+def test_a_board_that_does_not_exist_is_refused_with_the_closest(refused, verb: str) -> None:
+    message = refused(verb, "--board", "netduino3plus")
+    assert "no such board" in message
+    assert "did you mean netduino2plus?" in message
+
+
+def test_a_busy_tcp_port_is_refused_before_anything_is_built(
+    refused, tmp_path: Path, monkeypatch
+) -> None:
+    path = tmp_path / "any.tflite"
+    path.write_bytes(tiny.model(tflite.BuiltinOperator.TANH, [1, 8, 8, 1]))
+    monkeypatch.setattr(emulator, "stop_running", lambda board: None)
+    monkeypatch.setattr(build, "build", lambda board, model: pytest.fail("built"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        message = refused("flash", "--model", str(path), "--tcp-port", str(port))
+    assert "the port is busy" in message
+    assert str(os.getpid()) in message
+
+
+def test_a_serial_port_that_another_program_holds_is_told() -> None:
+    master, slave = os.openpty()
+    try:
+        name = os.ttyname(slave)
+        first = Wire(name)
+        with pytest.raises(LinkLostError) as caught:
+            Wire(name)
+        assert "lock" in caught.value.found
+        assert "no other program on the port" in caught.value.remedy
+        first.close()
+        Wire(name).close()  # negative control: free again, and it opens
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_port_that_does_not_exist_is_told(capsys) -> None:
+    assert cli.main(["monitor", "--port", "/dev/ttyNOWHERE", "--once", "name"]) == 2
+    err = capsys.readouterr().err
+    assert "cannot be opened" in err
+    assert "plugged in" in err
+
+
+def test_a_run_folder_without_a_model_is_refused(refused, tmp_path: Path) -> None:
+    assert "no such run folder" in refused("convert", "--run", str(tmp_path / "gone"))
+    assert "no such model" in refused("bench", "--model", str(tmp_path))
+
+
+def test_the_message_for_every_error_fits_a_screen_even_with_many_reasons(
+    refused, tmp_path: Path, monkeypatch
+) -> None:
+    """A model with many refused layers must not scroll the first one away."""
+    monkeypatch.setattr(models, "MODELS", tmp_path)
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    (folder / "model.tflite").write_bytes(b"\0\0\0\0TFL3" + bytes(40))
+    for verb in ("bench", "flash"):
+        refused(verb, "--model", "shipped")
