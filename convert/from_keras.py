@@ -150,8 +150,9 @@ def convert_keras(
     content = _run_lce(model, kind)
     graph = read(content)
     keras_checks.check_ports(graph, model.input_names, model.output_names, int8)
-    keras_checks.check_binary(graph, content, binary)
+    names = keras_checks.check_binary(graph, model, binary)
     entries: dict[str, Any] = dict(metadata or {})
+    entries["operators"] = {str(index): name for index, name in names.items()}
     if labels:
         entries["labels"] = [str(label) for label in labels]
     if scaling is not None:

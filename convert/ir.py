@@ -86,6 +86,11 @@ class Op:
         return f"{', '.join(self.outputs)} = {self.kind}({inputs}){options}"
 
 
+def short_name(op: Op) -> str:
+    """An operation's name without its number."""
+    return op.name.split(" ", 1)[-1]
+
+
 def _short(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"<{value.dtype}{list(value.shape)}>"

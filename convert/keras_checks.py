@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from convert.errors import ModelError
-from convert.ir import Graph
-from convert.tflite_reader import tensor_texts
+from convert.ir import Array, Graph
+from convert.words import unpack
 
 # Quantizers that LCE 0.16.0 leaves in floating point, or (ternary) miscompiles. Those of the user's
 # own are judged by what the flatbuffer holds and computes.
@@ -155,30 +157,55 @@ def check_ports(graph: Graph, inputs: Sequence[str], outputs: Sequence[str], int
                 )
 
 
-def check_binary(graph: Graph, content: bytes, binary: Sequence[str]) -> None:
+def _fingerprint(bits: Array) -> bytes:
+    """uint8 [co, ...]: the same for filters that differ by the sign of whole output channels, which
+    LCE flips where batch norm's factor is negative."""
+    flat = bits.reshape(bits.shape[0], -1)
+    return str(bits.shape).encode() + (flat ^ flat[:, :1]).astype(np.uint8).tobytes()
+
+
+def layer_names(graph: Graph, model: Any) -> dict[int, str]:
+    """Index of each LceBconv2d among the operators -> name of the Keras layer with its weights."""
+    import tensorflow as tf
+
+    known: dict[bytes, list[str]] = {}
+    for layer in layers(model):
+        if _is(layer, "QuantConv2D"):
+            latent = tf.constant(layer.get_weights()[0])  # the kernel is a layer's first weight
+            kernel = np.asarray(layer.kernel_quantizer(latent))
+            bits = (np.moveaxis(kernel, -1, 0) < 0).astype(np.uint8)
+            known.setdefault(_fingerprint(bits), []).append(layer.name)
+    names: dict[int, str] = {}
+    for index, op in enumerate(graph.ops):
+        weights = graph.tensors[op.inputs[1] or ""].data if op.kind == "LceBconv2d" else None
+        if weights is None:
+            continue
+        channels = int(op.attrs["channels_in"])
+        groups = -(-channels // 32) // weights.shape[3]
+        found = known.get(_fingerprint(unpack(weights.view(np.uint32), channels // groups)))
+        if found:
+            names[index] = found.pop(0)
+    return names
+
+
+def check_binary(graph: Graph, model: Any, binary: Sequence[str]) -> dict[int, str]:
     """Every binary convolution became an LceBconv2d.
+
+    Returns:
+        see layer_names.
 
     Raises:
         ModelError: naming those that LCE silently left in floating point.
     """
+    names = layer_names(graph, model)
+    missing = [name for name in binary if name not in names.values()]
     count = sum(op.kind == "LceBconv2d" for op in graph.ops)
-    if count >= len(binary):
-        return
-    texts = tensor_texts(content)
-    float_names = " ".join(
-        texts[out]
-        for op in graph.ops
-        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
-        for out in (*op.outputs, *(i for i in op.inputs if i is not None))
-    )
-    parts = set(float_names.replace(";", "/").replace(" ", "/").split("/"))
-    named = [name for name in binary if name in parts]
-    missing = len(binary) - count
-    raise ModelError(
-        "LCE silently left binary convolutions in floating point",
-        where=f"layers {', '.join(named)}" if named else "no name survived the conversion",
-        found=f"{count} binary convolutions in the flatbuffer, {len(binary)} in the model",
-        remedy="groups of a multiple of 32 input channels; input_quantizer and kernel_quantizer "
-        "set; no operation between the sign and the convolution"
-        + ("" if named else f" (look at {missing} of: {', '.join(binary)})"),
-    )
+    if missing and count < len(binary):
+        raise ModelError(
+            "LCE silently left binary convolutions in floating point",
+            where=f"layer {', '.join(missing[:8])}",
+            found=f"{count} binary convolutions in the flatbuffer, {len(binary)} in the model",
+            remedy="groups of a multiple of 32 input channels; input_quantizer and "
+            "kernel_quantizer set; no operation between the sign and the convolution",
+        )
+    return names

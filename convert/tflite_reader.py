@@ -23,6 +23,7 @@ from convert.ir import Array, Graph, Op, Port, Quant, Tensor, verify
 
 IDENTIFIER = b"TFL3"
 METADATA = "bitwake"
+NO_FILE = "the given bytes"  # where a mistake is, when the content came without a path
 MAX_BYTES = 256 * 1024 * 1024
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 26
@@ -93,7 +94,7 @@ def load_bytes(source: Path | str | bytes) -> tuple[bytes, str]:
         ModelError: missing, empty, too large or not a TFLite flatbuffer.
     """
     if isinstance(source, bytes):
-        content, where = source, "the given bytes"
+        content, where = source, NO_FILE
     else:
         path = Path(source)
         where = str(path)
@@ -158,14 +159,6 @@ def file_order(source: Path | str | bytes) -> tuple[list[str], list[str]]:
         return [names[int(i)] for i in ins], [names[int(i)] for i in outs]
     except _READ_ERRORS as error:
         raise _damaged(content, where, error) from None
-
-
-def tensor_texts(content: bytes) -> dict[str, str]:
-    """Each tensor's name in the graph -> its whole name in the file."""
-    reader = _Reader(content)
-    names = [tensor.name for tensor in reader.tensors()]
-    texts = [reader.sub.Tensors(i).Name() or b"" for i in range(len(names))]
-    return {name: text.decode("utf-8", "replace") for name, text in zip(names, texts, strict=True)}
 
 
 def _damaged(content: bytes, where: str, error: BaseException) -> ModelError:
@@ -272,8 +265,9 @@ class _Reader:
         return {short: int(getattr(options, accessor)()) for short, accessor in fields.items()}
 
     def ops(self, tensors: list[Tensor]) -> list[Op]:
-        codes = self.codes()
-        out = []
+        codes, out = self.codes(), []
+        layers = self.metadata().get("operators")
+        known = layers if isinstance(layers, dict) else {}
         for i in range(self._length(self.sub.OperatorsLength())):
             raw = self.sub.Operators(i)
             if not 0 <= raw.OpcodeIndex() < len(codes):
@@ -287,6 +281,7 @@ class _Reader:
                 raise IndexError(f"operator {i} ({kind}) refers to a tensor that does not exist")
             outputs = tuple(tensors[int(v)].name for v in outs)
             name = outputs[0].split(":", 1)[1] if outputs else kind
+            name = shape_name(str(known.get(str(i), "")), name)
             inputs = tuple(tensors[int(v)].name if v >= 0 else None for v in ins)
             out.append(Op(kind, f"#{i} {name}", inputs, outputs, self.attrs(raw, kind)))
         return out

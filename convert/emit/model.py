@@ -7,7 +7,7 @@ from typing import Any
 
 from convert.emit.kernels import CALLS, Call
 from convert.emit.writer import Writer, c_comment, c_float, c_string
-from convert.ir import Graph, Op, Port, Tensor
+from convert.ir import Graph, Port, Tensor, short_name
 from convert.plan import Plan
 
 # BW_RUNTIME_VERSION of mcu/include/bitwake/bw_version.h that this emitter writes for.
@@ -31,10 +31,6 @@ class Emitted:
     header: str
     layers: tuple[dict[str, Any], ...]
     weights_bytes: int
-
-
-def _short(op: Op) -> str:
-    return op.name.split(" ", 1)[-1]
 
 
 def _dims(t: Tensor) -> tuple[int, ...]:
@@ -100,7 +96,7 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
         index, call = len(rows), CALLS[op.kind](graph, op)
         a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
         w.line()
-        w.line(f"/* layer {index}: {op.kind}, {c_comment(_short(op))}")
+        w.line(f"/* layer {index}: {op.kind}, {c_comment(short_name(op))}")
         w.line(f" * {list(_dims(a))} -> {list(_dims(out))} {out.dtype}, {call.macs} MACs */")
         size = _descriptor(w, index, call)
         total += size
@@ -109,7 +105,7 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
         calls += [f"{call.function}(&l{index}, {source},", f"    {target});", f"BW_MARK({index});"]
         rows.append(
             {
-                "index": index, "op": op.kind, "name": _short(op), "kind": call.kind,
+                "index": index, "op": op.kind, "name": short_name(op), "kind": call.kind,
                 "macs": call.macs, "weights_bytes": size, "in_shape": list(_dims(a)),
                 "out_shape": list(_dims(out)), "float": call.is_float,
             }

@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from convert import geometry
-from convert.ir import Array, Graph, Op, Tensor
+from convert.ir import Array, Graph, Op, Tensor, short_name
 from convert.lower import encoder
 from convert.lower.bits import type_bits
 from convert.pixels import REMEDY, Scaling
 from convert.supported import Refusal, unsupported
+from convert.words import pack, unpack
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
     image = replace(source, name=f"{source.name}.bytes", dtype="uint8", quant=None)
     lowered = Op(
         "encode_u8",
-        op.name,
+        chain[-1].name if chain else op.name,
         (image.name,),
         op.outputs,
         {"table": table, "first_word": first, "span": span, "signed": source.dtype == "int8",
@@ -136,7 +137,7 @@ def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     bits_in = graph.tensor(at.inputs[0])
     out = replace(graph.tensor(op.outputs[0]), shape=index.shape)
     lowered = Op(
-        "gather_channels_bits", op.name, (bits_in.name,), op.outputs,
+        "gather_channels_bits", (chain or [op])[0].name, (bits_in.name,), op.outputs,
         {"source": source.astype(np.uint16)},
     )  # fmt: skip
     dead = []
@@ -212,6 +213,8 @@ def bmaxpool2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         return None
     a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     kh, kw = op.attrs["filter_h"], op.attrs["filter_w"]
+    maker = graph.producer(a.name)
+    name = op.name if maker is None else f"{op.name.split(' ')[0]} pool after {short_name(maker)}"
     attrs = {
         "k_h": kh, "k_w": kw, "stride_h": op.attrs["stride_h"], "stride_w": op.attrs["stride_w"],
         "pad_top": geometry.pad_before(
@@ -219,7 +222,7 @@ def bmaxpool2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         "pad_left": geometry.pad_before(
             a.shape[2], out.shape[2], kw, op.attrs["stride_w"], 1, op.attrs["padding"]),
     }  # fmt: skip
-    return Rewrite((Op("bmaxpool2d_bits", op.name, (a.name,), op.outputs, attrs),))
+    return Rewrite((Op("bmaxpool2d_bits", name, (a.name,), op.outputs, attrs),))
 
 
 def quantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -269,21 +272,6 @@ def fold_gather(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     moved[..., source] = bits
     attrs = {**op.attrs, "weights": pack(moved)}
     return Rewrite((replace(op, inputs=(move.inputs[0],), attrs=attrs),), (), (move,))
-
-
-def unpack(words: Array, channels: int) -> Array:
-    """uint32 [..., W] -> uint8 bits [..., channels]."""
-    bits = words[..., None] >> np.arange(32, dtype=np.uint32) & np.uint32(1)
-    return bits.reshape(*words.shape[:-1], -1)[..., :channels].astype(np.uint8)
-
-
-def pack(bits: Array) -> Array:
-    """uint8 bits [..., C] -> uint32 [..., ceil(C / 32)], unused bits 0."""
-    channels = bits.shape[-1]
-    padding = [(0, 0)] * (bits.ndim - 1) + [(0, -channels % 32)]
-    padded = np.pad(bits, padding).astype(np.uint64)
-    lanes = padded.reshape(*bits.shape[:-1], -1, 32) << np.arange(32, dtype=np.uint64)
-    return lanes.sum(-1).astype(np.uint32)
 
 
 PASSES: tuple[Pass, ...] = (

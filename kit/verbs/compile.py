@@ -5,6 +5,7 @@ Exit status 0: compiled. 2: refused, with every reason; nothing is written then.
 Examples:
   python -m kit compile models/faces-wake/model.tflite --out build/c
   python -m kit compile my.tflite --out build/c --json report.json
+  python -m kit compile my.tflite --dump
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from kit.files import ROOT, shown, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL, --out, --name."""
+    """MODEL, --out, --name, --dump."""
     parser.add_argument("model", metavar="MODEL", help="a .tflite, or a name in models/")
     parser.add_argument("--out", metavar="DIR", help="where the C goes (default build/c/<model>)")
     parser.add_argument("--name", help="the model's name in the generated code")
+    parser.add_argument(
+        "--dump", action="store_true", help="print the graph before the first pass and after each"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         model = models.find(args.model)
         out = Path(args.out) if args.out else ROOT / "build" / "c" / model.name
-        report = compile_model(model.path, out, name=args.name or model.name)
+        report = compile_model(
+            model.path, out, name=args.name or model.name, dump=console.say if args.dump else None
+        )
     except ModelError as error:
         if args.json:
             reason = {"layer": error.where, "rule": error.what, "found": error.found,
