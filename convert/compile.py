@@ -25,7 +25,7 @@ from convert.pixels import scaling_of
 from convert.plan import Plan, make_plan
 from convert.plan_check import check_plan
 from convert.supported import Refusal
-from convert.tflite_reader import load_bytes, read
+from convert.tflite_reader import NO_FILE, load_bytes, read
 
 Dump = Callable[[str], None]
 
@@ -146,8 +146,12 @@ def compile_model(
     Raises:
         ModelError: the file is missing or damaged, or the result cannot be written.
     """
-    content, _ = load_bytes(path)
-    result = compile_bytes(content, name=name, labels=labels, dump=dump)
+    content, where = load_bytes(path)
+    try:
+        result = compile_bytes(content, name=name, labels=labels, dump=dump)
+    except ModelError as error:
+        error.where = error.where.replace(NO_FILE, where)
+        raise
     digest = hashlib.sha256(content).hexdigest()
     if isinstance(result, list):
         return Report(False, 0, 0, (), tuple(result), digest)
