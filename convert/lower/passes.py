@@ -8,7 +8,7 @@ lowers is refused by name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,28 +16,10 @@ from convert import geometry
 from convert.ir import Array, Graph, Op, Tensor, short_name
 from convert.lower import encoder
 from convert.lower.bits import type_bits
-from convert.pixels import REMEDY, Scaling
+from convert.lower.rewrite import Context, Pass, Rewrite
+from convert.pixels import REMEDY
 from convert.supported import Refusal, unsupported
 from convert.words import pack, unpack
-
-
-@dataclass(frozen=True)
-class Context:
-    """What lowering knows beside the graph: what a byte of a float input stands for."""
-
-    scaling: Scaling | None = None
-
-
-@dataclass(frozen=True)
-class Rewrite:
-    """`ops` stand in the place of the matched operation, `removed` disappear."""
-
-    ops: tuple[Op, ...]
-    tensors: tuple[Tensor, ...] = ()
-    removed: tuple[Op, ...] = ()
-
-
-Pass = Callable[[Graph, Op, Context], Rewrite | Refusal | None]
 
 
 def _spatial(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,0 +1,31 @@
+/* Private to the int8 convolutions: patches and the output stage. */
+#ifndef BITWAKE_BW_CONV2D_I8_PRIVATE_H
+#define BITWAKE_BW_CONV2D_I8_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "bitwake/bw_int8.h"
+#include "bw_requant.h"
+
+/* Kernels for one core: true when they took the layer, false for the portable kernel. */
+bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch);
+bool bw_depthwise_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out);
+
+/* The bytes under the kernel at output (y, x) as [k_h][k_w][in_c]; in_zero outside the map. */
+void bw_conv2d_i8_patch(const bw_conv2d_i8 *d, const int8_t *in, uint32_t y, uint32_t x,
+                        int8_t *patch);
+
+/* Bias, multiplier, shift of channel o are at these places of this block. */
+static inline const int32_t *bw_channel(const bw_conv2d_i8 *d, uint32_t o)
+{
+    return d->channels + 12u * (o >> 2) + (o & 3u);
+}
+
+/* A complete accumulator to an output. */
+static inline int8_t bw_finish_i8(const bw_conv2d_i8 *d, const int32_t *channel, int32_t acc)
+{
+    const int32_t y = bw_rescale(acc, channel[4], channel[8]);
+    return bw_clamp_i8(y + d->out_zero, d->act_min, d->act_max);
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* The seam to kernels for one core. */
+#include "bw_conv2d_i8.h"
+
+#if 1
+
+bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch)
+{
+    (void)d, (void)in, (void)out, (void)scratch;
+    return false;
+}
+
+bool bw_depthwise_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out)
+{
+    (void)d, (void)in, (void)out;
+    return false;
+}
+
+#endif
