@@ -74,34 +74,6 @@ def test_locks_satisfy_pyproject(repo: Path) -> None:
     assert [(name, full.get(name)) for name, _ in exact] == exact
 
 
-def readme_commands(repo: Path) -> list[str]:
-    """Lines of the README's sh blocks, comments dropped."""
-    blocks = re.findall(r"```sh\n(.*?)```", (repo / "README.md").read_text("utf-8"), re.DOTALL)
-    lines = "".join(blocks).splitlines()
-    return [line.split(" #")[0].strip() for line in lines if line.strip()]
-
-
-def test_readme_commands_are_real(repo: Path) -> None:
-    """make knows every documented make command; `make help` runs; the verbs exist."""
-    commands = [line for line in readme_commands(repo) if line.startswith("make ")]
-    assert {"make demo", "make test"} <= set(commands)
-    for command in commands:
-        words = command.split()[1:]
-        result = make(repo, "-n", *words)
-        assert result.returncode == 0, f"{command}: {result.stderr}"
-    assert make(repo, "-n", "no-such-verb").returncode != 0  # the check can fail
-
-
-def test_documented_links_lead_somewhere(repo: Path) -> None:
-    """Relative links of the pages at the top and in docs/ point at files that exist."""
-    broken = []
-    for page in [*repo.glob("*.md"), *(repo / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(repo)}: {target}")
-    assert not broken
-
-
 def test_house_is_in_order(repo: Path) -> None:
     if not (repo / ".git").exists():
         pytest.skip("the rules read git's list of files")
