@@ -13,7 +13,7 @@ def _shift(batch: Pixels, reach: int, rng: np.random.Generator) -> Pixels:
     n, h, w, _ = batch.shape
     padded = np.pad(batch, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
     at = rng.integers(0, 2 * reach + 1, (n, 2))
-    return np.stack([p[y : y + h, x : x + w] for p, (y, x) in zip(padded, at)])
+    return np.stack([p[y : y + h, x : x + w] for p, (y, x) in zip(padded, at, strict=True)])
 
 
 def _turn(image: Pixels, degrees: float, zoom: float) -> Pixels:
@@ -53,7 +53,8 @@ def augment(batch: Pixels, how: Augment, rng: np.random.Generator) -> Pixels:
     if how.rotate or how.zoom:
         turns = rng.uniform(-how.rotate, how.rotate, n)
         zooms = rng.uniform(1 - how.zoom, 1 + how.zoom, n)
-        batch = np.stack([_turn(p, float(t), float(z)) for p, t, z in zip(batch, turns, zooms)])
+        changes = zip(batch, turns, zooms, strict=True)
+        batch = np.stack([_turn(p, float(t), float(z)) for p, t, z in changes])
     if how.gain or how.noise:
         pixels = batch.astype(np.float32)
         pixels *= 2.0 ** rng.uniform(-how.gain, how.gain, (n, 1, 1, 1)).astype(np.float32)

@@ -1,8 +1,8 @@
 """TensorFlow with Keras 2, quietly, and one clear message when it is missing.
 
 Larq needs Keras 2; beside TensorFlow 2.16 and later that is the package tf-keras, chosen by an
-environment variable that must be set before TensorFlow is imported. Import `tf` and `larq` from here
-and nowhere else.
+environment variable that must be set before TensorFlow is imported. Import `tf` and `larq` from
+here and nowhere else.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ with (seed, e), so that a run resumed at any epoch continues to the same numbers
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from convert.errors import DataError
 from train.augment import augment
 from train.backend import keras, larq, tf
 from train.data import Dataset, Split
+from train.figures import accuracy_of, further
 from train.layers import GLT
 from train.models.binary import BinaryNet, build, count
 from train.recipes.recipe import Recipe
@@ -45,7 +46,7 @@ def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32
 
 
 def accuracy(model: Any, split: Split) -> float:
-    return float((predict(model, split.images).argmax(1) == split.labels).mean())
+    return accuracy_of(lambda images: predict(model, images), split)
 
 
 def confusion(model: Any, split: Split, classes: int) -> list[list[int]]:
@@ -86,7 +87,7 @@ class _Trainer:
             ([v for v in variables if id(v) in own], recipe.glt_rate),
         ]
         self.optimizers = [keras.optimizers.legacy.Adam(1e-3) for _ in self.groups]
-        for optimizer, (group, _) in zip(self.optimizers, self.groups):
+        for optimizer, (group, _) in zip(self.optimizers, self.groups, strict=True):
             if group:
                 optimizer._create_all_weights(group)
         classes = len(dataset.label_names)
@@ -102,9 +103,10 @@ class _Trainer:
             flat = [v for group, _ in self.groups for v in group]
             gradients = tape.gradient(value, flat)
             at = 0
-            for optimizer, (group, _) in zip(self.optimizers, self.groups):
+            for optimizer, (group, _) in zip(self.optimizers, self.groups, strict=True):
                 if group:
-                    optimizer.apply_gradients(zip(gradients[at : at + len(group)], group))
+                    mine = gradients[at : at + len(group)]
+                    optimizer.apply_gradients(zip(mine, group, strict=True))
                 at += len(group)
             hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == y, tf.int32))
             return value, hits
@@ -151,7 +153,7 @@ class _Trainer:
         losses, hits, seen = [], 0, 0
         for k, (x, y) in enumerate(self.batches(epoch)):
             rate = self.rate(epoch * self.steps_per_epoch + k)
-            for optimizer, (_, factor) in zip(self.optimizers, self.groups):
+            for optimizer, (_, factor) in zip(self.optimizers, self.groups, strict=True):
                 optimizer.learning_rate = rate * factor
             value, right = self.step(tf.constant(x), tf.constant(y))
             losses.append(float(value))
@@ -223,25 +225,49 @@ def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
         raise DataError("there are no training pictures", where=f"dataset {dataset.name}")
 
 
+def _same_run(folder: Path, asked: dict[str, Any], dataset_hash: str) -> None:
+    """A resumed run must be asked for what it was; otherwise its numbers would mix two recipes.
+
+    Raises:
+        DataError: a field of the recipe or the data differs; the message names it.
+    """
+    kept = {}
+    for name in ("recipe.json", "metrics.json"):
+        path = folder / name
+        kept[name] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    now = json.loads(json.dumps({**asked, "dataset_hash": dataset_hash}, default=str))
+    before = {**kept["recipe.json"]}
+    if "dataset_hash" in kept["metrics.json"]:
+        before["dataset_hash"] = kept["metrics.json"]["dataset_hash"]
+    differing = sorted(k for k in now if k in before and now[k] != before[k])
+    if differing:
+        raise DataError(
+            "the interrupted run was asked for something else",
+            where=str(folder),
+            found=", ".join(differing) + " differ",
+            remedy="resume with what recipe.json there says, or train in a new folder",
+        )
+
+
 def train(
     recipe: Recipe,
     dataset: Dataset,
     folder: Path,
     *,
-    seed: int = 0,
     resume: bool = False,
     quiet: bool = False,
     stop_after: int | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Run a recipe and leave a run folder.
 
     Args:
         recipe, dataset: what to train on what.
         folder: the run folder (see train.runfolder); made when missing.
-        seed: of initial weights, order and augmentation.
         resume: continue from the folder's checkpoint; without one, start.
         quiet: no lines on the terminal.
-        stop_after: leave after this many epochs in all, as if interrupted (for tests).
+        stop_after: leave after this many epochs in all, as if interrupted.
+        record: further entries of recipe.json: how the run was asked for.
 
     Returns:
         The trained Keras model, batch norm re-estimated, and metrics.json's content.
@@ -257,20 +283,25 @@ def train(
             where=str(folder),
             remedy="continue it with --resume, or delete the folder",
         )
+    seed, dataset_hash = recipe.seed, dataset.hash
+    asked = {**recipe.as_dict(), "dataset": dataset.options}
+    if checkpoint.exists():
+        _same_run(folder, asked, dataset_hash)
     trainer = _Trainer(recipe, dataset, seed)
     history: list[dict[str, float]] = []
     if resume and checkpoint.exists():
         arrays = load_arrays(checkpoint)
         names = [str(n) for n in arrays.pop("history_names")]
         history = [
-            {n: float(v) for n, v in zip(names, row) if not math.isnan(v)}
+            {n: float(v) for n, v in zip(names, row, strict=True) if not math.isnan(v)}
             for row in arrays.pop("history")
         ]
         trainer.restore(arrays)
-    identity = {
+    identity: dict[str, Any] = {
         "recipe": recipe.name,
         "data": dataset.name,
-        "dataset_hash": dataset.hash,
+        "dataset_hash": dataset_hash,
+        "labels": list(dataset.label_names),
         "synthetic": dataset.synthetic,
         "seed": seed,
         "commit": commit(),
@@ -285,9 +316,7 @@ def train(
         identity |= {"size_bits": cost.weight_bits, "bops": cost.macs}
     else:
         identity |= {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
-    write_json(
-        folder / "recipe.json", {**recipe.as_dict(), "seed": seed, "dataset": dataset.options}
-    )
+    write_json(folder / "recipe.json", {**asked, **(record or {})})
     log = Log(folder / "log.txt", quiet)
     log(
         f"{recipe.name} on {dataset.name}{' (synthetic)' if dataset.synthetic else ''}: "
@@ -310,7 +339,8 @@ def train(
             f"epoch {epoch + 1}/{recipe.epochs}  loss {row['loss']:.4f}  "
             f"train {row['train_accuracy']:.4f}"
             + (f"  val {row['val_accuracy']:.4f}" if "val_accuracy" in row else "")
-            + f"  {row['seconds']:.1f} s  {row['images_per_s']:.0f} images/s  ~{left / 60:.0f} min left"
+            + f"  {row['seconds']:.1f} s  {row['images_per_s']:.0f} images/s"
+            + f"  ~{left / 60:.0f} min left"
         )
         with events.as_default():
             for name, value in row.items():
@@ -336,6 +366,8 @@ def train(
         "split": "test",
         "accuracy": accuracy(trainer.model, scored),
         "pictures": len(scored),
+        **further(dataset, lambda images: predict(trainer.model, images)),
+        "batch_norm_reestimated": True,
         "confusion": confusion(trainer.model, scored, len(dataset.label_names)),
         "val_accuracy": accuracy(trainer.model, dataset.val) if len(dataset.val) else None,
         "train_pictures": len(dataset.train),
@@ -346,8 +378,11 @@ def train(
         weights = {f"w{i:04d}": w for i, w in enumerate(trainer.model.get_weights())}
         save_arrays(folder / "weights.npz", weights)
         write_json(folder / "metrics.json", metrics)
-        log(f"{metrics['split']} accuracy {metrics['accuracy']:.4f} on {len(scored)} pictures "
-            f"of {dataset.name}{' (synthetic)' if dataset.synthetic else ''}, seed {seed}")  # fmt: skip
+        synthetic = " (synthetic)" if dataset.synthetic else ""
+        log(
+            f"{metrics['split']} accuracy {metrics['accuracy']:.4f} on {len(scored)} pictures "
+            f"of {dataset.name}{synthetic}, seed {seed}"
+        )
     log.close()
     return trainer.model, metrics
 
@@ -358,16 +393,3 @@ def write_curves(path: Path, history: list[dict[str, float]]) -> None:
     lines = [",".join(names)]
     lines += [",".join(f"{row[n]:.6g}" if n in row else "" for n in names) for row in history]
     write_whole(path, ("\n".join(lines) + "\n").encode())
-
-
-def shortened(recipe: Recipe, **changes: Any) -> Recipe:
-    """The recipe with some fields replaced, by name."""
-    known = {k: v for k, v in changes.items() if v is not None}
-    unknown = [k for k in known if k not in Recipe.__dataclass_fields__]
-    if unknown:
-        raise DataError(
-            "a recipe has no such field",
-            found=", ".join(unknown),
-            remedy="its fields are " + ", ".join(sorted(Recipe.__dataclass_fields__)),
-        )
-    return replace(recipe, **known)

@@ -5,6 +5,7 @@ Examples:
   python -m kit train --recipe faces-wake
   python -m kit train --recipe scenes-wake --set epochs=2 --run runs/short
   python -m kit train --resume runs/short
+  python -m kit train --recipe faces-wake --folds
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kit.files import shown, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--recipe, --data, --run, --seed, --resume, --set, --list."""
+    """--recipe, --data, --run, --seed, --resume, --set, --folds, --list."""
     parser.add_argument("--recipe", metavar="NAME", help="see --list")
     parser.add_argument("--data", metavar="NAME", help="replaces the recipe's own data")
     parser.add_argument("--run", metavar="DIR", help="run folder (default: a new one in runs/)")
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="DIR", help="go on with an interrupted run")
     parser.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[], help="change a recipe's field"
+    )
+    parser.add_argument(
+        "--folds", action="store_true", help="cross-validate: every picture is tested once"
     )
     parser.add_argument("--list", action="store_true", help="list the recipes")
 
@@ -58,11 +62,19 @@ def run(args: argparse.Namespace) -> int:
         recipes = api.list_recipes()
         if args.json:
             write_json(args.json, recipes)
-        console.table("", ("recipe", "what"), sorted(recipe_rows(recipes)))
+        console.table("", ("recipe", "what"), sorted(recipes.items()))
         return 0
     if not args.recipe and not args.resume:
         raise BitWakeError("which recipe?", found="no --recipe", remedy="kit train --list")
+    if args.resume and args.run and Path(args.run) != Path(args.resume):
+        raise BitWakeError(
+            "--resume already names the run folder",
+            found=f"--run {args.run}",
+            remedy="leave --run out",
+        )
     folder = Path(args.resume or args.run) if args.resume or args.run else None
+    if args.folds:
+        return cross_validate(args, folder)
     result = api.train_command(
         recipe=args.recipe,
         data=args.data,
@@ -71,22 +83,37 @@ def run(args: argparse.Namespace) -> int:
         resume=bool(args.resume),
         overrides=overrides(args.set),
     )
-    if args.json and result is not None:
-        write_json(args.json, plain(result))
+    if args.json:
+        write_json(args.json, result)
+    console.say(f"run folder: {shown(Path(result['run']))}")
     return 0
 
 
-def recipe_rows(recipes: Any) -> list[tuple[str, str]]:
-    """Name and summary, from a mapping or a list of names."""
-    if isinstance(recipes, dict):
-        return [(name, str(what)) for name, what in recipes.items()]
-    return [(str(item), "") for item in recipes]
+def cross_validate(args: argparse.Namespace, folder: Path | None) -> int:
+    """Five runs, their mean; the single figures in folds.json."""
+    from train import api
 
-
-def plain(result: Any) -> Any:
-    """What the training gave back, as JSON: a metrics mapping, or a run folder's metrics.json."""
-    if isinstance(result, (str, Path)):
-        metrics = Path(result) / "metrics.json"
-        known = json.loads(metrics.read_text("utf-8")) if metrics.is_file() else {}
-        return {"run": shown(Path(result)), **known}
-    return result
+    if args.data or args.resume:
+        raise BitWakeError(
+            "--folds goes with --recipe, --run, --seed and --set only",
+            found="--data or --resume",
+            remedy="the same command again resumes by itself",
+        )
+    result = api.folds_command(
+        recipe=args.recipe, run_dir=folder, seed=args.seed, overrides=overrides(args.set)
+    )
+    if args.json:
+        write_json(args.json, result)
+    pairs = zip(result["accuracies"], result["wedge_free_accuracies"], strict=True)
+    rows = [
+        (f"fold {k}", f"{100 * a:.2f}", f"{100 * free:.2f}") for k, (a, free) in enumerate(pairs)
+    ]
+    rows.append(
+        ("all", f"{100 * result['accuracy']:.2f}", f"{100 * result['wedge_free_accuracy']:.2f}")
+    )
+    console.table("accuracy, %", ("split", "#all pictures", "#without wedges"), rows)
+    console.say(
+        f"{result['recipe']} on {result['data']}, {result['split']}, seed {result['seed']}: "
+        f"{shown(Path(result['run']) / 'folds.json')}"
+    )
+    return 0

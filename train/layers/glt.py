@@ -20,7 +20,7 @@ MIN_GAP = 0.02
 
 
 def _thermometer(x: Any, t: Any, width: float, surrogate: str) -> Any:
-    """±1 [N, H, W, C, M] of x [N, H, W, C] against t [C, M], with the surrogate's gradient for t."""
+    """±1 [N, H, W, C, M] of x [N, H, W, C] against t [C, M]; the surrogate's gradient goes to t."""
 
     @tf.custom_gradient
     def compare(x: Any, t: Any) -> Any:
@@ -43,12 +43,12 @@ class GLT(keras.layers.Layer):
 
     Thresholds come from latents u of shape [C or 1, M + 1]:
         δ = softplus(u) + ε,  n = δ / Σδ,  t_i = n_0 + … + n_{i-1}  for i = 1..M,
-    so 0 < t_1 < … < t_M < 1 always; the last gap closes the range. Bit i of channel c, output channel
-    c·M + i, is +1 where x >= 255 t_i and -1 elsewhere. Equal latents give the fixed linear ramp
-    t_i = i / (M + 1).
+    so 0 < t_1 < … < t_M < 1 always; the last gap closes the range. Bit i of channel c, output
+    channel c·M + i, is +1 where x >= 255 t_i and -1 elsewhere. Equal latents give the fixed linear
+    ramp t_i = i / (M + 1).
 
-    Backward, with z = (x - 255 t) / 255: ∂b/∂z is 1/w for |z| <= w, else 0 ("rect"), or a triangle of
-    the same area ("triangle"); w defaults to 1 / (M + 1). No gradient flows to the picture.
+    Backward, with z = (x - 255 t) / 255: ∂b/∂z is 1/w for |z| <= w, else 0 ("rect"), or a triangle
+    of the same area ("triangle"); w defaults to 1 / (M + 1). No gradient flows to the picture.
 
     In export mode the layer is a depthwise 1x1 convolution with weights of exactly 1 plus a bias of
     -255 t: its sign is exact in float32 for whole x, and the next layer's sign completes the bit.
@@ -125,7 +125,7 @@ class GLT(keras.layers.Layer):
         bits = _thermometer(x, t, FULL_SCALE * self.window, self.surrogate)
         shape = tf.shape(x)
         out = tf.reshape(bits, [shape[0], shape[1], shape[2], self.channels * self.planes])
-        out.set_shape(x.shape[:3] + [self.channels * self.planes])
+        out.set_shape([*x.shape[:3], self.channels * self.planes])
         return out
 
     def get_config(self) -> dict[str, Any]:

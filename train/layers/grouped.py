@@ -12,8 +12,8 @@ from train.backend import exporting, keras, larq, tf
 class GroupedQuantConv2D(larq.layers.QuantConv2D):
     """QuantConv2D whose groups run as split, convolve, concatenate while training.
 
-    Keras' own grouped convolution on a CPU is one XLA operation, about fifty times slower a step. In
-    export mode it is the native operation, which LCE turns into one grouped LceBconv2d.
+    Keras' own grouped convolution on a CPU is one XLA operation, about fifty times slower a step.
+    In export mode it is the native operation, which LCE turns into one grouped LceBconv2d.
 
     LCE binarizes a grouped convolution only when each group has a multiple of 32 input channels;
     otherwise it silently leaves a float one. That is checked here, when the layer is built.
@@ -37,4 +37,4 @@ class GroupedQuantConv2D(larq.layers.QuantConv2D):
             return self.convolution_op(inputs, kernel)
         xs = tf.split(inputs, self.groups, axis=-1)
         ks = tf.split(kernel, self.groups, axis=-1)
-        return tf.concat([self.convolution_op(x, k) for x, k in zip(xs, ks)], axis=-1)
+        return tf.concat([self.convolution_op(x, k) for x, k in zip(xs, ks, strict=True)], axis=-1)

@@ -123,7 +123,7 @@ def float_twin(net: BinaryNet) -> Any:
     """The same topology with real weights and ReLU, no thermometer, input scaled to 0..1."""
     x = image = keras.Input(net.input_shape, name="image")
     x = keras.layers.Rescaling(1 / 255.0)(x)
-    for index, spec in enumerate(net.layers):
+    for spec in net.layers:
         if isinstance(spec, Conv):
             if spec.groups > 1:
                 parts = _Split(spec.groups)(x)

@@ -44,6 +44,7 @@ class Recipe:
         smoothing: label smoothing.
         balanced: draw every class equally often, whatever its share of the training split.
         augment: changes of the training pictures.
+        seed: of initial weights, order and augmentation. The dataset's own is data_options["seed"].
         evaluate_every: epochs between looks at the validation split.
         source: the paper, and what of it is reconstructed.
     """
@@ -60,6 +61,7 @@ class Recipe:
     balanced: bool = False
     augment: Augment = Augment()
     data_options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
     evaluate_every: int = 1
     source: str = ""
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from train.models.binary import float_twin
 from train.models.mobilenet import mobilenet_v1
-from train.recipes.recipe import Recipe
 from train.recipes import scenes_wake
+from train.recipes.recipe import Recipe
 from train.recipes.scenes_wake import AUGMENT, NET
 
 EPOCHS = scenes_wake.RECIPES[0].epochs

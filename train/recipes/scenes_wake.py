@@ -1,10 +1,10 @@
-"""`scenes-wake`: is a person there? 96x96 gray, rendered scenes, for a budget of 10-12 M binary MACs.
+"""`scenes-wake`: is a person there? 96x96 gray, rendered scenes, 10-12 M binary MACs.
 
 GLT input and grouped binary convolutions after arXiv 2505.13462; the topology is ours
 (the paper's was not available to us: reconstructed from its abstract).
 
-Where the MACs go decides the cost on the device: strides come early, wide grouped layers late, where
-maps are small. `make train RECIPE=scenes-wake` prints the count.
+Where the MACs go decides the cost on the device: strides come early, wide grouped layers late,
+where maps are small. `make train RECIPE=scenes-wake` prints the count.
 """
 
 from __future__ import annotations

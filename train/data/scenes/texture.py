@@ -58,7 +58,7 @@ def cloth(rng: np.random.Generator, size: int, scale: float, plain: float = 0.6)
         return np.broadcast_to(base, (size, size, 3)).astype(np.float32)
     other = np.array(random_color(rng), np.float32)
     mask = _pattern_mask(rng, size, scale)[..., None]
-    return base * (1 - mask) + other * mask
+    return np.asarray(base * (1 - mask) + other * mask, np.float32)
 
 
 def surface(rng: np.random.Generator, size: int, photo: Pixels | None) -> Field:

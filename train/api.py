@@ -1,0 +1,250 @@
+"""What the command line calls: recipes by name, a run, cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.errors import DataError
+from train import data as datasets
+from train import recipes
+from train.card import command, read_json, write_card
+from train.data.faces import FOLDS, wedge_free
+from train.recipes import Augment, Recipe
+from train.runfolder import write_json
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+FIXED = ("name", "net", "source")  # fields that --set does not reach
+
+
+def list_recipes() -> dict[str, str]:
+    """Name -> data, epochs and source, in a line."""
+    found = {}
+    for name in recipes.names():
+        recipe = recipes.get(name)
+        found[name] = f"{recipe.data}, {recipe.epochs} epochs; {recipe.source}"
+    return found
+
+
+def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """The recipe with fields replaced by values from JSON.
+
+    `augment` and `data_options` take a mapping and change only the fields that it names; a number
+    may be given where a float is wanted.
+
+    Raises:
+        DataError: no such field, or a value of another type; the fields are named.
+    """
+    known = {f.name for f in fields(Recipe)} - set(FIXED)
+    values: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name not in known:
+            raise DataError(
+                "a recipe has no such field to set",
+                where=f"recipe {recipe.name}",
+                found=name,
+                remedy="fields: " + ", ".join(sorted(known)),
+            )
+        old = getattr(recipe, name)
+        if isinstance(old, (Augment, Mapping)):
+            values[name] = _merged(recipe, name, old, value)
+            continue
+        wanted = type(old)
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise DataError(
+                f"{name} of a recipe is {wanted.__name__}",
+                where=f"recipe {recipe.name}",
+                found=repr(value),
+                remedy=f"its value there is {old!r}",
+            )
+        values[name] = value
+    return replace(recipe, **values)
+
+
+def _merged(recipe: Recipe, name: str, old: Any, value: Any) -> Any:
+    """`old` (an Augment or a mapping) with the named fields replaced."""
+    parts = {f.name for f in fields(Augment)} if isinstance(old, Augment) else None
+    unknown = sorted(set(value) - parts) if parts and isinstance(value, dict) else []
+    if not isinstance(value, dict) or unknown:
+        raise DataError(
+            f"{name} of a recipe takes a JSON object of its fields",
+            where=f"recipe {recipe.name}",
+            found=", ".join(unknown) or repr(value),
+            remedy=f"for instance --set '{name}={{\"{'flip' if parts else 'size'}\": …}}'",
+        )
+    return replace(old, **value) if isinstance(old, Augment) else {**old, **value}
+
+
+def load_data(recipe: Recipe, **more: Any) -> datasets.Dataset:
+    """The recipe's dataset; its seed is data_options["seed"], 0 when absent."""
+    return datasets.load(recipe.data, **{**recipe.data_options, **more})
+
+
+def new_folder(name: str, root: Path | None = None) -> Path:
+    """runs/NAME, or runs/NAME-2 and so on when a run is there."""
+    root = RUNS if root is None else root
+    folder, number = root / name, 1
+    while (folder / "checkpoint.npz").exists():
+        number += 1
+        folder = root / f"{name}-{number}"
+    return folder
+
+
+def _prepared(
+    recipe: str | None, data: str | None, seed: int | None, overrides: Mapping[str, Any]
+) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe as asked for, and the record of what was asked."""
+    chosen = changed(recipes.get(recipe or ""), overrides)
+    record: dict[str, Any] = {"changed": dict(overrides)}
+    if data is not None and data != chosen.data:
+        chosen = replace(chosen, data=data, data_options=overrides.get("data_options", {}))
+        record["replaced_data"] = data
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
+    return chosen, record
+
+
+def _recorded(folder: Path) -> tuple[str, str | None, int, dict[str, Any]]:
+    """What an interrupted run was asked: recipe, replaced data, seed, changes."""
+    record = read_json(folder / "recipe.json")
+    try:
+        return (
+            str(record["name"]),
+            record.get("replaced_data"),
+            int(record["seed"]),
+            dict(record.get("changed", {})),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            "this run's record does not say what was asked",
+            where=str(folder / "recipe.json"),
+            found=repr(error),
+            remedy="start again: kit train --recipe …",
+        ) from None
+
+
+def train_command(
+    *,
+    recipe: str | None,
+    data: str | None = None,
+    run_dir: Path | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+    stop_after: int | None = None,
+) -> dict[str, Any]:
+    """Train a recipe, or go on with the run in `run_dir`.
+
+    Args:
+        recipe: a name; may be None when resuming.
+        data: replaces the recipe's dataset; its data options are then dropped.
+        run_dir: default a new folder in runs/.
+        seed: of weights, order and augmentation; default the recipe's.
+        resume: `run_dir` holds an interrupted run; it is continued as it was asked for.
+        overrides: recipe fields to change.
+        quiet, stop_after: see train.loop.train.
+
+    Returns:
+        metrics.json's content and `run`, the folder.
+
+    Raises:
+        DataError: a bad name or field, no data, a full disk.
+    """
+    if resume:
+        if run_dir is None:
+            raise DataError("resume needs the folder of a run")
+        known, replaced, old_seed, changes = _recorded(run_dir)
+        for what, asked, was in (("recipe", recipe, known), ("seed", seed, old_seed)):
+            if asked is not None and asked != was:
+                raise DataError(
+                    f"the interrupted run has another {what}",
+                    where=str(run_dir),
+                    found=f"{what} {was}, asked for {asked}",
+                    remedy=f"leave --{what} out, or start a new run",
+                )
+        chosen, record = _prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
+    else:
+        chosen, record = _prepared(recipe, data, seed, overrides or {})
+    from train.loop import train
+
+    folder = run_dir or new_folder(chosen.name)
+    _, metrics = train(
+        chosen,
+        load_data(chosen),
+        folder,
+        resume=resume,
+        quiet=quiet,
+        stop_after=stop_after,
+        record=record,
+    )
+    if metrics["finished"]:
+        write_card(folder)
+    return {"run": str(folder), **metrics}
+
+
+def folds_command(
+    *,
+    recipe: str | None,
+    run_dir: Path | None = None,
+    seed: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Cross-validation: every picture is a test picture once.
+
+    Five runs in fold0 … fold4 of the folder; a fold that is there already is resumed or reused.
+
+    Returns:
+        folds.json's content: mean and single accuracies, the same over wedge-free test pictures
+        (all folds' pictures together), sizes, data hashes, the command.
+
+    Raises:
+        DataError: the recipe's data has no folds; see train_command for the others.
+    """
+    from train.loop import train
+
+    chosen, record = _prepared(recipe, None, seed, overrides or {})
+    if chosen.data != "faces":
+        raise DataError(
+            "this recipe's data has no folds",
+            where=f"recipe {chosen.name}",
+            found=f"data {chosen.data}",
+            remedy="cross-validation is for faces; leave --folds out",
+        )
+    folder = run_dir or RUNS / f"{chosen.name}-folds"
+    rows = []
+    for fold in range(FOLDS):
+        dataset = load_data(chosen, fold=fold)
+        _, metrics = train(
+            chosen, dataset, folder / f"fold{fold}", resume=True, quiet=quiet, record=record
+        )
+        rows.append({**metrics, "wedge_free_pictures": len(wedge_free(dataset.test))})
+    free = sum(row["wedge_free_pictures"] for row in rows)
+    right = sum(row["wedge_free_pictures"] * row["wedge_free_accuracy"] for row in rows)
+    asked = {"name": chosen.name, **record}
+    result = {
+        "recipe": chosen.name,
+        "data": chosen.data,
+        "split": f"{FOLDS}-fold cross-validation, stratified",
+        "seed": chosen.seed,
+        "accuracy": float(np.mean([row["accuracy"] for row in rows])),
+        "accuracies": [row["accuracy"] for row in rows],
+        "pictures": sum(row["pictures"] for row in rows),
+        "wedge_free_accuracy": float(right / free),
+        "wedge_free_accuracies": [row["wedge_free_accuracy"] for row in rows],
+        "wedge_free_pictures": free,
+        "confusions": [row["confusion"] for row in rows],
+        "dataset_hashes": [row["dataset_hash"] for row in rows],
+        "train_seconds": [row["train_seconds"] for row in rows],
+        "commit": rows[0]["commit"],
+        "command": command(asked, {"seed": chosen.seed}) + " --folds",
+    }
+    write_json(folder / "folds.json", result)
+    return {"run": str(folder), **result}

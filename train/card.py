@@ -1,0 +1,175 @@
+"""The model card: what a trained network is, how it was made, what it does, what it cannot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from convert.errors import DataError
+from train.runfolder import write_whole
+
+LIMITS = {
+    "faces": (
+        "100 + 100 pictures are few: one test picture is 2.5 % of the fixed split's accuracy.",
+        "Crops of 25x25 pixels, enlarged; the face fills the frame and looks at the camera.",
+        "Not for recognising who it is, and not evidence of working for every group of people.",
+    ),
+    "scenes": (
+        "**Synthetic**: every training and test picture is rendered. The figure says how well the "
+        "network learned this generator, not how well it finds people in a room.",
+        "About one person in a hundred is hard to see for a human too (dark, hidden, tiny).",
+        "Before any use: train and test on pictures of the camera and the place it is meant for.",
+    ),
+}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a run folder.
+
+    Raises:
+        DataError: missing, damaged or no object.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        return found
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "a file of the run cannot be read",
+            where=str(path),
+            found=str(error),
+            remedy="give the folder of a training run: kit train --recipe … makes one",
+        ) from None
+
+
+def command(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The command that repeats the run."""
+    parts = [f"python -m kit train --recipe {recipe['name']} --seed {metrics['seed']}"]
+    parts += [f"--set '{k}={json.dumps(v)}'" for k, v in sorted(recipe.get("changed", {}).items())]
+    if recipe.get("replaced_data"):
+        parts.append(f"--data {recipe['replaced_data']}")
+    return " ".join(parts)
+
+
+def percent(value: Any) -> str:
+    return "–" if value is None else f"{100 * float(value):.2f} %"
+
+
+def _results(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    mark = ", synthetic" if metrics.get("synthetic") else ""
+    seed = metrics["seed"]
+    where = f"{metrics['data']}{mark}, {metrics['split']} split, seed {seed}"
+    rows = [(f"accuracy ({where}, {metrics['pictures']} pictures)", percent(metrics["accuracy"]))]
+    if "wedge_free_accuracy" in metrics:
+        count = metrics["wedge_free_pictures"]
+        rows.append(
+            (
+                f"the same without pictures that show an alignment wedge ({count} pictures)",
+                percent(metrics["wedge_free_accuracy"]),
+            )
+        )
+    if metrics.get("val_accuracy") is not None:
+        rows.append(("accuracy, validation split", percent(metrics["val_accuracy"])))
+    if "lce_accuracy" in metrics:
+        rows.append(
+            (
+                f"model.tflite in LCE's interpreter, {metrics['split']} split",
+                percent(metrics["lce_accuracy"]),
+            )
+        )
+    table = metrics["confusion"]
+    rows.append(("confusion (rows are the truth)", "; ".join(str(row) for row in table)))
+    return rows
+
+
+def _folds(folds: Mapping[str, Any]) -> list[str]:
+    each = ", ".join(percent(v) for v in folds["accuracies"])
+    return [
+        "",
+        f"{len(folds['accuracies'])}-fold cross-validation over all {folds['pictures']} pictures, "
+        f"training seed {folds['seed']}: **{percent(folds['accuracy'])}** (folds {each}); without "
+        f"wedge pictures {percent(folds['wedge_free_accuracy'])} of {folds['wedge_free_pictures']}."
+        f" Repeat: `{folds['command']}`. The model in this folder is not one of the five: it was "
+        "trained on the fixed split.",
+    ]
+
+
+def _comparison(rows: list[Mapping[str, Any]]) -> list[str]:
+    lines = ["", "## Beside others, same data, same epochs", ""]
+    lines += ["| network | weights | accuracy |", "|---|---|---|"]
+    lines += [
+        f"| {row['what']} | {row['weight_bytes']:,} bytes | {percent(row['accuracy'])} |"
+        for row in rows
+    ]
+    return lines
+
+
+def _anecdote(verdicts: Mapping[str, str]) -> list[str]:
+    found = sum(verdict == "person" for verdict in verdicts.values())
+    each = "; ".join(f"{name}: {verdict}" for name, verdict in verdicts.items())
+    return [
+        "",
+        f"An anecdote, not a figure: {len(verdicts)} crops of the two bundled photographs that "
+        f"show a real person, {found} of them called *person* ({each}).",
+    ]
+
+
+def model_card(
+    recipe: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    *,
+    folds: Mapping[str, Any] | None = None,
+    comparison: list[Mapping[str, Any]] | None = None,
+) -> str:
+    """Markdown, from a run's recipe.json and metrics.json and, when given, further results."""
+    data = metrics["data"]
+    synthetic = " (synthetic data)" if metrics.get("synthetic") else ""
+    versions = ", ".join(f"{k} {v}" for k, v in sorted(metrics.get("versions", {}).items()))
+    facts = [
+        (
+            "data",
+            f"{data}{', **synthetic**' if metrics.get('synthetic') else ', real photographs'}",
+        ),
+        ("classes", ", ".join(metrics.get("labels", [])) or "–"),
+        ("data hash", f"sha256 `{metrics['dataset_hash']}`"),
+        ("training pictures", f"{metrics['train_pictures']}"),
+        ("epochs, batch", f"{metrics['epochs']}, {recipe['batch']}"),
+        ("seed", f"{metrics['seed']}"),
+        ("weights", f"{metrics['size_bits']:,} bits ({metrics['size_bits'] / 8:,.0f} bytes)"),
+    ]
+    if metrics.get("bops"):
+        facts.append(("binary multiply-accumulates", f"{metrics['bops']:,} an inference"))
+    if "tflite_bytes" in metrics:
+        digest = metrics["model_sha256"]
+        facts.append(("model.tflite", f"{metrics['tflite_bytes']:,} bytes, sha256 `{digest}`"))
+    facts += [
+        ("method", str(recipe.get("source") or "–")),
+        ("commit, versions", f"{str(metrics['commit'])[:12]}, {versions}"),
+    ]
+    lines = [f"# {recipe['name']}{synthetic}", ""]
+    if not metrics.get("finished"):
+        lines += [f"**Unfinished**: after {metrics['epochs']} of {recipe['epochs']} epochs.", ""]
+    lines += ["```sh", command(recipe, metrics), "```", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in facts]
+    lines += ["", "## Results", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in _results(metrics)]
+    if folds:
+        lines += _folds(folds)
+    if comparison:
+        lines += _comparison(comparison)
+    if metrics.get("real_person_pictures"):
+        lines += _anecdote(metrics["real_person_pictures"])
+    lines += ["", "## Limits", ""]
+    lines += [f"- {text}" for text in LIMITS.get(data, ("None are recorded for this data.",))]
+    return "\n".join(lines) + "\n"
+
+
+def write_card(folder: Path) -> Path:
+    """model_card.md of a run folder, from the files that lie there."""
+    path = folder / "model_card.md"
+    card = model_card(read_json(folder / "recipe.json"), read_json(folder / "metrics.json"))
+    write_whole(path, card.encode())
+    return path
