@@ -148,6 +148,13 @@ class _Trainer:
         ]
         return rng.permutation(np.concatenate(repeats))[: len(labels)]
 
+    def typical(self, most: int) -> npt.NDArray[np.uint8]:
+        """Training pictures, unaugmented, with the classes' shares as in training."""
+        if not self.recipe.balanced:
+            return self.data.train.images[:most]
+        rng = np.random.default_rng([self.seed, 0xB4])
+        return np.asarray(self.data.train.images[np.sort(self.order(rng)[:most])])
+
     def run_epoch(self, epoch: int) -> dict[str, float]:
         began = time.monotonic()
         losses, hits, seen = [], 0, 0
@@ -357,7 +364,7 @@ def train(
         )
 
     finished = len(history) == recipe.epochs
-    reestimate_batch_norm(trainer.model, dataset.train.images[: 32 * EVAL_BATCH])
+    reestimate_batch_norm(trainer.model, trainer.typical(32 * EVAL_BATCH))
     scored = dataset.test if len(dataset.test) else dataset.val
     metrics = {
         **identity,
