@@ -7,6 +7,7 @@ Python since 3.0 can read; everything it imports from the project runs under a s
 Exit status: 0 ready, 2 something the user must do (said on standard error), 130 interrupted.
 """
 
+import glob
 import os
 import subprocess
 import sys
@@ -46,6 +47,20 @@ def version_of(command):
         return None
 
 
+def behind_shim(command):
+    """The interpreter that a pyenv shim hides while no version is chosen, or None.
+
+    The shim of a version that is installed but not selected refuses to run; the version is there.
+    """
+    if os.path.basename(command) != command:
+        return None
+    root = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
+    for path in sorted(glob.glob(os.path.join(root, "versions", "*", "bin", command))):
+        if version_of(path) is not None:
+            return path
+    return None
+
+
 def choose(asked):
     """The interpreter to go on with: `asked` if given, else the first supported candidate.
 
@@ -58,6 +73,9 @@ def choose(asked):
     seen = []
     for command in [asked] if asked else CANDIDATES:
         version = version_of(command)
+        if version is None:
+            command = behind_shim(command) or command
+            version = version_of(command)
         if version is None:
             if asked:
                 seen.append(command + " is not a Python interpreter that runs")

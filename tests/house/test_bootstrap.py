@@ -73,6 +73,23 @@ def test_unsupported_python_is_one_message(tmp_path: Path, version: str) -> None
     assert "PYTHON=/path/to/python3.11" in result.stderr
 
 
+def test_a_version_that_pyenv_holds_behind_a_silent_shim_is_found(tmp_path, monkeypatch) -> None:
+    """`python3.12` on PATH may be a shim that refuses until a version is chosen."""
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    executable(shims / "python3.12", "echo python3.12: command not found >&2; exit 127\n")
+    real = tmp_path / "versions" / "3.12.1" / "bin"
+    real.mkdir(parents=True)
+    executable(real / "python3.12", "echo 3.12.1\n")
+    monkeypatch.setenv("PATH", f"{shims}:/usr/bin:/bin")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert bootstrap.choose("python3.12") == (str(real / "python3.12"), None)
+    # Negative controls: another name, and a version that is not there.
+    assert bootstrap.choose("python3.10")[0] is None
+    (real / "python3.12").unlink()
+    assert bootstrap.choose("python3.12")[0] is None
+
+
 def test_python_that_does_not_run(tmp_path: Path) -> None:
     shim = executable(tmp_path / "shim", "echo no such version >&2; exit 127\n")
     result = run(SCRIPT.parents[2], "small", "--python", str(shim))
