@@ -1,7 +1,8 @@
 /* Binary convolution, packed layout, portable C.
  *
  * The words under the kernel are gathered once for an output pixel and group and then compared with
- * every filter of the group. Where the patch does not fit its buffer the reference counts instead.
+ * every filter of the group. Where the patch does not fit its buffer, or zero padding is in it, the
+ * reference counts instead.
  *
  * Floating point must not be contracted into fused operations, or results would differ from the
  * interpreter's two roundings; the build passes -ffp-contract=off, and the product and the sum
@@ -27,19 +28,21 @@ static span clip(int32_t start, uint32_t taps, uint32_t dilation, uint32_t size)
     return (span){lo, hi - lo, start};
 }
 
-uint32_t bw_bconv2d_patch(const bw_bconv2d *d, const uint32_t *in, uint32_t y, uint32_t x,
-                          uint32_t g, uint32_t *patch, bool *fits)
+bool bw_bconv2d_patch(const bw_bconv2d *d, const uint32_t *in, uint32_t y, uint32_t x, uint32_t g,
+                      uint32_t *patch)
 {
     const uint32_t channels = (uint32_t)d->in_c / d->groups, words = BW_WORDS(channels);
     const uint32_t in_words = BW_WORDS((uint32_t)d->in_c), row_words = d->k_w * words;
-    *fits = d->k_h * row_words <= BW_PATCH_WORDS;
-    if (!*fits) {
-        return 0;
+    if (d->k_h * row_words > BW_PATCH_WORDS) {
+        return false;
     }
     const span ys = clip((int32_t)(y * d->stride_h) - d->pad_top, d->k_h, d->dilation_h, d->in_h);
     const span xs = clip((int32_t)(x * d->stride_w) - d->pad_left, d->k_w, d->dilation_w, d->in_w);
     const uint32_t inside = ys.n * xs.n;
     if (inside != (uint32_t)d->k_h * d->k_w) {
+        if (d->zero_padding != 0u) {
+            return false;
+        }
         for (uint32_t i = 0; i < d->k_h * row_words; i++) {
             patch[i] = 0;
         }
@@ -55,7 +58,7 @@ uint32_t bw_bconv2d_patch(const bw_bconv2d *d, const uint32_t *in, uint32_t y, u
             }
         }
     }
-    return d->zero_padding != 0u ? ((uint32_t)d->k_h * d->k_w - inside) * (channels / 2u) : 0u;
+    return true;
 }
 
 /* Bits of x as 16 two-bit counts, and pairs and quads of those: the usual tree. */
@@ -111,12 +114,10 @@ uint32_t bw_xor_count(const uint32_t *a, const uint32_t *w, uint32_t n)
                 const uint32_t *w_ = (d)->weights;                                                 \
                 uint32_t o = 0;                                                                    \
                 for (uint32_t g_ = 0; g_ < (d)->groups; g_++) {                                    \
-                    bool fits_;                                                                    \
-                    const uint32_t extra_ = bw_bconv2d_patch(d, in, y_, x_, g_, patch_, &fits_);   \
+                    const bool fits_ = bw_bconv2d_patch(d, in, y_, x_, g_, patch_);                \
                     for (uint32_t k_ = 0; k_ < per_group_; k_++, o++, w_ += n_) {                  \
-                        const int32_t count =                                                      \
-                            fits_ ? (int32_t)(bw_xor_count(patch_, w_, n_) + extra_)               \
-                                  : bw_bconv2d_count_ref(d, in, y_, x_, o);                        \
+                        const int32_t count = fits_ ? (int32_t)bw_xor_count(patch_, w_, n_)        \
+                                                    : bw_bconv2d_count_ref(d, in, y_, x_, o);      \
                         BODY                                                                       \
                     }                                                                              \
                 }                                                                                  \

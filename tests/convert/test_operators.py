@@ -1,0 +1,108 @@
+"""Every operator that compiles, in C under sanitizers, equals LCE's interpreter bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.compile import Compiled, compile_bytes
+from convert.ir import Array
+from convert.oracle import Oracle
+from tests.convert import cases
+from tests.convert.cases import Case
+from tests.host_c import Answer, HostModels
+
+pytestmark = pytest.mark.host_c
+
+SEED = 20
+
+
+def all_cases() -> Iterator[tuple[str, Case]]:
+    for out in ("bits", "float32", "int8"):
+        for padding in ("valid", "one") if out == "bits" else ("valid", "one", "zero"):
+            for i in range(16):
+                rng = np.random.default_rng([SEED, len(out), len(padding), i])
+                yield f"bconv {out} {padding} {i}", cases.bconv_case(rng, out, padding)
+    for kind, make, count in (
+        ("pool", cases.pool_case, 16),
+        ("cast", cases.cast_case, 8),
+        ("move", cases.move_case, 8),
+        ("encoder", cases.encoder_case, 16),
+    ):
+        for i in range(count):
+            yield f"{kind} {i}", make(np.random.default_rng([SEED, len(kind), count, i]))
+
+
+def compiled(content: bytes, name: str = "case") -> Compiled:
+    result = compile_bytes(content, name=name)
+    assert isinstance(result, Compiled), [r.as_dict() for r in result]
+    return result
+
+
+def differences(got: dict[str, Array], wanted: dict[str, Array]) -> int:
+    """Elements that differ in any bit; type or shape alike or all of them count."""
+    n = 0
+    for name, array in wanted.items():
+        mine = got[name]
+        if mine.dtype != array.dtype or mine.shape != array.shape:
+            n += array.size
+        else:
+            n += int((mine.view(f"u{mine.itemsize}") != array.view(f"u{array.itemsize}")).sum())
+    return n
+
+
+class Built:
+    """All cases, compiled into one program, and its answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cases = dict(all_cases())
+        self.models = {name: compiled(case.content) for name, case in self.cases.items()}
+        self.host = HostModels(folder, self.models)
+        requests = [
+            (name, inputs, False) for name, case in self.cases.items() for inputs in case.inputs
+        ]
+        self.answers: dict[str, list[Answer]] = {name: [] for name in self.cases}
+        for (name, _, _), answer in zip(requests, self.host.run(requests), strict=True):
+            self.answers[name].append(answer)
+
+    def wrong(self, kind: str) -> list[str]:
+        """What differs from the interpreter among the cases whose name begins so."""
+        found = []
+        for name, case in self.cases.items():
+            if name.startswith(kind):
+                oracle = Oracle(case.content)
+                for k, inputs in enumerate(case.inputs):
+                    n = differences(dict(self.answers[name][k].outputs), oracle.predict(inputs))
+                    if n:
+                        found.append(f"{name}, input {k}: {n} elements differ; {case.about}")
+        return found
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(tmp_path_factory.mktemp("operators"))
+
+
+@pytest.mark.parametrize("kind", ["bconv bits", "bconv float32", "bconv int8"])
+def test_binary_convolution(built: Built, kind: str) -> None:
+    assert sum(name.startswith(kind) for name in built.cases) >= 32
+    assert built.wrong(kind) == []
+
+
+@pytest.mark.parametrize("kind", ["pool", "cast", "move", "encoder"])
+def test_other_operators(built: Built, kind: str) -> None:
+    assert built.wrong(kind) == []
+
+
+def test_cases_are_not_constant(built: Built) -> None:
+    """Outputs that are the same whatever comes in would agree with anything."""
+    live = 0
+    for name, answers in built.answers.items():
+        arrays = list(answers[0].outputs.values())
+        others = list(answers[1].outputs.values())
+        live += any((a != b).any() for a, b in zip(arrays, others, strict=True))
+        assert answers, name
+    assert live > 0.85 * len(built.answers)

@@ -1,0 +1,223 @@
+"""Compiled models as one program of this machine, under sanitizers.
+
+Many models are built by one compiler run: each model.c is included by a file of its own under another
+name for its `bw_model`. The program reads input sets from standard input and answers with outputs,
+or, tracing, with the whole arena after every layer.
+"""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.compile import Compiled
+from convert.ir import Array, Tensor
+from convert.words import pack
+
+ROOT = Path(__file__).resolve().parents[1]
+MCU = ROOT / "mcu"
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FLAGS = ["-std=c11", "-O1", "-g0", "-ffp-contract=off", f"-I{MCU}/include", f"-I{MCU}/kernels"]
+
+MAIN = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bitwake/bw_model.h"
+
+typedef struct {
+    const bw_model *model;
+    const uint8_t *arena;
+} entry;
+
+static uint8_t *arena_of; /* of the running model */
+static uint32_t arena_size;
+
+static void put(const void *data, size_t n)
+{
+    if (fwrite(data, 1, n, stdout) != n) {
+        exit(3);
+    }
+}
+
+static void mark(void *context, uint16_t layer)
+{
+    (void)context;
+    (void)layer;
+    put(arena_of, arena_size);
+}
+
+/* Requests: u32 model, u32 trace, then the inputs. offset0 is where input 0 lies in the arena. */
+int main(void)
+{
+    uint32_t head[3];
+    while (fread(head, sizeof head, 1, stdin) == 1) {
+        const bw_model *m = models[head[0]];
+        for (uint32_t i = 0; i < m->n_inputs; i++) {
+            if (fread(m->inputs[i].data, 1, m->inputs[i].bytes, stdin) != m->inputs[i].bytes) {
+                return 2;
+            }
+        }
+        arena_of = m->inputs[0].data - head[2];
+        arena_size = m->arena_bytes;
+        const bw_probe probe = {mark, NULL};
+        m->run(head[1] != 0u ? &probe : NULL);
+        for (uint32_t i = 0; i < m->n_outputs; i++) {
+            put(m->outputs[i].data, m->outputs[i].bytes);
+        }
+        for (uint32_t i = 0; i < m->n_inputs; i++) {
+            put(m->inputs[i].data, m->inputs[i].bytes);
+        }
+    }
+    return 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One run: outputs by name [1, ...] as the interpreter shapes them (bits as int32 words), and,
+    when traced, the arena after each layer, uint8 [layers, arena]."""
+
+    outputs: Mapping[str, Array]
+    trace: Array | None = None
+
+
+def kernel_sources() -> list[Path]:
+    """The portable kernels, every one of them."""
+    return sorted(p for p in (MCU / "kernels").rglob("*.c"))
+
+
+def compile_c(
+    folder: Path, sources: Sequence[Path], program: str, flags: Sequence[str] = ()
+) -> Path:
+    """Compile and link; warnings are errors.
+
+    Raises:
+        AssertionError: with the compiler's words.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    objects = [folder / f"{i}_{p.stem}.o" for i, p in enumerate(sources)]
+
+    def one(pair: tuple[Path, Path]) -> str:
+        source, target = pair
+        line = ["gcc", *FLAGS, *WARNINGS, *SANITIZERS, *flags, "-c", str(source), "-o", str(target)]
+        done = subprocess.run(line, capture_output=True, text=True)
+        return done.stderr if done.returncode else ""
+
+    with ThreadPoolExecutor(2) as pool:
+        said = [text for text in pool.map(one, zip(sources, objects, strict=True)) if text]
+    assert not said, said[0][:4000]
+    out = folder / program
+    line = ["gcc", *SANITIZERS, *map(str, objects), "-o", str(out), "-lm"]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:4000]
+    return out
+
+
+def to_device(t: Tensor, array: Array) -> bytes:
+    """An input [1, ...] in the device's bytes; words and bytes pass through."""
+    wanted = {"uint8": np.uint8, "int8": np.int8, "float32": np.float32}.get(t.dtype, np.int32)
+    assert array.dtype == wanted, f"{t.text()}: {array.dtype}"
+    data = np.ascontiguousarray(array).tobytes()
+    assert len(data) == t.bytes, f"{t.text()}: {len(data)} bytes"
+    return data
+
+
+def from_device(t: Tensor, data: bytes) -> Array:
+    """An output [1, ...]; bits as int32 words."""
+    if t.dtype == "bits":
+        return np.frombuffer(data, "<i4").reshape(*t.shape[:-1], t.words)
+    return np.frombuffer(data, t.dtype).reshape(t.shape)
+
+
+class HostModels:
+    """Models in one program.
+
+    Args:
+        folder: for sources and objects.
+        models: by name.
+    """
+
+    def __init__(self, folder: Path, models: Mapping[str, Compiled]) -> None:
+        self.models = dict(models)
+        self.index = {name: i for i, name in enumerate(self.models)}
+        folder.mkdir(parents=True, exist_ok=True)
+        sources = []
+        for name, compiled in self.models.items():
+            i = self.index[name]
+            home = folder / f"m{i}"
+            home.mkdir(exist_ok=True)
+            (home / "model.c").write_text(compiled.emitted.source)
+            (home / "model.h").write_text(compiled.emitted.header)
+            wrapper = folder / f"w{i}.c"
+            wrapper.write_text(f'#define bw_linked_model bw_m{i}\n#include "m{i}/model.c"\n')
+            sources.append(wrapper)
+        count = len(self.models)
+        names = "\n".join(f"extern const bw_model bw_m{i};" for i in range(count))
+        table = ", ".join(f"&bw_m{i}" for i in range(count))
+        head = f"{names}\nstatic const bw_model *const models[] = {{{table}}};\n"
+        main = folder / "main.c"
+        main.write_text(MAIN.replace("typedef struct", head + "\ntypedef struct", 1))
+        self.program = compile_c(folder, [*sources, main, *kernel_sources()], "models")
+
+    def run(self, requests: Sequence[tuple[str, Mapping[str, Array], bool]]) -> list[Answer]:
+        """Run (model, inputs by name [1, ...], trace) one after the other in one process.
+
+        Raises:
+            AssertionError: the program died (a sanitizer's finding), or changed an input.
+        """
+        feed, sizes = [], []
+        for name, inputs, trace in requests:
+            c = self.models[name]
+            first = c.plan.offsets[c.graph.inputs[0].tensor]
+            feed.append(struct.pack("<III", self.index[name], int(trace), first))
+            data = [to_device(c.graph.tensors[p.tensor], inputs[p.name]) for p in c.graph.inputs]
+            feed += data
+            sizes.append(b"".join(data))
+        done = subprocess.run([str(self.program)], input=b"".join(feed), capture_output=True)
+        assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[:4000]
+        answers, at, out = [], 0, done.stdout
+        for (name, _, trace), given in zip(requests, sizes, strict=True):
+            c = self.models[name]
+            arena = None
+            if trace:
+                layers = len(c.emitted.layers)
+                n = layers * c.plan.arena_bytes
+                arena = np.frombuffer(out[at : at + n], np.uint8).reshape(layers, -1)
+                at += n
+            outputs: dict[str, Any] = {}
+            for port in c.graph.outputs:
+                t = c.graph.tensors[port.tensor]
+                outputs[port.name] = from_device(t, out[at : at + t.bytes])
+                at += t.bytes
+            assert out[at : at + len(given)] == given, f"{name} changed its inputs"
+            at += len(given)
+            answers.append(Answer(outputs, arena))
+        assert at == len(out)
+        return answers
+
+
+def layer_map(compiled: Compiled, answer: Answer, layer: int) -> tuple[str, Array]:
+    """The tensor that a traced layer made: its name and value [1, ...], bits as words."""
+    ops = [op for op in compiled.graph.ops if op.kind != "alias"]
+    name = ops[layer].outputs[0]
+    t = compiled.graph.tensors[name]
+    assert answer.trace is not None
+    at = compiled.plan.offsets[name]
+    return name, from_device(t, answer.trace[layer, at : at + t.bytes].tobytes())
+
+
+def packed_noise(rng: np.random.Generator, shape: tuple[int, ...], channels: int) -> Array:
+    """Random packed bits, int32 [*shape, words], bits beyond `channels` zero."""
+    bits = rng.integers(0, 2, (*shape, channels), dtype=np.uint8)
+    return pack(bits).view(np.int32)
