@@ -41,6 +41,7 @@ VERBS = {
     "data": Verb("kit.verbs.data", "check a data set, or draw its contact sheet"),
     "sheet": Verb("kit.verbs.sheet", "draw a contact sheet of a data set"),
     "convert": Verb("kit.verbs.convert", "turn a training run into a checked .tflite"),
+    "ship": Verb("kit.verbs.ship", "make a shipped model's folder from a finished run"),
     "compile": Verb("kit.verbs.compile", "turn a .tflite into C, or say why not"),
     "flash": Verb("kit.verbs.flash", "build the firmware, print RAM and flash, upload"),
     "monitor": Verb("kit.verbs.monitor", "show a board's serial line and talk to it"),

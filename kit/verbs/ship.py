@@ -1,0 +1,61 @@
+"""Makes the folder of a shipped model from a finished run: model.tflite, card, labels, metrics, and
+test pictures with LCE's answers. The run is converted first when it has no model.tflite.
+
+Examples:
+  python -m kit ship --run runs/faces-wake
+  python -m kit ship --run runs/scenes-wake --as scenes-wake --comparison runs/comparison.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from convert.errors import ModelError
+from kit import console
+from kit.files import shown, write_json
+from kit.models import MODELS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--run, --as, --folds, --comparison."""
+    parser.add_argument("--run", required=True, metavar="DIR", help="folder of a finished run")
+    parser.add_argument("--as", dest="name", metavar="NAME", help="default: the recipe's name")
+    parser.add_argument("--folds", metavar="JSON", help="folds.json to tell in the card")
+    parser.add_argument("--comparison", metavar="JSON", help="comparison.json to tell in the card")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Converts, evaluates, writes."""
+    from train.card import read_json
+    from train.ship import ship
+
+    folder = Path(args.run)
+    if not folder.is_dir():
+        raise ModelError(
+            "there is no such run folder", found=args.run, remedy="kit train --recipe … makes one"
+        )
+    name = args.name or str(read_json(folder / "recipe.json").get("name"))
+    flatbuffer = folder / "model.tflite"
+    weights = folder / "weights.npz"
+    stale = weights.is_file() and flatbuffer.is_file()
+    if not flatbuffer.is_file() or (stale and flatbuffer.stat().st_mtime < weights.stat().st_mtime):
+        from kit import cli
+
+        cli.dispatch("convert", ["--run", str(folder)])
+    shipped = ship(
+        folder,
+        flatbuffer.read_bytes(),
+        MODELS / name,
+        folds=Path(args.folds) if args.folds else None,
+        comparison=Path(args.comparison) if args.comparison else None,
+    )
+    if args.json:
+        write_json(args.json, shipped)
+    mark = " (synthetic)" if shipped["synthetic"] else ""
+    console.say(
+        f"{shown(MODELS / name)}: {shipped['lce_accuracy'] * 100:.2f} % of "
+        f"{shipped['pictures']} test pictures of {shipped['data']}{mark} in LCE's interpreter; "
+        f"{shipped['shipped_pictures']} pictures, {shipped['tflite_bytes']:,} bytes of model.tflite"
+    )
+    return 0
