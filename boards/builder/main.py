@@ -147,8 +147,8 @@ def add_upload(program: Any) -> None:
     if protocol == "emulator":
         script = BOARDS / "scripts" / "emulate.py"
         command = f'"$PYTHONEXE" "{script}" {{}} --board {board.id}'
-        start = command.format("start") + ' --port "$MONITOR_URL" --program $SOURCE'
-        env.Replace(UPLOADCMD=start, MONITOR_URL=env.GetProjectOption("monitor_port", ""))
+        url = env.GetProjectOption("monitor_port", "")
+        env.Replace(UPLOADCMD=f'{command.format("start")} --url "{url}" --program $SOURCE')
         stop = command.format("stop")
         env.AddPlatformTarget("poweroff", None, stop, "Power off", "Stop the emulated board")
     elif protocol == "openocd":

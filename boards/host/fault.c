@@ -34,6 +34,7 @@ static _Noreturn void report(const char *name, registers r, uint64_t address)
     fault_line_end(&line);
     line_send(line.text, line.used);
     line_send(end, sizeof end - 1u);
+    line_drain();
     _exit(FAULT_EXIT);
 }
 

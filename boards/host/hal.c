@@ -78,5 +78,6 @@ bool bw_hal_camera_frame(uint8_t *frame, uint32_t bytes)
 
 void bw_hal_exit(uint8_t status)
 {
+    line_drain();
     exit(status);
 }

@@ -4,12 +4,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bw_hal.h"
@@ -20,6 +23,7 @@
 
 static int listener = -1; /* of --port; another peer may come when one has gone */
 static int reader = -1, writer = -1;
+static int far_end = -1; /* of --pty */
 
 static uint8_t chunk[CHUNK];
 static size_t chunk_used, chunk_size;
@@ -38,6 +42,8 @@ static void accept_peer(void)
     if (reader < 0) {
         refuse("no peer can be accepted", strerror(errno));
     }
+    const int yes = 1; /* a reply of several short lines must not wait for acknowledgements */
+    (void)setsockopt(reader, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
 static void open_port(const char *text)
@@ -70,13 +76,13 @@ static void open_pty(void)
     }
     /* Our own handle on the far end stays open, so that reading does not fail between two peers. */
     const char *name = ptsname(reader);
-    const int far = name == NULL ? -1 : open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    far_end = name == NULL ? -1 : open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     struct termios settings;
-    if (far < 0 || tcgetattr(far, &settings) != 0) {
+    if (far_end < 0 || tcgetattr(far_end, &settings) != 0) {
         refuse("the pseudo terminal cannot be set up", strerror(errno));
     }
     cfmakeraw(&settings); /* bytes, not lines; no echo */
-    (void)tcsetattr(far, TCSANOW, &settings);
+    (void)tcsetattr(far_end, TCSANOW, &settings);
     (void)fprintf(stderr, "bitwake: %s\n", name);
 }
 
@@ -141,6 +147,18 @@ void line_send(const void *data, uint32_t bytes)
         }
         from += sent;
         bytes -= (uint32_t)sent;
+    }
+}
+
+void line_drain(void)
+{
+    const struct timespec moment = {0, 1000000};
+    int unread = 0;
+    for (int i = 0; i < 1000 && far_end >= 0; i++) {
+        if (ioctl(far_end, FIONREAD, &unread) != 0 || unread == 0) {
+            return;
+        }
+        (void)nanosleep(&moment, NULL);
     }
 }
 
