@@ -37,5 +37,6 @@ def _channels(tensors: dict[str, Tensor], op: Op) -> list[tuple[str, int]]:
         return [(source, int(op.attrs["channels_in"])), (out, weights.shape[0])]
     if op.kind == "LceBMaxPool2d":
         t = tensors[source]
-        return [(out, t.channels if t.dtype == "bits" else 32 * t.channels)]
+        channels = t.channels if t.dtype == "bits" else 32 * t.channels  # an input of the model
+        return [(source, channels), (out, channels)]
     return []
