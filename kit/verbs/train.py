@@ -6,6 +6,7 @@ Examples:
   python -m kit train --recipe scenes-wake --set epochs=2 --run runs/short
   python -m kit train --resume runs/short
   python -m kit train --recipe faces-wake --folds
+  python -m kit train --compare runs/scenes-wake runs/scenes-mobilenet
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from kit.files import shown, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--recipe, --data, --run, --seed, --resume, --set, --folds, --list."""
+    """--recipe, --data, --run, --seed, --resume, --set, --folds, --compare, --list."""
     parser.add_argument("--recipe", metavar="NAME", help="see --list")
     parser.add_argument("--data", metavar="NAME", help="replaces the recipe's own data")
     parser.add_argument("--run", metavar="DIR", help="run folder (default: a new one in runs/)")
@@ -32,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--folds", action="store_true", help="cross-validate: every picture is tested once"
+    )
+    parser.add_argument(
+        "--compare", metavar="DIR", nargs="+", help="finished runs side by side, int8 where float"
     )
     parser.add_argument("--list", action="store_true", help="list the recipes")
 
@@ -64,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
             write_json(args.json, recipes)
         console.table("", ("recipe", "what"), sorted(recipes.items()))
         return 0
+    if args.compare:
+        return compare(args)
     if not args.recipe and not args.resume:
         raise BitWakeError("which recipe?", found="no --recipe", remedy="kit train --list")
     if args.resume and args.run and Path(args.run) != Path(args.resume):
@@ -116,4 +122,32 @@ def cross_validate(args: argparse.Namespace, folder: Path | None) -> int:
         f"{result['recipe']} on {result['data']}, {result['split']}, seed {result['seed']}: "
         f"{shown(Path(result['run']) / 'folds.json')}"
     )
+    return 0
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Accuracy, size and work of finished runs on their common test split."""
+    from train.compare import compare as compared
+
+    result = compared([Path(run) for run in args.compare])
+    if args.json:
+        write_json(args.json, result)
+    rows = [
+        (
+            row["what"],
+            f"{100 * row['accuracy']:.2f}",
+            f"{row['weight_bytes']:,}",
+            f"{row['macs'] / 1e6:.2f}",
+            row["epochs"],
+        )
+        for row in result["rows"]
+    ]
+    pictures = result["rows"][0]["pictures"]
+    synthetic = " (synthetic)" if result["synthetic"] else ""
+    console.table(
+        f"{result['data']}{synthetic}, {pictures} test pictures",
+        ("network", "#accuracy, %", "#weights, bytes", "#million MACs", "#epochs"),
+        rows,
+    )
+    console.say(f"details: {shown(Path(args.compare[0]) / 'comparison.json')}")
     return 0

@@ -1,0 +1,195 @@
+"""Networks side by side on one test split; those with real weights also as int8.
+
+int8 is TensorFlow Lite's quantization after training: int8 weights, activations, input and output,
+ranges calibrated on the validation split, judged in TensorFlow Lite's own interpreter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.errors import DataError
+from train import recipes
+from train.backend import keras, tf
+from train.card import read_json
+from train.data import Dataset, load
+from train.figures import further
+from train.loop import build_model, predict
+from train.models.binary import BinaryNet
+from train.runfolder import load_arrays, write_json, write_whole
+
+CALIBRATION = 256  # pictures of the validation split, spread evenly over it
+
+
+def restored(run: Path, recipe: Mapping[str, Any]) -> Any:
+    """The run's Keras model with its final weights."""
+    model = build_model(recipes.get(str(recipe["name"])))
+    arrays = load_arrays(run / "weights.npz")
+    try:
+        model.set_weights([arrays[name] for name in sorted(arrays)])
+    except ValueError as error:
+        raise DataError(
+            "the weights do not fit the recipe's network",
+            where=str(run / "weights.npz"),
+            found=str(error).splitlines()[0][:200],
+            remedy="check out the commit that stands in the run's metrics.json",
+        ) from None
+    return model
+
+
+def macs(model: Any) -> int:
+    """Multiply-accumulates of an inference: convolutions and dense layers."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            total += int(np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            _, h, w, _ = layer.output_shape
+            total += h * w * int(np.prod(layer.depthwise_kernel.shape))
+        elif isinstance(layer, keras.layers.Conv2D):
+            _, h, w, _ = layer.output_shape
+            total += h * w * int(np.prod(layer.kernel.shape))
+    return total
+
+
+def quantize(model: Any, pictures: npt.NDArray[np.uint8]) -> bytes:
+    """The model as a fully int8 flatbuffer; `pictures` [N, H, W, C] give the ranges."""
+
+    def representative() -> Iterator[list[Any]]:
+        for picture in pictures:
+            yield [np.asarray(picture, np.float32)[None]]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    content: bytes = converter.convert()
+    return content
+
+
+class _Keras:
+    """A Keras model: byte pictures -> logits."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return predict(self.model, images)
+
+
+class LiteModel:
+    """An int8 flatbuffer in TensorFlow Lite's interpreter: byte pictures -> logits."""
+
+    def __init__(self, content: bytes) -> None:
+        self.interpreter = tf.lite.Interpreter(model_content=content, num_threads=2)
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]
+        self.output = self.interpreter.get_output_details()[0]
+        kinds = (self.input["dtype"], self.output["dtype"])
+        if kinds != (np.int8, np.int8):
+            raise DataError("the quantized model is not int8", found=str(kinds))
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        scale, zero = self.input["quantization"]
+        out_scale, out_zero = self.output["quantization"]
+        rows = []
+        for image in images:
+            q = np.clip(np.rint(image.astype(np.float32) / scale) + zero, -128, 127)
+            self.interpreter.set_tensor(self.input["index"], q.astype(np.int8)[None])
+            self.interpreter.invoke()
+            found = self.interpreter.get_tensor(self.output["index"])[0].astype(np.float32)
+            rows.append((found - out_zero) * out_scale)
+        return np.stack(rows).astype(np.float32)
+
+
+def _loaded(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Dataset]:
+    """Records, metrics and the one dataset of all runs.
+
+    Raises:
+        DataError: a run is unfinished, or the runs saw different data.
+    """
+    records = [read_json(run / "recipe.json") for run in runs]
+    metrics = [read_json(run / "metrics.json") for run in runs]
+    for run, found in zip(runs, metrics, strict=True):
+        if not found.get("finished"):
+            raise DataError(
+                "a run is not finished", where=str(run), remedy=f"kit train --resume {run}"
+            )
+    hashes = {found["dataset_hash"] for found in metrics}
+    if len(hashes) != 1:
+        raise DataError(
+            "these runs saw different data, so that their accuracies cannot be compared",
+            where=", ".join(map(str, runs)),
+            found=", ".join(sorted(h[:12] for h in hashes)),
+            remedy="train them with the same data, data options and data seed",
+        )
+    dataset = load(str(records[0]["data"]), **records[0].get("data_options", {}))
+    return records, metrics, dataset
+
+
+def compare(runs: Sequence[Path]) -> dict[str, Any]:
+    """Rows of what each run's network gets on the test split, written beside the first run.
+
+    Returns:
+        comparison.json's content: data, split, hash, and `rows` of {"what", "run", "recipe",
+        "weights", "accuracy", "right", "pictures", "weight_bytes", "macs", "epochs", "seed", …}.
+    """
+    records, metrics, dataset = _loaded(runs)
+    rows: list[dict[str, Any]] = []
+    for run, record, found in zip(runs, records, metrics, strict=True):
+        binary = isinstance(recipes.get(str(record["name"])).net, BinaryNet)
+        model = restored(run, record)
+        base = {
+            "run": run.name,
+            "recipe": record["name"],
+            "epochs": found["epochs"],
+            "seed": found["seed"],
+            "pictures": found["pictures"],
+        }
+        rows.append(
+            {
+                **base,
+                "what": f"{record['name']}, {'1-bit' if binary else 'float32'}",
+                "weights": "binary" if binary else "float32",
+                "accuracy": found["accuracy"],
+                "weight_bytes": -(-int(found["size_bits"]) // 8),
+                "macs": found["bops"] if binary else macs(model),
+                **further(dataset, _Keras(model)),
+            }
+        )
+        if binary:
+            continue
+        spread = np.linspace(0, len(dataset.val) - 1, CALIBRATION).astype(int)
+        content = quantize(model, np.asarray(dataset.val.images[spread]))
+        write_whole(run / "int8.tflite", content)
+        lite = LiteModel(content)
+        right = int((lite(dataset.test.images).argmax(1) == dataset.test.labels).sum())
+        rows.append(
+            {
+                **base,
+                "what": f"{record['name']}, int8 (tf.lite, after training)",
+                "weights": "int8",
+                "accuracy": right / len(dataset.test),
+                "weight_bytes": model.count_params(),
+                "macs": macs(model),
+                "tflite_bytes": len(content),
+                "model_sha256": hashlib.sha256(content).hexdigest(),
+                **further(dataset, lite),
+            }
+        )
+    result = {
+        "data": dataset.name,
+        "synthetic": dataset.synthetic,
+        "split": "test",
+        "dataset_hash": dataset.hash,
+        "rows": rows,
+    }
+    write_json(runs[0] / "comparison.json", result)
+    return result
