@@ -73,7 +73,7 @@ def choose(asked):
     seen = []
     for command in [asked] if asked else CANDIDATES:
         version = version_of(command)
-        if version is None:
+        if version is None and asked:
             command = behind_shim(command) or command
             version = version_of(command)
         if version is None:
