@@ -279,6 +279,8 @@ class _Reader:
                 not 0 <= v < len(tensors) for v in outs
             ):
                 raise IndexError(f"operator {i} ({kind}) refers to a tensor that does not exist")
+            if not len(outs):
+                raise ValueError(f"operator {i} ({kind}) has no output")
             outputs = tuple(tensors[int(v)].name for v in outs)
             name = outputs[0].split(":", 1)[1] if outputs else kind
             name = shape_name(str(known.get(str(i), "")), name)

@@ -1,5 +1,6 @@
 """Lowering: from the flatbuffer's operators to kernel calls, in passes of one idea each."""
 
-from convert.lower.passes import PASSES, Context, lower
+from convert.lower.passes import PASSES, lower
+from convert.lower.rewrite import Context
 
 __all__ = ["PASSES", "Context", "lower"]

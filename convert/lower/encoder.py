@@ -17,6 +17,13 @@ from convert.ir import Array, Graph, Op, Tensor
 from convert.pixels import BYTES, Scaling
 from convert.supported import Refusal
 
+BYTES_SUFFIX = ".bytes"
+
+
+def bytes_of(source: Tensor) -> str:
+    """The name of an input that has become raw bytes."""
+    return source.name + BYTES_SUFFIX
+
 
 @dataclass(frozen=True)
 class AmbiguousSignError(Exception):
@@ -103,8 +110,12 @@ _STEPS = {"DEPTHWISE_CONV_2D": _depthwise, "ADD": _binary, "SUB": _binary, "MUL"
 
 
 def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
-    """Operations from the model's input to this LceQuantize, or None when it is no encoder."""
-    inputs = {port.tensor for port in graph.inputs}
+    """Operations from the model's input to this LceQuantize, or None when it is no encoder.
+
+    An int8 input that something else reads too stays int8; a float input cannot be anything but
+    bytes, so that whatever else reads it is refused later.
+    """
+    inputs = {port.tensor.removesuffix(BYTES_SUFFIX) for port in graph.inputs}
     chain: list[Op] = []
     at = sign.inputs[0]
     while at is not None and at not in inputs:
@@ -118,7 +129,12 @@ def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
         if len(free) != 1:
             return None
         at = free[0]
-    return chain if at is not None else None
+    if at is None or graph.tensor(at).data is not None:
+        return None
+    if graph.tensor(at).dtype == "int8":
+        readers = graph.consumers(at)
+        return chain if all(reader.kind == "LceQuantize" for reader in readers) else None
+    return chain
 
 
 def evaluate(

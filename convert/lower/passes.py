@@ -13,22 +13,13 @@ from dataclasses import replace
 import numpy as np
 
 from convert import geometry
-from convert.ir import Array, Graph, Op, Tensor, short_name
+from convert.ir import Array, Graph, Op, Tensor, short_name, verify
 from convert.lower import encoder
 from convert.lower.bits import type_bits
 from convert.lower.rewrite import Context, Pass, Rewrite
 from convert.pixels import REMEDY
 from convert.supported import Refusal, unsupported
 from convert.words import pack, unpack
-
-
-def _spatial(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without its batch of one."""
-    return shape[1:] if shape and shape[0] == 1 and len(shape) > 1 else shape
-
-
-def _const(name: str, data: Array, dtype: str) -> Tensor:
-    return Tensor(name, tuple(data.shape), dtype, None, data)
 
 
 def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | None:
@@ -38,8 +29,8 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
     chain = encoder.find_chain(graph, op)
     if chain is None:
         return None
-    port = next(p for p in graph.inputs if p.tensor == (chain[0] if chain else op).inputs[0])
-    source = graph.tensor(port.tensor)
+    source = graph.tensor((chain[0] if chain else op).inputs[0])
+    port = next(p for p in graph.inputs if p.tensor in (source.name, encoder.bytes_of(source)))
     covered = tuple(o.name for o in chain)
     if source.dtype == "float32" and context.scaling is None:
         rule = "a float input is fed from bytes, and the metadata tells what a byte stands for"
@@ -52,17 +43,16 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
         return None
     bits, origin = found
     table, first, span = encoder.make_table(bits, origin, source.shape[-1])
-    image = replace(source, name=f"{source.name}.bytes", dtype="uint8", quant=None)
+    image = replace(source, name=encoder.bytes_of(source), dtype="uint8", quant=None)
     lowered = Op(
         "encode_u8",
         chain[-1].name if chain else op.name,
         (image.name,),
         op.outputs,
         {"table": table, "first_word": first, "span": span, "signed": source.dtype == "int8",
-         "encodes": port.tensor},
+         "encodes": source.name},
     )  # fmt: skip
-    users = [o for o in chain if graph.sole_consumer(o.outputs[0]) is not None]
-    return Rewrite((lowered,), (image,), tuple(users))
+    return Rewrite((lowered,), (image,))
 
 
 def drop_reshape(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -104,7 +94,12 @@ def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         at = graph.producer(at.inputs[0] or "")
     if at is None or at.kind != "LceDequantize":
         return None
-    start = graph.tensor(at.outputs[0])
+    start, end = graph.tensor(at.outputs[0]), graph.tensor(op.inputs[0])
+    if start.dtype == "int8":
+        plus, minus = _plus_minus(start)
+        zero = end.quant.zero_point[0] if end.quant else 0
+        if not minus < zero <= plus:
+            return None  # saturated: some sign does not survive the way through int8
     index: Array | None = np.arange(start.elements).reshape(start.shape)
     for step in chain:
         index = None if index is None else _apply_move(graph, step, index)
@@ -122,13 +117,7 @@ def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         "gather_channels_bits", (chain or [op])[0].name, (bits_in.name,), op.outputs,
         {"source": source.astype(np.uint16)},
     )  # fmt: skip
-    dead = []
-    for step in [at, *chain]:
-        if graph.sole_consumer(step.outputs[0]) is None:
-            break
-        dead.append(step)
-    removed = tuple(dead) if len(dead) == len(chain) + 1 else ()
-    return Rewrite((lowered,), (out,), removed)
+    return Rewrite((lowered,), (out,))
 
 
 def _fold(op: Op, graph: Graph, taps: int) -> dict[str, object]:
@@ -219,6 +208,14 @@ def quantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     return Rewrite((Op(kind, op.name, (a.name,), op.outputs, {"zero_point": zero}),))
 
 
+def _plus_minus(t: Tensor) -> tuple[int, int]:
+    """The int8 values of +1 and -1: one unit, rounded half up, around the zero point, saturated."""
+    assert t.quant is not None
+    unit = np.floor(np.float64(np.float32(1) / np.float32(t.quant.scale[0])) + 0.5)
+    step, zero = int(min(unit, 1024.0)), t.quant.zero_point[0]
+    return min(127, zero + step), max(-128, zero - step)
+
+
 def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     """LceDequantize that stands alone: ±1 as float32, or as int8 one unit around the zero point."""
     if op.kind != "LceDequantize":
@@ -226,9 +223,7 @@ def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     attrs = {"plus": 0, "minus": 0}
     if out.dtype == "int8" and out.quant is not None:
-        unit = int(np.floor(np.float32(1) / np.float32(out.quant.scale[0]) + np.float32(0.5)))
-        zero = out.quant.zero_point[0]
-        attrs = {"plus": min(127, zero + unit), "minus": max(-128, zero - unit)}
+        attrs["plus"], attrs["minus"] = _plus_minus(out)
     elif out.dtype != "float32":
         return None
     kind = "dequantize_f32" if out.dtype == "float32" else "dequantize_i8"
@@ -304,16 +299,38 @@ def run_pass(graph: Graph, one: Pass, context: Context) -> tuple[Graph, list[Ref
     return graph, list(refused.values())
 
 
+def drop_dead(graph: Graph) -> Graph:
+    """Without the operations whose results nobody reads: all are free of side effects."""
+    needed = {port.tensor for port in graph.outputs}
+    kept: list[Op] = []
+    for op in reversed(graph.ops):
+        if any(name in needed for name in op.outputs):
+            kept.append(op)
+            needed |= {name for name in op.inputs if name is not None}
+    return graph if len(kept) == len(graph.ops) else graph.with_ops(reversed(kept))
+
+
 def lower(
     graph: Graph, context: Context, watch: Callable[[str, Graph], None] | None = None
 ) -> tuple[Graph, list[Refusal]]:
-    """Run all passes. Returns the lowered graph and every refusal."""
+    """Run all passes.
+
+    Args:
+        watch: called with a pass's name and the graph after it.
+
+    Returns:
+        The lowered graph and every refusal; without refusals the graph holds kernel calls only.
+
+    Raises:
+        ValueError: a pass made an unsound graph (a bug).
+    """
     refusals: list[Refusal] = []
     graph = type_bits(graph)
     if watch is not None:
         watch("type_bits", graph)
     for one in PASSES:
         graph, refused = run_pass(graph, one, context)
+        graph = drop_dead(graph)
         refusals += refused
         if watch is not None:
             watch(one.__name__, graph)
@@ -321,4 +338,6 @@ def lower(
     for op in graph.ops:
         if op.kind not in KERNELS and op.name not in named:
             refusals.append(unsupported(graph, op))
+    if not refusals:
+        verify(graph)
     return graph, refusals
