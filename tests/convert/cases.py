@@ -102,7 +102,9 @@ def pool_case(rng: Rng) -> Case:
     x = f.input("x", (1, h, w, -(-channels // 32)), "int32")
     f.output("y", f.pool(x, size, stride, padding))
     inputs = [{"x": packed_noise(rng, (1, h, w), channels)} for _ in range(3)]
-    return Case(f.finish(), inputs, {"h": h, "w": w, "size": size, "stride": stride, "pad": padding})
+    return Case(
+        f.finish(), inputs, {"h": h, "w": w, "size": size, "stride": stride, "pad": padding}
+    )
 
 
 def cast_case(rng: Rng) -> Case:
@@ -119,9 +121,7 @@ def cast_case(rng: Rng) -> Case:
     m[0] = b[0] = 0.0  # exactly zero: +1
     f.output("sign_f32", f.quantize(f.bconv(x, bits, channels, multiplier=m, bias=b)))
     narrow = (0.1, _int(rng, -100, 100))
-    f.output(
-        "sign_i8", f.quantize(f.bconv(x, bits, channels, multiplier=m, bias=b, quant=narrow))
-    )
+    f.output("sign_i8", f.quantize(f.bconv(x, bits, channels, multiplier=m, bias=b, quant=narrow)))
     inputs = [{"x": packed_noise(rng, (1, h, w), channels)} for _ in range(3)]
     return Case(f.finish(), inputs, {"channels": channels, "co": co, "quant": quant})
 

@@ -127,9 +127,7 @@ class Flat:
         self.op("LceQuantize", [at], [out])
         return out
 
-    def dequantize(
-        self, at: int, channels: int, quant: tuple[float, int] | None = None
-    ) -> int:
+    def dequantize(self, at: int, channels: int, quant: tuple[float, int] | None = None) -> int:
         dtype = "int8" if quant else "float32"
         out = self.tensor((*self.shapes[at][:-1], channels), dtype, name="pm1", quant=quant)
         self.op("LceDequantize", [at], [out])
@@ -203,7 +201,9 @@ class Flat:
         self, kind: str, at: int, data: Any, *, first: bool = False, activation: int = NONE
     ) -> int:
         """ADD, SUB or MUL with a float constant."""
-        o = getattr(self.s, {"ADD": "AddOptionsT", "SUB": "SubOptionsT", "MUL": "MulOptionsT"}[kind])()
+        o = getattr(
+            self.s, {"ADD": "AddOptionsT", "SUB": "SubOptionsT", "MUL": "MulOptionsT"}[kind]
+        )()
         o.fusedActivationFunction = activation
         constant = self.const(data, "float32")
         out = self.tensor(self.shapes[at], "float32", name=kind.lower())

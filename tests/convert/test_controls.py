@@ -1,0 +1,134 @@
+"""Negative controls: C with one thing wrong must not pass for equal.
+
+A comparison that finds nothing proves something only when it finds these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.compile import Compiled
+from convert.emit import emit
+from convert.ir import Array, Op
+from convert.oracle import Oracle
+from tests.convert import cases
+from tests.convert.flat import Flat
+from tests.convert.test_operators import compiled, differences
+from tests.host_c import HostModels, packed_noise
+
+pytestmark = pytest.mark.host_c
+
+
+def network() -> tuple[bytes, list[dict[str, Array]]]:
+    """A grouped convolution to bits, a pooling, a shuffle, one to float and one to int8."""
+    rng = np.random.default_rng(3)
+    f = Flat()
+    x = f.input("x", (1, 8, 8, 2), "int32")
+    bits = cases.filter_bits(rng, 64, 3, 3, 32)
+    y = f.bconv(x, bits, 64, thresholds=np.full(64, 144) + rng.integers(-3, 4, 64))
+    y = f.pool(y, (2, 2), (2, 2), 1)
+    y = f.quantize(f.gather(f.dequantize(y, 64), rng.permutation(64)))
+    f.output("bits", y)
+    bits = cases.filter_bits(rng, 5, 3, 3, 32)
+    bits = np.concatenate([bits, cases.filter_bits(rng, 5, 3, 3, 32)])
+    m, b = rng.normal(0, 0.1, 10), rng.normal(0, 1, 10)
+    f.output("real", f.bconv(y, bits, 64, multiplier=m, bias=b))
+    f.output("small", f.bconv(y, bits, 64, multiplier=m, bias=b, quant=(0.05, 3)))
+    inputs = [{"x": packed_noise(rng, (1, 8, 8), 64)} for _ in range(8)]
+    return f.finish(), inputs
+
+
+def mutate(whole: Compiled, kind: str, change: Callable[[dict[str, Any]], None]) -> Compiled:
+    """The same model with the first kernel of a kind changed in the lowered graph."""
+    done, ops = False, list[Op]()
+    for op in whole.graph.ops:
+        if op.kind == kind and not done:
+            attrs = {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in op.attrs.items()}
+            change(attrs)
+            op, done = replace(op, attrs=attrs), True
+        ops.append(op)
+    assert done
+    graph = whole.graph.with_ops(ops)
+    return replace(whole, graph=graph, emitted=emit(graph, whole.plan, whole.sha256))
+
+
+def threshold(attrs: dict[str, Any]) -> None:
+    attrs["thresholds"][7] += 1
+
+
+def border(attrs: dict[str, Any]) -> None:
+    attrs["zero_padding"] = 1
+
+
+def origin(attrs: dict[str, Any]) -> None:
+    attrs["pad_left"] += 1
+
+
+def group(attrs: dict[str, Any]) -> None:
+    attrs["weights"] = np.roll(attrs["weights"], len(attrs["weights"]) // 2, axis=0)
+
+
+def weight(attrs: dict[str, Any]) -> None:
+    attrs["weights"].reshape(-1)[5] ^= np.uint32(1 << 9)
+
+
+def channel(attrs: dict[str, Any]) -> None:
+    attrs["source"][[0, 1]] = attrs["source"][[1, 0]]
+
+
+def window(attrs: dict[str, Any]) -> None:
+    attrs["k_h"] = 1
+
+
+def bias(attrs: dict[str, Any]) -> None:
+    attrs["bias"][2] = np.nextafter(attrs["bias"][2], np.float32(9))
+
+
+def clamp(attrs: dict[str, Any]) -> None:
+    attrs["clamp_max"] = 2 * 144
+
+
+CHANGES = {
+    "threshold": ("bconv2d_bits", threshold),
+    "border": ("bconv2d_bits", border),
+    "origin": ("bconv2d_bits", origin),
+    "group": ("bconv2d_bits", group),
+    "weight": ("bconv2d_bits", weight),
+    "channel": ("gather_channels_bits", channel),
+    "window": ("bmaxpool2d_bits", window),
+    "bias": ("bconv2d_f32", bias),
+    "clamp": ("bconv2d_i8", clamp),
+}
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Differing elements over all inputs, for the right model and for each wrong one."""
+    content, inputs = network()
+    whole = compiled(content)
+    models = {"right": whole}
+    models |= {name: mutate(whole, kind, change) for name, (kind, change) in CHANGES.items()}
+    host = HostModels(tmp_path_factory.mktemp("controls"), models)
+    oracle = Oracle(content)
+    wanted = [oracle.predict(i) for i in inputs]
+    found = {}
+    for name in models:
+        answers = host.run([(name, i, False) for i in inputs])
+        found[name] = sum(
+            differences(dict(a.outputs), w) for a, w in zip(answers, wanted, strict=True)
+        )
+    return found
+
+
+def test_right_model_is_equal(counts: dict[str, int]) -> None:
+    assert counts["right"] == 0
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES))
+def test_wrong_model_is_noticed(counts: dict[str, int], name: str) -> None:
+    assert counts[name] > 0
