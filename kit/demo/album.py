@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from convert.errors import DataError
 from kit.files import shown
 from kit.models import Model, labels_of
+from kit.report.stats import percent
 
 LIST = "pictures.json"
 NAME = re.compile(r"^\d+-(.+)$")
@@ -44,6 +45,7 @@ class Album:
     data: str
     split: str
     seed: str
+    notes: tuple[str, ...] = ()
 
     @property
     def synthetic(self) -> bool:
@@ -78,22 +80,21 @@ def read(model: Model, limit: int = 0) -> Album:
         str(metrics.get("data", UNKNOWN)),
         "test",
         str(metrics.get("seed", UNKNOWN)),
+        notes_of(metrics),
     )
 
 
-def facts(model: Model) -> dict[str, Any]:
-    """`metrics.json` beside the model, or nothing.
-
-    Raises:
-        DataError: it is no JSON object.
-    """
-    path = model.path.parent / "metrics.json"
-    if not path.is_file():
-        return {}
-    found = _json(path)
-    if not isinstance(found, dict):
-        raise DataError("this file is no metrics.json", where=shown(path), found=repr(found)[:60])
-    return found
+def notes_of(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """What must be said beside the accuracy, in sentences."""
+    total, free = metrics.get("pictures"), metrics.get("wedge_free_pictures")
+    accuracy = metrics.get("wedge_free_accuracy")
+    if not isinstance(total, int) or not isinstance(free, int) or not isinstance(accuracy, float):
+        return ()
+    return (
+        f"{total - free} of the {total} test pictures show a black wedge from the alignment of the "
+        f"faces, which gives the class away; over the {free} without one the accuracy is "
+        f"{percent(accuracy)}.",
+    )
 
 
 def spread(entries: Sequence[Entry], limit: int) -> tuple[Entry, ...]:

@@ -17,6 +17,7 @@ PEER = {
 }
 LABEL = 27  # characters beside a figure of 18 at a width of 310 pixels
 LEAST_NAME = 6  # characters of a layer's name that still tell something
+PEER_SHAPE = (96, 96, 1)
 KIND_WORDS = {"binary": "1-bit", "int8": "8-bit", "other": "other"}
 
 
@@ -102,9 +103,12 @@ def _about(run: ModelRun) -> str:
         if run.synthetic
         else "real photographs kept aside from training"
     )
+    height, width, channels = run.shape
+    notes = "".join(f" {note}" for note in run.notes)
     return (
-        f"The {run.split} pictures of data set {run.data} (seed {run.seed}): {kind}. "
-        f"The network tells “{run.label_name(1)}” from “{run.label_name(0)}”."
+        f"The {run.split} pictures of data set {run.data} (seed {run.seed}): {kind}. The network "
+        f"sees {width}×{height} pixels{' of color' if channels == 3 else ' of gray'} and tells "
+        f"“{run.label_name(1)}” from “{run.label_name(0)}”.{notes}"
     )
 
 
@@ -124,7 +128,12 @@ def _figures(run: ModelRun, place: Place) -> list[Html]:
     ]
     ticks = run.ticks
     extent = [picture.ticks for picture in run.pictures]
-    more = f"median of {run.total} pictures, {min(extent):,} to {max(extent):,}" if extent else ""
+    if not extent:
+        more = "no picture was answered"
+    elif min(extent) == max(extent):
+        more = f"the same for all {run.total} pictures"
+    else:
+        more = f"median of {run.total} pictures, {min(extent):,} to {max(extent):,}"
     if place.emulated:
         more += "; counted by the emulator, not a time"
     cards.append(
@@ -323,9 +332,11 @@ def _memory(run: ModelRun, place: Place) -> Html | None:
 
 
 def _peer(run: ModelRun, place: Place) -> Html | None:
-    """A sense of scale; only where the unit is the same."""
+    """A sense of scale; only where unit and size of the pictures are the same."""
     ticks = run.ticks
     if run.memory is None or ticks is None or place.unit != "instructions":
+        return None
+    if run.shape != PEER_SHAPE:
         return None
     charts = []
     for title, ours, theirs in (

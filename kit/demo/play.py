@@ -12,6 +12,7 @@ from kit.build import Firmware
 from kit.demo import album
 from kit.demo.album import Album, Entry
 from kit.demo.results import Layer, Memory, ModelRun, Picture, Place
+from kit.inputs import takes_pictures
 from kit.link.device import Device
 from kit.link.replies import Info, LayerRow, Run
 from kit.models import Model, picture
@@ -42,6 +43,7 @@ def waiting(model: Model, pictures: Album) -> ModelRun:
         labels=pictures.labels,
         sha256=model.sha256,
         planned=len(pictures.entries),
+        notes=pictures.notes,
     )
 
 
@@ -66,6 +68,7 @@ def play(
             shared.check_identity(info, firmware.model, firmware.board)
             place = place_of(firmware.board, info, firmware.model)
             run = replace(run, labels=run.labels or tuple(info.labels))
+            run = replace(run, shape=shape_of(info))
             frames = [frame(entry, info) for entry in pictures.entries]
             watch(run, place)
             for index, (entry, content) in enumerate(zip(pictures.entries, frames, strict=True)):
@@ -90,18 +93,25 @@ def _profiled(device: Device, frame: bytes) -> Run:
     return device.infer(frame, layers=True)
 
 
+def shape_of(info: Info) -> tuple[int, int, int]:
+    """Height, width and channels of the model's picture.
+
+    Raises:
+        BoardError: the model does not take one uint8 picture.
+    """
+    if not takes_pictures(info.inputs):
+        shapes = ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in info.inputs)
+        raise BoardError("the demo shows models that take one uint8 picture", found=shapes)
+    height, width, channels = info.inputs[0].shape
+    return height, width, channels
+
+
 def frame(entry: Entry, info: Info) -> bytes:
     """The bytes that the board takes for a picture.
 
     Raises:
-        BoardError: the model does not take one uint8 picture.
         DataError: the picture has another size.
     """
-    from kit.inputs import takes_pictures
-
-    if not takes_pictures(info.inputs):
-        shapes = ", ".join(f"{t.name} {t.dtype} {t.shape}" for t in info.inputs)
-        raise BoardError("the demo shows models that take one uint8 picture", found=shapes)
     return picture(entry.path, info.inputs[0].shape).tobytes()
 
 

@@ -109,7 +109,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class ModelRun:
-    """One model on the board."""
+    """One model on the board; ``shape`` is its picture's height, width and channels."""
 
     name: str
     data: str
@@ -119,6 +119,9 @@ class ModelRun:
     labels: tuple[str, ...]
     sha256: str
     planned: int
+    notes: tuple[str, ...] = ()
+    """Sentences that belong to the accuracy."""
+    shape: tuple[int, int, int] = (0, 0, 0)
     pictures: tuple[Picture, ...] = ()
     layers: tuple[Layer, ...] = ()
     memory: Memory | None = None
@@ -223,6 +226,8 @@ def _model(run: ModelRun) -> dict[str, Any]:
         "synthetic": run.synthetic,
         "labels": list(run.labels),
         "planned": run.planned,
+        "notes": list(run.notes),
+        "input_shape": list(run.shape),
         "stopped": run.stopped,
         "accuracy": {
             "right": run.right,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -66,7 +67,8 @@ def run_of(name: str = "toy", **changes) -> ModelRun:
     fields = {
         "name": name, "data": "scenes", "split": "test", "seed": "1", "synthetic": True,
         "labels": (EVIL, "person"), "sha256": "ab" * 32, "planned": 5, "layers": layers,
-        "pictures": tuple(pictures), "memory": Memory(9000, 5000, 2000, 700, 300, 1024), **changes,
+        "pictures": tuple(pictures), "shape": (4, 4, 1),
+        "memory": Memory(9000, 5000, 2000, 700, 300, 1024), **changes,
     }  # fmt: skip
     return ModelRun(**fields)
 
@@ -95,6 +97,18 @@ def test_the_demo_page_is_one_whole_file_that_loads_nothing(demo: Demo) -> None:
     assert EVIL not in text
     assert "<script" not in text
     assert "This run stopped early" in text or demo.complete
+
+
+def test_only_a_model_for_the_same_pictures_stands_beside_the_published_one() -> None:
+    pages = [
+        demo_page.render(Demo(place, (run_of(shape=shape),)))
+        for place, shape in (
+            (PLACE, (96, 96, 1)),
+            (PLACE, (32, 32, 1)),
+            (replace(PLACE, unit="cycles"), (96, 96, 1)),
+        )
+    ]
+    assert ["22,928,450" in text for text in pages] == [True, False, False]
 
 
 def test_the_balance_check_can_fail() -> None:
