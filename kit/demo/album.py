@@ -97,6 +97,21 @@ def notes_of(metrics: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def facts(model: Model) -> dict[str, Any]:
+    """`metrics.json` beside the model, or nothing.
+
+    Raises:
+        DataError: it is no JSON object.
+    """
+    path = model.path.parent / "metrics.json"
+    if not path.is_file():
+        return {}
+    found = _json(path)
+    if not isinstance(found, dict):
+        raise DataError("this file is no metrics.json", where=shown(path), found=repr(found)[:60])
+    return found
+
+
 def spread(entries: Sequence[Entry], limit: int) -> tuple[Entry, ...]:
     """`limit` of the entries at even distances, so that an ordered list keeps its mixture."""
     total = len(entries)
