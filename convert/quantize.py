@@ -1,6 +1,6 @@
 """Fixed-point arithmetic of TFLite's reference kernels, for constants and tables made here.
 
-A real factor becomes an integer multiplier of 31 bits and a shift: factor = multiplier * 2^(shift-31).
+A real factor becomes a multiplier of 31 bits and a shift: factor = multiplier * 2^(shift - 31).
 Applying it rounds twice ("gemmlowp rounding"): a doubling high product rounded to nearest, ties up,
 then a right shift rounded to nearest, ties away from zero. TensorFlow's Python packages are built
 with this form, not with the single rounding of TFLITE_SINGLE_ROUNDING. Every function here has its
@@ -25,7 +25,7 @@ def quantize_multiplier(factor: float) -> tuple[int, int]:
         return 0, 0
     fraction, shift = math.frexp(factor)
     scaled = fraction * 2.0**31
-    multiplier = int(math.floor(abs(scaled) + 0.5)) * (1 if scaled > 0 else -1)
+    multiplier = math.floor(abs(scaled) + 0.5) * (1 if scaled > 0 else -1)
     if multiplier == 1 << 31:
         multiplier //= 2
         shift += 1
@@ -54,12 +54,12 @@ def rounding_shift(x: Array, exponent: int) -> Array:
 
 
 def rescale(x: Array, multiplier: int, shift: int) -> Array:
-    """MultiplyByQuantizedMultiplier; the left shift wraps as it does on the machines TFLite runs on."""
+    """MultiplyByQuantizedMultiplier; the left shift keeps the low 32 bits."""
     left, right = max(shift, 0), max(-shift, 0)
     return rounding_shift(high_mul(wrap32(x.astype(np.int64) << left), multiplier), right)
 
 
-def round_away(x: Array) -> Array:
+def round_away(x: Array | np.float32) -> Array:
     """std::round of float32."""
     x = np.asarray(x, np.float32)
     whole = np.trunc(x)

@@ -6,6 +6,7 @@ what the compiler checks.
 
 from __future__ import annotations
 
+from convert import builtin_rules
 from convert.ir import Graph, Op
 from convert.rules import (
     Refusal,
@@ -43,6 +44,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "LceBconv2d": CONV_RULES,
     "LceBMaxPool2d": (batch_of_one, rank_four, pool_range, pool_shape),
     "RESHAPE": (batch_of_one, same_elements),
+    **builtin_rules.RULES,
 }
 
 # Operators that compile only as part of a pattern, with what the pattern is.

@@ -18,6 +18,7 @@ import numpy as np
 import tflite
 from flatbuffers import flexbuffers
 
+from convert import builtin_options
 from convert.errors import ModelError
 from convert.ir import Array, Graph, Op, Port, Quant, Tensor, verify
 
@@ -60,6 +61,7 @@ OPTIONS: dict[str, tuple[Any, dict[str, str]]] = {
     "MUL": (tflite.MulOptions, _ACTIVATION),
     "GATHER": (tflite.GatherOptions, {"axis": "Axis", "batch_dims": "BatchDims"}),
     "FULLY_CONNECTED": (tflite.FullyConnectedOptions, _ACTIVATION),
+    **builtin_options.OPTIONS,
 }
 _LCE_CONV = {
     "stride_height": "stride_h",
@@ -178,6 +180,11 @@ def shape_name(text: str, fallback: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.:]+", "_", "/".join(parts[-2:]))[:48] or fallback
 
 
+def _number(value: Any) -> int | float:
+    """Options are whole numbers and flags, but for a few reals."""
+    return float(value) if isinstance(value, float) else int(value)
+
+
 class _Reader:
     """One file being read; every method may raise one of _READ_ERRORS."""
 
@@ -262,7 +269,7 @@ class _Reader:
         options = cls()
         table = raw.BuiltinOptions()
         options.Init(table.Bytes, table.Pos)
-        return {short: int(getattr(options, accessor)()) for short, accessor in fields.items()}
+        return {short: _number(getattr(options, accessor)()) for short, accessor in fields.items()}
 
     def ops(self, tensors: list[Tensor]) -> list[Op]:
         codes, out = self.codes(), []

@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from convert.emit import int8
+from convert.emit.call import Call, Fields
 from convert.ir import Array, Graph, Op
-
-Fields = list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One kernel call as C.
-
-    arrays are (suffix, data); a field value "@suffix" stands for that array's name.
-    """
-
-    struct: str
-    function: str
-    fields: Fields
-    arrays: list[tuple[str, Array]]
-    in_type: str
-    out_type: str
-    kind: str  # "binary", "int8" or "other"
-    macs: int = 0
-    is_float: bool = False
-    notes: list[str] = field(default_factory=list)
 
 
 def _shape(graph: Graph, name: str | None) -> tuple[int, ...]:
@@ -138,4 +118,5 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "quantize_i8": bitcast,
     "dequantize_f32": bitcast,
     "dequantize_i8": bitcast,
+    **int8.CALLS,
 }

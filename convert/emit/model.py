@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from convert.emit.kernels import CALLS, Call
+from convert.emit.call import Call
+from convert.emit.kernels import CALLS
 from convert.emit.writer import Writer, c_comment, c_float, c_string
-from convert.ir import Graph, Port, Tensor, short_name
+from convert.ir import Graph, Op, Port, Tensor, short_name
 from convert.plan import Plan
 
 # BW_RUNTIME_VERSION of mcu/include/bitwake/bw_version.h that this emitter writes for.
@@ -37,14 +38,30 @@ def _dims(t: Tensor) -> tuple[int, ...]:
     return t.shape[1:] if len(t.shape) > 1 else t.shape
 
 
-def _descriptor(w: Writer, index: int, call: Call) -> int:
-    """Arrays and descriptor of one layer; returns the bytes of the arrays."""
-    size = sum(w.array(f"l{index}_{suffix}", data) for suffix, data in call.arrays)
-    with w.block(f"static const {call.struct} l{index} = {{", "};"):
+def _descriptor(w: Writer, label: str, call: Call) -> int:
+    """Arrays and descriptor of one call; returns the bytes of the arrays."""
+    size = sum(w.array(f"{label}_{suffix}", data) for suffix, data in call.arrays)
+    with w.block(f"static const {call.struct} {label} = {{", "};"):
         for name, value in call.fields:
-            text = f"l{index}_{value[1:]}" if value.startswith("@") else value
-            w.line(f".{name} = {text},")
+            w.line(f".{name} = {value.replace('@', label + '_')},")
     return size
+
+
+def _call(op: Op, plan: Plan, label: str, call: Call) -> list[str]:
+    """The call as C, one line a pointer."""
+    pointers = []
+    for c_type, place in call.pointers:
+        if place.startswith("@"):
+            pointers.append(f"{label}_{place[1:]}")
+        elif place == "NULL":
+            pointers.append(place)
+        else:
+            is_input, k = place.startswith("in"), int(place.lstrip("inout"))
+            name = op.inputs[k] if is_input else op.outputs[k]
+            through = "const void" if is_input else "void"
+            pointers.append(f"({c_type} *)({through} *)(arena + {plan.offsets[name or '']})")
+    lines = [f"{call.function}(&{label}, {pointers[0]}", *(f"    {p}" for p in pointers[1:])]
+    return [f"{line}," for line in lines[:-1]] + [f"{lines[-1]});"]
 
 
 def _tensor(w: Writer, port: Port, t: Tensor, offset: int) -> None:
@@ -79,6 +96,7 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
     w.line()
     w.line("#include <stddef.h>")
     w.line()
+    w.line('#include "bitwake/bw_int8.h"')
     w.line('#include "bitwake/bw_kernels.h"')
     w.line()
     w.line(f"#if BW_RUNTIME_VERSION != {RUNTIME_VERSION}")
@@ -98,11 +116,13 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
         w.line()
         w.line(f"/* layer {index}: {op.kind}, {c_comment(short_name(op))}")
         w.line(f" * {list(_dims(a))} -> {list(_dims(out))} {out.dtype}, {call.macs} MACs */")
-        size = _descriptor(w, index, call)
+        size = 0
+        for k, part in enumerate(call.all):
+            label = f"l{index}_{k}" if call.more else f"l{index}"
+            size += _descriptor(w, label, part)
+            calls += _call(op, plan, label, part)
         total += size
-        source = f"({call.in_type} *)(const void *)(arena + {plan.offsets[a.name]})"
-        target = f"({call.out_type} *)(void *)(arena + {plan.offsets[out.name]})"
-        calls += [f"{call.function}(&l{index}, {source},", f"    {target});", f"BW_MARK({index});"]
+        calls.append(f"BW_MARK({index});")
         rows.append(
             {
                 "index": index, "op": op.kind, "name": short_name(op), "kind": call.kind,

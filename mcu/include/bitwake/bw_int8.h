@@ -144,7 +144,7 @@ void bw_reduce_min_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out);
 typedef struct {
     uint16_t in_w, channels, out_h, out_w;
     const uint16_t *y0, *y1, *x0, *x1; /* [out_h], [out_w] */
-    const int16_t *wy, *wx;
+    const int32_t *wy, *wx;
 } bw_bilinear_i8;
 
 void bw_bilinear_i8_run(const bw_bilinear_i8 *d, const int8_t *in, int8_t *out);
