@@ -20,6 +20,7 @@ Rule = Callable[[Graph, Op], Verdict]
 ACTIVATIONS = {0: "NONE", 1: "RELU", 2: "RELU_N1_TO_1", 3: "RELU6"}
 MAX_CHANNELS = 4096
 MAX_TAPS = 1 << 20
+LARGEST = 1e38  # a float32 with room for a sum of two
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,24 @@ class Refusal:
 
     def as_dict(self) -> dict[str, str]:
         return {k: getattr(self, k) for k in ("layer", "rule", "found", "remedy")}
+
+
+# Inputs that an operator cannot do without, where they are more than one.
+REQUIRED = {
+    "LceBconv2d": 2, "DEPTHWISE_CONV_2D": 2, "CONV_2D": 2, "TRANSPOSE_CONV": 3, "ADD": 2, "SUB": 2,
+    "MUL": 2, "GATHER": 2, "TRANSPOSE": 2, "FULLY_CONNECTED": 2, "MINIMUM": 2, "MAXIMUM": 2,
+    "MEAN": 2, "SUM": 2, "REDUCE_MAX": 2, "PAD": 2, "PADV2": 3, "PRELU": 2, "STRIDED_SLICE": 4,
+    "RESIZE_NEAREST_NEIGHBOR": 2, "RESIZE_BILINEAR": 2, "TILE": 2, "SPLIT": 2, "BROADCAST_TO": 2,
+}  # fmt: skip
+LCE_INPUTS = {"LceBconv2d": 5}
+
+
+def inputs_present(graph: Graph, op: Op) -> Verdict:
+    """Every input that the operator needs is there."""
+    needed = REQUIRED.get(op.kind, 1)
+    count = LCE_INPUTS.get(op.kind, needed)
+    ok = len(op.inputs) >= count and None not in op.inputs[:needed]
+    return ok, f"{len(op.inputs)} inputs", "convert the model again: the file is damaged"
 
 
 def batch_of_one(graph: Graph, op: Op) -> Verdict:
@@ -113,12 +132,16 @@ def constant_weights(graph: Graph, op: Op) -> Verdict:
 
 
 def finite_transform(graph: Graph, op: Op) -> Verdict:
-    """Multipliers and biases are finite."""
+    """Multipliers and biases are finite, and stay so when taps and output scale are folded in."""
+    w, out = graph.tensor(op.inputs[1]), graph.tensor(op.outputs[0])
+    taps = w.shape[1] * w.shape[2] * int(op.attrs["channels_in"])
+    scale = out.quant.scale[0] if out.dtype == "int8" and out.quant else 1.0
     for name in op.inputs[2:4]:
-        if name is not None:
-            data = graph.tensor(name).data
-            if data is not None and not np.isfinite(data).all():
-                n = int((~np.isfinite(data)).sum())
+        data = graph.tensor(name).data if name is not None else None
+        if data is not None:
+            largest = np.abs(np.asarray(data, np.float64)) * (taps + 1) / scale
+            n = int((~(largest < LARGEST)).sum())
+            if n:
                 return False, f"{n} of {data.size} values", "train with a smaller learning rate"
     return True, "", ""
 
