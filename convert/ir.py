@@ -1,7 +1,8 @@
 """The graph that compilation works on: frozen, printable dataclasses.
 
 A batch of one is implied everywhere: shapes leave the leading 1 out. A tensor of dtype "bits" holds
-±1 as one bit a channel; its shape's last entry counts real channels, not words.
+±1 as one bit a channel; its shape's last entry counts real channels, not words. One of dtype
+"planes" holds the same as one bitmap a channel (bitwake/bw_planar.h).
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class Tensor:
         """Size in memory; bits are packed 32 channels a word."""
         if self.dtype == "bits":
             return 4 * self.words * (self.elements // max(1, self.channels))
+        if self.dtype == "planes":
+            pixels = self.elements // max(1, self.channels)
+            return 4 * self.channels * ((pixels + 31) // 32)
         return ITEM_BYTES[self.dtype] * self.elements
 
     def text(self) -> str:

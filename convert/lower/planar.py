@@ -1,0 +1,191 @@
+"""From packed maps to planar ones, where the layout pass wants them.
+
+Kernels of the planar family read and write "planes": one bitmap a channel, 32 pixels a word. What
+an operation needs in the layout that it was not made in is converted once, in front of its first
+reader. A gather of channels costs nothing between planar convolutions: it becomes their list of
+source planes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from convert.ir import Array, Graph, Op, Tensor
+from convert.layout import PLANAR
+from convert.planar import geometry
+from convert.planar.pack import pack
+from convert.words import unpack
+
+
+@dataclass(frozen=True)
+class View:
+    """Planes of a tensor; `source` lists the plane of each channel, None for all in order."""
+
+    planes: str
+    source: Array | None = None
+
+
+def conv_shape(graph: Graph, op: Op) -> geometry.ConvShape:
+    """The shape of a binary convolution as the planar kernels describe it."""
+    a, out = op.attrs, graph.tensor(op.outputs[0])
+    _, h, w, _ = graph.tensor(op.inputs[0]).shape
+    names = ("k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    return geometry.ConvShape(
+        h,
+        w,
+        a["channels_in"] // a["groups"],
+        out.shape[1],
+        out.shape[2],
+        out.channels // a["groups"],
+        groups=a["groups"],
+        pad_top=a["pad_top"],
+        pad_left=a["pad_left"],
+        **{name: a[name] for name in names},
+    )
+
+
+@dataclass
+class _Rewriter:
+    """The graph being rewritten: new operations, new tensors, and where each map lies."""
+
+    graph: Graph
+    scratch_bytes: int | None
+    ops: list[Op] = field(default_factory=list)
+    tensors: list[Tensor] = field(default_factory=list)
+    packed: set[str] = field(default_factory=set)
+    views: dict[str, View] = field(default_factory=dict)
+    gathers: dict[str, Op] = field(default_factory=dict)
+    phases: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    def add(self, op: Op, *tensors: Tensor) -> None:
+        self.ops.append(op)
+        self.tensors += tensors
+
+    def planes_of(self, name: str) -> Tensor:
+        """The tensor that holds a map's planes, added to the graph."""
+        t = replace(self.graph.tensors[name], name=f"{name}.planes", dtype="planes")
+        self.views[name] = View(t.name)
+        self.tensors.append(t)
+        return t
+
+    def scratch(self, op: Op, size: int) -> Tensor:
+        """Working memory of one operation."""
+        t = Tensor(f"{op.outputs[0]}.scratch", (size,), "uint8")
+        self.tensors.append(t)
+        return t
+
+    def need_packed(self, name: str) -> None:
+        """Makes the packed form of a map exist."""
+        if name in self.packed or self.graph.tensors[name].dtype != "bits":
+            return
+        gather = self.gathers.get(name)
+        if gather is not None:
+            self.need_packed(gather.inputs[0] or "")
+            self.add(gather)
+        elif name in self.views:
+            self.add(Op("pack_planes", f"{name} packed", (self.views[name].planes,), (name,)))
+        self.packed.add(name)
+
+    def need_planes(self, name: str) -> View:
+        """Makes the planes of a map exist."""
+        if name not in self.views:
+            planes = self.planes_of(name)
+            self.add(Op("unpack_planes", f"{name} planar", (name,), (planes.name,)))
+        return self.views[name]
+
+    def need_phases(self, view: View, map_: Tensor, stride_h: int, stride_w: int) -> str:
+        """The phase planes of a map for a stride."""
+        key = (view.planes, stride_h, stride_w)
+        if key not in self.phases:
+            _, h, w, _ = map_.shape
+            channels = self.channels(view.planes)
+            shape = (1, -(-h // stride_h), -(-w // stride_w), channels * stride_h * stride_w)
+            name = f"{view.planes}.by{stride_h}x{stride_w}"
+            attrs = {"stride_h": stride_h, "stride_w": stride_w, "in_h": h, "in_w": w}
+            self.add(
+                Op("split_planes", f"{map_.name} phases", (view.planes,), (name,), attrs),
+                Tensor(name, shape, "planes"),
+            )
+            self.phases[key] = name
+        return self.phases[key]
+
+    def channels(self, planes: str) -> int:
+        return next(t.channels for t in self.tensors if t.name == planes)
+
+    def gather(self, op: Op) -> None:
+        """A gather of channels moves no bit: planar readers take other planes."""
+        base = self.need_planes(op.inputs[0] or "")
+        source = op.attrs["source"]
+        if base.source is not None:
+            source = base.source[source.astype(np.int64)]
+        self.views[op.outputs[0]] = View(base.planes, source)
+        self.gathers[op.outputs[0]] = op
+
+    def conv(self, op: Op) -> None:
+        """A binary convolution with bit output."""
+        map_ = self.graph.tensor(op.inputs[0])
+        view, shape = self.need_planes(map_.name), conv_shape(self.graph, op)
+        read = view.planes
+        if shape.stride_h > 1 or shape.stride_w > 1:
+            read = self.need_phases(view, map_, shape.stride_h, shape.stride_w)
+        chunks = geometry.choose(shape, self.scratch_bytes)
+        weights = unpack(op.attrs["weights"], shape.in_c).astype(bool)
+        streams = pack(weights, op.attrs["thresholds"], shape.groups, chunks)
+        out = self.planes_of(op.outputs[0])
+        attrs: dict[str, Any] = {
+            "shape": shape,
+            "chunks": chunks,
+            "index": streams.index,
+            "bias": streams.bias,
+            "source": None if view.source is None else view.source.astype(np.uint16),
+        }
+        scratch = self.scratch(op, chunks.scratch(shape))
+        self.add(Op("planar_conv_bits", op.name, (read,), (out.name, scratch.name), attrs))
+
+    def run(self, op: Op) -> None:
+        """An operation that has a planar kernel and needs its input as it is."""
+        view = self.need_planes(op.inputs[0] or "")
+        if view.source is not None:
+            raise ValueError(f"{op.name}: no planar kernel reads chosen planes")
+        out = self.planes_of(op.outputs[0])
+        self.add(replace(op, kind=f"planar_{op.kind}", inputs=(view.planes,), outputs=(out.name,)))
+
+    def encode(self, op: Op) -> None:
+        out = self.planes_of(op.outputs[0])
+        self.add(replace(op, kind="planar_encode_u8", outputs=(out.name,)))
+
+
+def to_planar(graph: Graph, assignment: Mapping[str, str], scratch: int | None = None) -> Graph:
+    """The graph with the assigned operations on planar kernels.
+
+    Args:
+        graph: lowered; all maps packed.
+        assignment: layout by operation's name.
+        scratch: most bytes of scratch of a convolution; None: tables of the default size.
+
+    Raises:
+        ValueError: `scratch` is too small for some convolution.
+    """
+    r = _Rewriter(graph, scratch)
+    actions = {
+        "gather_channels_bits": r.gather,
+        "bconv2d_bits": r.conv,
+        "bmaxpool2d_bits": r.run,
+        "encode_u8": r.encode,
+    }
+    for op in graph.ops:
+        if assignment.get(op.name) == PLANAR and op.kind in actions:
+            actions[op.kind](op)
+            continue
+        for name in op.inputs:
+            if name is not None:
+                r.need_packed(name)
+        r.add(op)
+        r.packed.update(op.outputs)
+    for port in graph.outputs:
+        r.need_packed(port.tensor)
+    return graph.with_ops(r.ops, r.tensors)
