@@ -17,6 +17,10 @@ from kit.files import sha256, shown
 from kit.report.stats import wilson
 
 Figures = dict[str, Any]
+FOLDS_FIELDS = ("recipe", "data", "split", "seed", "accuracy", "accuracies", "pictures",
+                "wedge_free_accuracy", "wedge_free_pictures", "commit")  # fmt: skip
+COMPARED_FIELDS = ("what", "recipe", "weights", "accuracy", "pictures", "weight_bytes", "macs",
+                   "epochs", "seed")  # fmt: skip
 DEMO_FIELDS = ("model", "model_sha256", "data", "split", "seed", "synthetic", "accuracy", "total",
                "bit_exact")  # fmt: skip
 PLACE_FIELDS = ("board", "title", "core", "unit", "compiler", "flags", "commit")
@@ -72,12 +76,64 @@ def accuracy(place: Place) -> list[dict[str, Any]]:
                 "wilson95": list(wilson(right, int(metrics["pictures"]))),
                 "size_bits": int(metrics.get("size_bits") or 0),
                 "bops": int(metrics.get("bops") or 0),
-                **{key: metrics[key] for key in ("recipe", "data", "split", "seed", "synthetic")},
+                "wedge_free": _wedge_free(metrics),
+                **{
+                    key: metrics[key]
+                    for key in ("recipe", "data", "split", "seed", "synthetic", "dataset_hash")
+                },
             }
         except (KeyError, TypeError, ValueError) as error:
             raise _incomplete(path, error) from error
         found.append(entry)
     return found
+
+
+def _wedge_free(metrics: Figures) -> list[Any] | None:
+    """[pictures, accuracy] over the test pictures whose borders do not give the class away."""
+    if "wedge_free_pictures" not in metrics:
+        return None
+    return [int(metrics["wedge_free_pictures"]), float(metrics["wedge_free_accuracy"])]
+
+
+def folds(place: Place) -> list[Figures]:
+    """Cross-validations of the recipes of shipped models (runs/*/folds.json)."""
+    recipes = {entry["recipe"] for entry in accuracy(place)}
+    found = []
+    for path in sorted(place.runs.glob("*/folds.json")):
+        content = read(path, "make train RECIPE=… ARGS=--folds writes it")
+        try:
+            if content["recipe"] in recipes:
+                found.append({key: content[key] for key in FOLDS_FIELDS})
+        except KeyError as error:
+            raise _incomplete(path, error) from error
+    return found
+
+
+def comparisons(place: Place) -> list[Figures]:
+    """Networks beside a shipped model on the same test pictures (runs/*/comparison.json)."""
+    found = []
+    for path in sorted(place.runs.glob("*/comparison.json")):
+        content = read(path, "kit train --compare writes it")
+        try:
+            entry = {
+                **{key: content[key] for key in ("data", "synthetic", "split", "dataset_hash")},
+                "rows": [{key: row[key] for key in COMPARED_FIELDS} for row in content["rows"]],
+            }
+        except (KeyError, TypeError) as error:
+            raise _incomplete(path, error) from error
+        if any(beside(entry, model) for model in accuracy(place)):
+            found.append(entry)
+    return found
+
+
+def beside(comparison: Figures, model: Figures) -> bool:
+    """Whether the comparison's first row is this shipped model on the same pictures."""
+    first = comparison["rows"][0] if comparison["rows"] else {"recipe": None}
+    return (
+        first["recipe"] == model["recipe"]
+        and first["accuracy"] == model["accuracy"]
+        and comparison["dataset_hash"] == model["dataset_hash"]
+    )
 
 
 def gather(place: Place) -> Figures:
@@ -110,7 +166,14 @@ def gather(place: Place) -> Figures:
             remedy="run: " + "; ".join(todo),
         )
     costs = [cost for cost in costs if cost["unit"] != "nanoseconds"]
-    return {"accuracy": accuracy(place), "demo": demo, "cost": costs, "validate": validated}
+    return {
+        "accuracy": accuracy(place),
+        "folds": folds(place),
+        "comparison": comparisons(place),
+        "demo": demo,
+        "cost": costs,
+        "validate": validated,
+    }
 
 
 def _demo(path: Path, models: dict[str, str]) -> Figures | None:
@@ -171,6 +234,9 @@ def stale(place: Place, figures: Figures, recount: Callable[[Place], Any] = accu
     lines = []
     if figures.get("accuracy") != recount(place):
         lines.append("accuracy: models/*/metrics.json say something else")
+    for entry in figures.get("comparison", []):
+        if not any(beside(entry, model) for model in recount(place)):
+            lines.append(f"comparison on {entry['data']}: the shipped model is another one")
     groups = {
         "demo": figures.get("demo", {}).get("models", []),
         "cost": figures.get("cost", []),

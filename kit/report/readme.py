@@ -131,8 +131,49 @@ def accuracy(found: Figures) -> str:
                 f"{entry['size_bits'] / 1000:,.0f} kbit",
             )
         )
+        if entry["wedge_free"]:
+            pictures, share = entry["wedge_free"]
+            words = f"{data_words(entry)}, without alignment wedges"
+            rows.append((entry["model"], words, f"{pictures:,}", percent(share, 2), "", ""))
     head = ("model", "data, split, seed", "#pictures", "#accuracy", "95 % interval", "#weights")
-    return table(head, rows)
+    text = table(head, rows)
+    for entry in found["folds"]:
+        text += "\n" + fold_words(entry)
+    for entry in found["comparison"]:
+        text += "\n" + beside(entry)
+    return text
+
+
+def fold_words(entry: Figures) -> str:
+    """A cross-validation in a sentence."""
+    each = ", ".join(percent(share) for share in entry["accuracies"])
+    return (
+        f"`make train RECIPE={entry['recipe']} ARGS=--folds`: **{percent(entry['accuracy'])}**, "
+        f"mean of {len(entry['accuracies'])} folds ({each}) over all {entry['pictures']:,} pictures of "
+        f"{entry['data']}, seed {entry['seed']}; {percent(entry['wedge_free_accuracy'])} of the "
+        f"{entry['wedge_free_pictures']:,} without alignment wedges.\n"
+    )
+
+
+def beside(entry: Figures) -> str:
+    """Other networks on the same test pictures."""
+    rows = [
+        (
+            row["what"],
+            percent(row["accuracy"], 2),
+            f"{row['weight_bytes']:,}",
+            f"{row['macs'] / 1e6:.1f} M {'binary' if row['weights'] == 'binary' else 'real'}",
+            row["epochs"],
+        )
+        for row in entry["rows"]
+    ]
+    kind = " (synthetic)" if entry["synthetic"] else ""
+    pictures = entry["rows"][0]["pictures"]
+    return (
+        f"Other networks trained on the same data, on the same {pictures:,} {entry['split']} "
+        f"pictures of {entry['data']}{kind} (`kit train --compare …`):\n\n"
+        + table(("network", "#accuracy", "#weights B", "#MACs", "#epochs"), rows)
+    )
 
 
 def cost(found: Figures) -> str:

@@ -25,7 +25,7 @@ def put(path: Path, content: object) -> Path:
 def metrics(**changes: object) -> dict[str, object]:
     return {"recipe": "r", "data": "faces", "split": "test", "seed": 3, "synthetic": False,
             "accuracy": 0.95, "pictures": 40, "size_bits": 9000, "bops": 5, "finished": True,
-            **changes}  # fmt: skip
+            "dataset_hash": "d",             **changes}  # fmt: skip
 
 
 def bench(model: str, content: bytes, **changes: object) -> dict[str, object]:
@@ -168,6 +168,16 @@ def measured(root: Path) -> Path:
              "accuracy": {"right": 39, "total": 40, "value": 0.975, "wilson95": [0.871, 0.996]},
              "bit_exact": {"compared": 40, "equal": 40}}
         )  # fmt: skip
+    put(runs / "folded" / "folds.json",
+        {"recipe": "r", "data": "faces", "split": "5-fold", "seed": 3, "accuracy": 0.97,
+         "accuracies": [0.95, 0.99], "pictures": 200, "wedge_free_accuracy": 0.961,
+         "wedge_free_pictures": 130, "commit": "abc"})  # fmt: skip
+    row = {"what": "r, 1-bit", "recipe": "r", "weights": "binary", "accuracy": 0.875,
+           "pictures": 2000, "weight_bytes": 1125, "macs": 5e6, "epochs": 9, "seed": 3}  # fmt: skip
+    rows = [row, {**row, "what": "mobilenet, int8", "weights": "int8", "accuracy": 0.912}]
+    beside = {"data": "scenes", "synthetic": True, "split": "test", "dataset_hash": "d"}
+    put(runs / "first" / "comparison.json", {**beside, "rows": rows})
+    put(runs / "other" / "comparison.json", {**beside, "dataset_hash": "e", "rows": rows})
     place = {key: bench("x", b"")[key] for key in ("board", "core", "unit", "compiler", "flags",
                                                     "commit")}  # fmt: skip
     put(runs / "demo" / "results.json", {"ok": True, "title": "N", **place, "models": played})
@@ -178,8 +188,11 @@ def test_the_readme_is_filled_and_then_fresh(verb, measured: Path, capsys) -> No
     assert verb("--readme")[0] == 0
     text = (measured / "README.md").read_text()
     for words in ("39 of 40", "2,400,000", "2,500,000 instructions", "87.50 %", "synthetic",
-                  "| faces-wake | host | 200 | 0 | lce, seed 1 |", "# Title", "\nend"):  # fmt: skip
-        assert words in text
+                  "| faces-wake | host | 200 | 0 | lce, seed 1 |", "# Title", "\nend",
+                  "**97.0 %**, mean of 2 folds (95.0 %, 99.0 %)",
+                  "| mobilenet, int8 | 91.20 % |"):  # fmt: skip
+        assert words in text, words
+    assert text.count("mobilenet") == 1, "a comparison on other pictures is not shown"
     assert verb("--readme", "--check")[0] == 0
     verb("--readme")
     assert (measured / "README.md").read_text() == text
@@ -198,6 +211,11 @@ def another_accuracy(root: Path) -> None:
     put(root / "models" / "faces-wake" / "metrics.json", metrics(accuracy=0.975))
 
 
+def another_comparison(root: Path) -> None:
+    path = root / "models" / "scenes-wake" / "metrics.json"
+    put(path, {**json.loads(path.read_text()), "accuracy": 0.876})
+
+
 def one_more_model(root: Path) -> None:
     put(root / "models" / "new" / "metrics.json", metrics())
     put(root / "models" / "new" / "model.tflite", b"new")
@@ -209,6 +227,7 @@ def one_more_model(root: Path) -> None:
         (edit_readme, "README.md differs"),
         (another_model, "demo: faces-wake was another file"),
         (another_accuracy, "accuracy: models/*/metrics.json"),
+        (another_comparison, "comparison on scenes"),
         (one_more_model, "validate: nothing about new"),
     ],
 )
