@@ -1,0 +1,151 @@
+"""Sizes of planar maps, chunks and scratch: the twin of the macros in `bitwake/bw_planar.h`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_CHUNK = 84
+TRIPLES_A_WORD = 10
+TABLE_BYTES = 128
+TAP_BYTES = 20
+DEFAULT_TABLES = 6144
+
+
+def plane_words(h: int, w: int) -> int:
+    """Words of one plane of h × w pixels."""
+    return (h * w + 31) // 32
+
+
+@dataclass(frozen=True)
+class ConvShape:
+    """A binary convolution, one padding, as the compiler knows it.
+
+    Args:
+        in_h, in_w: pixels of the map that is read, before it is split into phases.
+        in_c, out_c: channels of one group.
+        pad_top, pad_left: pixels of padding before the map.
+    """
+
+    in_h: int
+    in_w: int
+    in_c: int
+    out_h: int
+    out_w: int
+    out_c: int
+    k_h: int = 3
+    k_w: int = 3
+    groups: int = 1
+    stride_h: int = 1
+    stride_w: int = 1
+    dilation_h: int = 1
+    dilation_w: int = 1
+    pad_top: int = 1
+    pad_left: int = 1
+
+    @property
+    def taps(self) -> int:
+        """Weights of one input channel."""
+        return self.k_h * self.k_w
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of one output."""
+        return self.taps * self.in_c
+
+    @property
+    def macs(self) -> int:
+        """Binary multiply-accumulates of the layer, borders included."""
+        return self.out_h * self.out_w * self.out_c * self.groups * self.inputs
+
+    @property
+    def phase_h(self) -> int:
+        """Rows of a phase plane."""
+        return -(-self.in_h // self.stride_h)
+
+    @property
+    def phase_w(self) -> int:
+        """Columns of a phase plane."""
+        return -(-self.in_w // self.stride_w)
+
+    @property
+    def segments(self) -> int:
+        """Runs of lanes with a shift of their own, at most, in a block."""
+        return 1 if self.phase_w == self.out_w else 30 // self.out_w + 2
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """How the triples of a convolution are divided: `chunk` at a time, the rest at the end."""
+
+    triples: int
+    chunk: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Triples of each chunk."""
+        whole, rest = divmod(self.triples, self.chunk)
+        return (self.chunk,) * whole + ((rest,) if rest else ())
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes that wait between chunks for each output of a group."""
+        return {1: 0, 2: 32}.get(len(self.sizes), 64)
+
+    def scratch(self, shape: ConvShape) -> int:
+        """Bytes of scratch: BW_PLANAR_SCRATCH."""
+        return (
+            TAP_BYTES * shape.taps * shape.segments
+            + self.state_bytes * shape.out_c
+            + TABLE_BYTES * self.chunk
+        )
+
+    @property
+    def valid(self) -> bool:
+        """Whether counts fit: chunks that are counted in bytes must have room for a bias."""
+        sizes = self.sizes
+        return self.chunk <= MAX_CHUNK and (len(sizes) > 2 or all(n % 5 for n in sizes))
+
+
+def divide(inputs: int, count: int) -> Chunks | None:
+    """The division into `count` chunks with the smallest tables, or None if there is none.
+
+    A triple more than needed, or a larger chunk, may be what leaves room for a bias.
+    """
+    least = -(-inputs // 3)
+    options = [
+        Chunks(triples, -(-triples // count) + more)
+        for triples in (least, least + 1)
+        for more in (0, 1)
+    ]
+    fitting = [option for option in options if len(option.sizes) == count and option.valid]
+    return min(fitting, key=lambda option: (option.chunk, option.triples), default=None)
+
+
+def chunkings(inputs: int) -> tuple[Chunks, ...]:
+    """Every sensible division, from the one with the largest tables to the smallest."""
+    triples = -(-inputs // 3)
+    found: list[Chunks] = []
+    for count in range(-(-triples // MAX_CHUNK), triples + 1):
+        option = divide(inputs, count)
+        if option and (not found or option.chunk < found[-1].chunk):
+            found.append(option)
+    return tuple(found)
+
+
+def choose(shape: ConvShape, scratch: int | None = None) -> Chunks:
+    """The division with the fewest chunks whose scratch fits.
+
+    Args:
+        scratch: bytes for the whole scratch; without it the tables alone get `DEFAULT_TABLES`.
+
+    Raises:
+        ValueError: not even one triple at a time fits; the message says what would.
+    """
+    options = chunkings(shape.inputs)
+    for option in options:
+        if scratch is None and option.chunk * TABLE_BYTES <= DEFAULT_TABLES:
+            return option
+        if scratch is not None and option.scratch(shape) <= scratch:
+            return option
+    least = min(option.scratch(shape) for option in options)
+    raise ValueError(f"scratch of {scratch} bytes is too small; the least is {least}")

@@ -1,0 +1,88 @@
+/* Binary kernels on planar maps: lanes are 32 neighbouring pixels.
+ *
+ * A planar map holds one bitmap a channel. Pixel p = y * w + x of a plane is bit p & 31 of its word
+ * p >> 5: raster order, rows are not padded, bits after the last pixel are 0. Bit 1 stands for -1
+ * and bit 0 for +1, as everywhere. Plane n begins n * stride words after plane 0; a stride is at
+ * least BW_PLANE_WORDS(h, w), and kernels read and write those words only.
+ *
+ * Phase planes: a map that a kernel reads with stride s_h x s_w is first split, so that every tap
+ * is again a constant shift of a raster. Plane n becomes s_h * s_w planes of ceil(h / s_h) x
+ * ceil(w / s_w) pixels; pixel (y, x) goes to plane (n * s_h + y % s_h) * s_w + x % s_w, pixel
+ * (y / s_h, x / s_w). Pixels that the smaller phases lack are 0. A map of stride 1 is its own
+ * phase.
+ *
+ * All word pointers are 4-byte aligned; byte order is little-endian. Nothing overlaps. Kernels do
+ * not fail: the compiler has checked every bound stated here before it emits a call. Scratch is
+ * undefined before and after a call.
+ */
+#ifndef BITWAKE_BW_PLANAR_H
+#define BITWAKE_BW_PLANAR_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BW_PLANE_WORDS(h, w) (((uint32_t)(h) * (uint32_t)(w) + 31u) / 32u)
+
+/* ---- binary convolution ------------------------------------------------------------------------
+ *
+ * acc(o, y, x) = number of products that are -1 over the k_h * k_w * in_c inputs of output o; taps
+ * outside the map read bit 0 (+1, one padding). Output bit = acc > threshold[o]. There is no form
+ * with zero padding: such a layer stays with bw_bconv2d.
+ *
+ * Inputs are numbered n = (c * k_h + ky) * k_w + kx and taken by threes: a triple has a table of
+ * eight entries, one for each pattern of three weights, that holds for each of the 32 lanes the
+ * number of mismatches in a 4-bit field. An output adds one entry a triple; see bw_planar_count.h
+ * for the counting and convert/planar/pack.py for the streams.
+ *
+ * Tables are built for `chunk` triples at a time and used for every output of the group before
+ * the next are built; counts of the outputs wait in the scratch. Chunk therefore trades RAM for
+ * instructions (about 45 an output and chunk).
+ */
+#define BW_PLANAR_MAX_CHUNK 84u /* triples: 252 inputs and a bias fit a byte */
+
+typedef struct {
+    uint16_t in_h, in_w;   /* pixels of one plane, after the split */
+    uint16_t out_h, out_w; /* any; out_w == in_w is fastest */
+    uint32_t in_stride;    /* words from plane to plane */
+    uint32_t out_stride;
+    uint16_t in_c, out_c; /* channels of one group, >= 1 */
+    uint16_t groups;      /* >= 1 */
+    uint8_t k_h, k_w;     /* k_h * k_w <= 255 */
+    uint8_t stride_h, stride_w;
+    uint8_t dilation_h, dilation_w;
+    int16_t pad_top, pad_left; /* pixels of the unsplit map; may be negative */
+    /* ceil(K / 3) or one more, K = k_h * k_w * in_c <= 32767; inputs from K on are constant 0. */
+    uint16_t triples;
+    uint16_t chunk; /* 1..BW_PLANAR_MAX_CHUNK; the last chunk holds what is left */
+    /* Channel plane read by input channel g * in_c + c, or NULL for that channel itself. A shuffle,
+     * slice or concatenation of channels before the convolution costs nothing here. */
+    const uint16_t *source;
+    const uint32_t *index; /* [groups][chunks][out_c][words(chunk)]: 3 bits a triple, 10 a word */
+    const uint16_t *bias;  /* [groups * out_c]: thresholds, see pack.py */
+} bw_planar_conv;
+
+/* Chunks of a convolution; 1 and 2 count in bytes, more in half-words. */
+#define BW_PLANAR_CHUNKS(triples, chunk) (((uint32_t)(triples) + (chunk)-1u) / (chunk))
+/* Bytes that wait between chunks for each output of a group. */
+#define BW_PLANAR_STATE(triples, chunk)                                                            \
+    (BW_PLANAR_CHUNKS(triples, chunk) == 1u                                                        \
+         ? 0u                                                                                      \
+         : (BW_PLANAR_CHUNKS(triples, chunk) == 2u ? 32u : 64u))
+/* Rows of the output that 32 lanes can touch, where each needs its own shift; else 1. */
+#define BW_PLANAR_SEGMENTS(in_w, out_w) ((in_w) == (out_w) ? 1u : 30u / (uint32_t)(out_w) + 2u)
+/* Scratch of a convolution, bytes. */
+#define BW_PLANAR_SCRATCH(taps, segments, out_c, triples, chunk)                                   \
+    (20u * (taps) * (segments) + BW_PLANAR_STATE(triples, chunk) * (out_c) + 128u * (chunk))
+
+uint32_t bw_planar_conv_scratch(const bw_planar_conv *d);
+
+/* in: planes of the split map; out: groups * out_c planes of out_h x out_w pixels. */
+void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,107 @@
+/* Binary convolution on planar maps: prepares blocks of 32 lanes, then counts. */
+#include "bitwake/bw_planar.h"
+
+#include "bw_planar_count.h"
+#include "bw_planar_taps.h"
+
+static bw_tap_geometry geometry(const bw_planar_conv *d)
+{
+    const bw_tap_geometry g = {d->in_h,       d->in_w,    d->in_stride, d->out_h,    d->out_w,
+                               d->k_h,        d->k_w,     d->stride_h,  d->stride_w, d->dilation_h,
+                               d->dilation_w, d->pad_top, d->pad_left};
+    return g;
+}
+
+uint32_t bw_planar_conv_scratch(const bw_planar_conv *d)
+{
+    return BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w, BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
+                             d->out_c, d->triples, d->chunk);
+}
+
+/* Input words n, n + 1, ... of a group in the lanes of the block that `taps` describe. */
+static void fetch(const bw_planar_conv *d, const uint32_t *in, uint32_t group, uint32_t n,
+                  const bw_tap *taps, uint32_t segments, uint32_t *words, uint32_t count)
+{
+    const uint32_t per_channel = (uint32_t)d->k_h * d->k_w;
+    const uint32_t stride = d->in_stride * d->stride_h * d->stride_w;
+    const bw_tap *last = taps + per_channel * segments;
+    const uint32_t *end = words + count;
+    uint32_t c = n / per_channel;
+    const bw_tap *t = taps + n % per_channel * segments;
+
+    for (; words != end && c < d->in_c; c++, t = taps) {
+        const uint32_t channel = group * d->in_c + c;
+        const uint32_t *plane = in + (d->source ? d->source[channel] : channel) * stride;
+        if (segments == 1) {
+            for (; t != last && words != end; t++) {
+                *words++ = bw_planar_fetch(plane, t);
+            }
+            continue;
+        }
+        while (t != last && words != end) {
+            uint32_t x = 0;
+            for (uint32_t s = 0; s < segments; s++, t++) {
+                x |= bw_planar_fetch(plane, t);
+            }
+            *words++ = x;
+        }
+    }
+    while (words != end) {
+        *words++ = 0;
+    }
+}
+
+static bw_count_kind kind(uint32_t chunk, uint32_t chunks)
+{
+    if (chunks == 1) {
+        return BW_COUNT_ONLY;
+    }
+    if (chunks == 2) {
+        return chunk == 0 ? BW_COUNT_KEEP : BW_COUNT_PAIR;
+    }
+    return chunk == 0 ? BW_COUNT_FIRST : (chunk + 1 < chunks ? BW_COUNT_MORE : BW_COUNT_LAST);
+}
+
+void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch)
+{
+    const bw_tap_geometry g = geometry(d);
+    const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
+    const uint32_t segments = bw_planar_segments(&g);
+    const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
+    bw_tap *taps = scratch;
+    uint32_t *state = (uint32_t *)(taps + (uint32_t)d->k_h * d->k_w * segments);
+    uint32_t *table = state + BW_PLANAR_STATE(d->triples, d->chunk) / 4u * d->out_c;
+    bw_count_job job = {.table = table, .outputs = d->out_c, .state = state};
+
+    for (uint32_t first = 0; first < pixels; first += 32u, out++) {
+        bw_planar_taps(&g, first, segments, taps);
+        job.index = d->index;
+        job.bias = d->bias;
+        job.out = out;
+        job.out_stride = d->out_stride;
+        for (uint32_t group = 0; group < d->groups; group++) {
+            for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+                const uint32_t begin = chunk * d->chunk;
+                const uint32_t left = d->triples - begin;
+                const uint32_t n = left < d->chunk ? left : d->chunk;
+                uint32_t *inputs = table + n * (BW_TABLE_WORDS - 3u);
+                fetch(d, in, group, 3u * begin, taps, segments, inputs, 3u * n);
+                bw_planar_tables(inputs, table, n);
+                job.triples = n;
+                job.kind = kind(chunk, chunks);
+                bw_planar_count(&job);
+                job.index += d->out_c * ((n + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD);
+            }
+            job.bias += d->out_c;
+            job.out += d->out_c * d->out_stride;
+        }
+    }
+    if (pixels % 32u != 0) {
+        const uint32_t mask = UINT32_MAX >> (32u - pixels % 32u);
+        const uint32_t planes = (uint32_t)d->groups * d->out_c;
+        out--;
+        for (uint32_t o = 0; o < planes; o++) {
+            out[o * d->out_stride] &= mask;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+/* Tables and counting in portable C; see bw_planar_count.h for the scheme. */
+#include "bw_planar_count.h"
+
+#define FIELDS 0x11111111u /* 1 in every field of four bits */
+#define LOW    0x0f0f0f0fu
+#define FOLDS  17u /* ceil(84 / 5) */
+
+void bw_planar_tables_c(const uint32_t *inputs, uint32_t *table, uint32_t triples)
+{
+    for (const uint32_t *end = table + triples * BW_TABLE_WORDS; table != end;
+         table += BW_TABLE_WORDS, inputs += 3) {
+        uint32_t a = inputs[0], b = inputs[1], c = inputs[2];
+        for (uint32_t *t = table; t != table + 4; t++) {
+            const uint32_t x = a & FIELDS, y = b & FIELDS;
+            const uint32_t one = FIELDS - 2u * x; /* from weight 0 of a to weight 1 */
+            const uint32_t next = 2u * (x - y);   /* from weights (1, 0) of a, b to (0, 1) */
+            uint32_t e = x + y + (c & FIELDS);
+            t[0] = e;
+            t[4] = e += one;
+            t[8] = e += next;
+            t[12] = e += one;
+            t[16] = e = 3u * FIELDS - e; /* all three weights change */
+            t[20] = e += one;
+            t[24] = e += next;
+            t[28] = e + one;
+            a >>= 1;
+            b >>= 1;
+            c >>= 1;
+        }
+    }
+}
+
+/* Adds the entry of slot s of word v. */
+#define ADD(entry)                                                                                 \
+    do {                                                                                           \
+        const uint32_t *e_ = (entry);                                                              \
+        a0 += e_[0];                                                                               \
+        a1 += e_[1];                                                                               \
+        a2 += e_[2];                                                                               \
+        a3 += e_[3];                                                                               \
+    } while (0)
+#define EVEN(s) (base - 4u * ((v >> (3u * (s))) & 7u))
+#define ODD(s)  (base + 4u + 4u * ((v >> (3u * (s))) & 7u))
+#define FOLD                                                                                       \
+    do {                                                                                           \
+        fold[0] = a0;                                                                              \
+        fold[1] = a1;                                                                              \
+        fold[2] = a2;                                                                              \
+        fold[3] = a3;                                                                              \
+        fold += 4;                                                                                 \
+    } while (0)
+
+/* The eight words of bytes of one output. */
+static void count(const uint32_t *table, uint32_t triples, const uint32_t *index, uint32_t *bytes)
+{
+    uint32_t folds[FOLDS * 4u];
+    uint32_t *fold = folds;
+    uint32_t a0, a1, a2, a3;
+    const uint32_t *base = table + BW_TABLE_WORDS - 4u;
+    const uint32_t *end = table + triples * BW_TABLE_WORDS;
+    uint32_t slot = triples % BW_TRIPLES_A_WORD;
+
+    if (slot != 0) {
+        uint32_t v = *index++;
+        a0 = a1 = a2 = a3 = (v >> 31) * FIELDS;
+        slot = BW_TRIPLES_A_WORD - slot;
+        v >>= 3u * slot;
+        for (; slot < BW_TRIPLES_A_WORD; slot++, v >>= 3, table += BW_TABLE_WORDS) {
+            if (slot == 5u) {
+                if (table + BW_TABLE_WORDS - 4u != base) {
+                    FOLD;
+                }
+                a0 = a1 = a2 = a3 = 0;
+            }
+            ADD(table + 4u * ((v & 7u) ^ ((slot & 1u) ? 0u : 7u)));
+        }
+        FOLD;
+        base = table + BW_TABLE_WORDS - 4u;
+    }
+    while (base < end) {
+        const uint32_t v = *index++;
+        a0 = a1 = a2 = a3 = 0;
+        ADD(EVEN(0u));
+        ADD(ODD(1u));
+        base += 2u * BW_TABLE_WORDS;
+        ADD(EVEN(2u));
+        ADD(ODD(3u));
+        base += 2u * BW_TABLE_WORDS;
+        ADD(EVEN(4u));
+        FOLD;
+        a0 = a1 = a2 = a3 = 0;
+        ADD(ODD(5u));
+        base += 2u * BW_TABLE_WORDS;
+        ADD(EVEN(6u));
+        ADD(ODD(7u));
+        base += 2u * BW_TABLE_WORDS;
+        ADD(EVEN(8u));
+        ADD(ODD(9u));
+        base += 2u * BW_TABLE_WORDS;
+        FOLD;
+    }
+    for (uint32_t k = 0; k < 4u; k++) {
+        uint32_t sum = 0, high = 0;
+        for (const uint32_t *f = folds + k; f < fold; f += 4) {
+            sum += *f;
+            high += (*f >> 4) & LOW;
+        }
+        bytes[k] = sum - (high << 4);
+        bytes[4u + k] = high;
+    }
+}
+
+/* (x + y) / 2 of four bytes, rounded down, each with its carry. */
+static uint32_t halves(uint32_t x, uint32_t y)
+{
+    return (x & y) + (((x ^ y) >> 1) & 0x7f7f7f7fu);
+}
+
+/* One bit a lane from eight words of bytes: v + bias > 255, after the mean with `state` if any. */
+static uint32_t decide_bytes(const uint32_t *v, const uint32_t *state, uint32_t bias)
+{
+    uint32_t bits = 0;
+    bias |= bias << 16;
+    for (uint32_t j = 0; j < 8u; j++) {
+        const uint32_t x = state == 0 ? v[j] : halves(v[j], state[j]);
+        bits = (halves(x, bias) & 0x80808080u) | (bits >> 1);
+    }
+    return bits;
+}
+
+/* Adds eight words of bytes to sixteen of half-words. */
+static void widen(const uint32_t *v, uint32_t *state)
+{
+    for (uint32_t j = 0; j < 8u; j++) {
+        state[j] += v[j] & 0x00ff00ffu;
+        state[8u + j] += (v[j] >> 8) & 0x00ff00ffu;
+    }
+}
+
+void bw_planar_count_c(const bw_count_job *job)
+{
+    const uint32_t words = (job->triples + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD;
+    const uint32_t *index = job->index;
+    uint32_t *state = job->state, *out = job->out;
+    for (uint32_t o = 0; o < job->outputs; o++, index += words) {
+        uint32_t v[8], bits = 0;
+        count(job->table, job->triples, index, v);
+        switch (job->kind) {
+        case BW_COUNT_ONLY:
+            *out = decide_bytes(v, 0, job->bias[o]);
+            out += job->out_stride;
+            break;
+        case BW_COUNT_KEEP:
+            for (uint32_t j = 0; j < 8u; j++) {
+                state[j] = v[j];
+            }
+            state += 8;
+            break;
+        case BW_COUNT_PAIR:
+            *out = decide_bytes(v, state, job->bias[o]);
+            out += job->out_stride;
+            state += 8;
+            break;
+        case BW_COUNT_FIRST:
+            for (uint32_t l = 0; l < 16u; l++) {
+                state[l] = job->bias[o] * 0x00010001u;
+            }
+            widen(v, state);
+            state += 16;
+            break;
+        case BW_COUNT_MORE:
+            widen(v, state);
+            state += 16;
+            break;
+        case BW_COUNT_LAST:
+        default:
+            widen(v, state);
+            for (uint32_t l = 0; l < 16u; l++) {
+                bits = (state[l] & 0x80008000u) | (bits >> 1);
+            }
+            *out = bits;
+            out += job->out_stride;
+            state += 16;
+            break;
+        }
+    }
+}
+
+#if !defined(__ARM_ARCH_ISA_THUMB) || __ARM_ARCH_ISA_THUMB < 2 /* else bw_planar_count_thumb2.S */
+void bw_planar_tables(const uint32_t *inputs, uint32_t *table, uint32_t triples)
+{
+    bw_planar_tables_c(inputs, table, triples);
+}
+
+void bw_planar_count(const bw_count_job *job)
+{
+    bw_planar_count_c(job);
+}
+#endif

@@ -1,0 +1,118 @@
+"""Cases of the planar kernels: random data, what the kernel must write, and the file format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.planar.geometry import Chunks, ConvShape, choose, plane_words
+from convert.planar.pack import pack
+from tests.planar import oracle
+
+CONV = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of a kernel: `arrays[-1]` is what it must write."""
+
+    name: str
+    kind: int
+    numbers: tuple[int, ...]
+    arrays: tuple[NDArray[np.uint32], ...]
+    macs: int = 0
+    scratch: int = 0
+
+    def words(self) -> NDArray[np.uint32]:
+        """The case as the runner reads it."""
+        parts = [np.array([self.kind, len(self.numbers), *self.numbers], np.int64)]
+        parts.append(np.array([len(self.arrays)]))
+        for array in self.arrays:
+            parts += [np.array([array.size]), array]
+        return np.concatenate(parts).astype(np.uint32)
+
+
+def write(cases: Sequence[Case]) -> bytes:
+    """A case file."""
+    return np.concatenate(
+        [np.array([len(cases)], np.uint32), *(c.words() for c in cases)]
+    ).tobytes()
+
+
+def halves(values: NDArray[np.uint16]) -> NDArray[np.uint32]:
+    """16-bit values as words, the last one filled up with 0."""
+    return np.append(values, np.zeros(values.size % 2, np.uint16)).view(np.uint32)
+
+
+def same(shape: ConvShape) -> ConvShape:
+    """The shape with the output and padding that TensorFlow's SAME gives."""
+    out_h, out_w = -(-shape.in_h // shape.stride_h), -(-shape.in_w // shape.stride_w)
+    high = (out_h - 1) * shape.stride_h + (shape.k_h - 1) * shape.dilation_h + 1 - shape.in_h
+    wide = (out_w - 1) * shape.stride_w + (shape.k_w - 1) * shape.dilation_w + 1 - shape.in_w
+    return replace(
+        shape, out_h=out_h, out_w=out_w, pad_top=max(high, 0) // 2, pad_left=max(wide, 0) // 2
+    )
+
+
+def valid(shape: ConvShape) -> ConvShape:
+    """The shape with the output of VALID."""
+    out_h = (shape.in_h - (shape.k_h - 1) * shape.dilation_h - 1) // shape.stride_h + 1
+    out_w = (shape.in_w - (shape.k_w - 1) * shape.dilation_w - 1) // shape.stride_w + 1
+    return replace(shape, out_h=out_h, out_w=out_w, pad_top=0, pad_left=0)
+
+
+def conv(
+    shape: ConvShape,
+    seed: int,
+    *,
+    chunks: Chunks | None = None,
+    shuffled: bool = False,
+    flip: int | None = None,
+    name: str = "",
+) -> Case:
+    """A convolution of random bits, weights and thresholds, some of them constant.
+
+    Args:
+        shuffled: the input has more planes, which `source` picks in any order.
+        flip: number of a weight that the packed stream gets wrong.
+    """
+    rng = np.random.default_rng(seed)
+    s = shape
+    chunks = chunks or choose(s)
+    channels = s.groups * s.in_c
+    source = rng.permutation(channels + 3)[:channels] if shuffled else np.arange(channels)
+    held = rng.random((s.in_h, s.in_w, channels + 3 * shuffled)) < rng.uniform(0.3, 0.7)
+    weights = rng.random((s.groups * s.out_c, s.k_h, s.k_w, s.in_c)) < 0.5
+    acc = oracle.counts(s, held[:, :, source], weights)
+    # Thresholds that occur, so that > and >= differ, and a few that never or always hold.
+    thresholds = acc[
+        rng.integers(0, s.out_h, acc.shape[2]),
+        rng.integers(0, s.out_w, acc.shape[2]),
+        np.arange(acc.shape[2]),
+    ] - rng.integers(0, 2, acc.shape[2], dtype=np.int32)
+    rare = rng.random(acc.shape[2]) < 0.15
+    extremes = np.array([-(2**31), -1, 0, 1, s.inputs - 1, s.inputs, 2**31 - 1], np.int32)
+    thresholds[rare] = rng.choice(extremes, int(rare.sum()))
+    if flip is not None:
+        weights.reshape(-1)[flip] ^= True
+    streams = pack(weights, thresholds, s.groups, chunks)
+    phases = oracle.split(held, s.stride_h, s.stride_w)
+    expected = oracle.planes(acc > thresholds)
+    numbers = (
+        *(s.phase_h, s.phase_w, plane_words(s.phase_h, s.phase_w)),
+        *(s.out_h, s.out_w, plane_words(s.out_h, s.out_w)),
+        *(s.in_c, s.out_c, s.groups, s.k_h, s.k_w, s.stride_h, s.stride_w),
+        *(s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, chunks.triples, chunks.chunk),
+    )
+    listed = halves(source.astype(np.uint16)) if shuffled else np.zeros(0, np.uint32)
+    return Case(
+        name or f"conv {s} {chunks.sizes}",
+        CONV,
+        numbers,
+        (oracle.planes(phases), listed, streams.index, halves(streams.bias), expected),
+        s.macs,
+        chunks.scratch(s),
+    )

@@ -1,0 +1,128 @@
+/* The runner on an emulated Arm MPS2 board: cases linked in, text by semihosting.
+ *
+ * Instructions come from CMSDK timer 0 (25 MHz): with -icount shift=10 an instruction takes 1024 ns
+ * of the board's time, that is 25.6 ticks.
+ */
+#include <stddef.h>
+
+#include "runner.h"
+
+#define TIMER(offset) (*(volatile uint32_t *)(0x40000000u + (offset)))
+#define GUARD         0x5afe5afeu
+
+extern uint32_t _estack[], _sdata[], _edata[], _sidata[], _sbss[], _ebss[];
+extern const uint32_t bw_cases[];
+int main(void);
+void reset(void);
+
+static uint32_t memory[256u * 1024u];
+
+static int semihost(int operation, const void *argument)
+{
+    register int r0 __asm("r0") = operation;
+    register const void *r1 __asm("r1") = argument;
+    __asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+static void text(const char *s)
+{
+    semihost(4, s);
+}
+
+static void number(uint32_t v)
+{
+    char digits[12];
+    char *p = digits + sizeof digits - 1;
+    *p = 0;
+    do {
+        *--p = (char)('0' + v % 10u);
+        v /= 10u;
+    } while (v != 0);
+    text(p);
+}
+
+static void leave(uint32_t reason)
+{
+    semihost(0x18, (const void *)(uintptr_t)reason);
+    for (;;) {
+    }
+}
+
+static void fault(void)
+{
+    text("fault\n");
+    leave(0x20023u);
+}
+
+__attribute__((section(".vectors"), used)) static void *const vectors[16] = {_estack,
+                                                                             (void *)reset,
+                                                                             (void *)fault,
+                                                                             (void *)fault,
+                                                                             (void *)fault,
+                                                                             (void *)fault,
+                                                                             (void *)fault,
+                                                                             0,
+                                                                             0,
+                                                                             0,
+                                                                             0,
+                                                                             (void *)fault,
+                                                                             0,
+                                                                             0,
+                                                                             (void *)fault,
+                                                                             (void *)fault};
+
+void reset(void)
+{
+    for (uint32_t *to = _sdata, *from = _sidata; to < _edata;) {
+        *to++ = *from++;
+    }
+    for (uint32_t *to = _sbss; to < _ebss;) {
+        *to++ = 0;
+    }
+    leave(main() == 0 ? 0x20026u : 0x20023u);
+}
+
+int main(void)
+{
+    const uint32_t *p = bw_cases;
+    const uint32_t cases = *p++;
+    TIMER(8) = TIMER(4) = UINT32_MAX;
+    TIMER(0) = 1;
+    for (uint32_t i = 0; i < cases; i++) {
+        test_case c = {.kind = *p++};
+        const uint32_t numbers = *p++;
+        for (uint32_t k = 0; k < numbers; k++) {
+            c.n[k] = *p++;
+        }
+        c.arrays = *p++;
+        for (uint32_t k = 0; k < c.arrays; k++) {
+            c.words[k] = *p++;
+            c.array[k] = c.words[k] ? p : NULL;
+            p += c.words[k];
+        }
+        const uint32_t last = c.arrays - 1u, words = c.words[last];
+        const uint32_t used = words + 1u + (need(&c) + 3u) / 4u;
+        if (used >= sizeof memory / sizeof *memory) {
+            return 1;
+        }
+        memory[words] = memory[used] = GUARD;
+        const uint32_t before = TIMER(4);
+        if (!run_case(&c, memory, memory + words + 1)) {
+            return 1;
+        }
+        const uint32_t ticks = before - TIMER(4);
+        uint32_t wrong = memory[words] != GUARD || memory[used] != GUARD;
+        for (uint32_t k = 0; k < words; k++) {
+            wrong += memory[k] != c.array[last][k];
+        }
+        text("case ");
+        number(i);
+        text(" ");
+        number(wrong);
+        text(" ");
+        number((uint32_t)((uint64_t)ticks * 10u / 256u));
+        text("\n");
+    }
+    return 0;
+}

@@ -1,0 +1,67 @@
+"""Convolution cases that cover every border, phase, chunking and kind of count."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convert.planar.geometry import ConvShape, chunkings
+from tests.planar.cases import Case, conv, same, valid
+
+
+def random_shape(rng: np.random.Generator) -> ConvShape:
+    """A small convolution of any form that the kernel takes."""
+    k_h, k_w = rng.choice([(3, 3), (1, 1), (3, 3), (5, 5), (2, 3), (1, 4)])
+    stride = rng.choice([(1, 1), (1, 1), (2, 2), (1, 2), (3, 2)])
+    dilation = rng.choice([(1, 1), (1, 1), (2, 1), (2, 3)])
+    padded = rng.random() < 0.6
+    least = (1, 1) if padded else ((k_h - 1) * dilation[0] + 1, (k_w - 1) * dilation[1] + 1)
+    shape = ConvShape(
+        in_h=int(least[0] + rng.integers(0, 12)),
+        in_w=int(least[1] + rng.integers(0, 40)),
+        in_c=int(rng.choice([1, 2, 3, 5, 8, 17])),
+        out_h=0,
+        out_w=0,
+        out_c=int(rng.integers(1, 6)),
+        k_h=int(k_h),
+        k_w=int(k_w),
+        groups=int(rng.choice([1, 1, 2, 3])),
+        stride_h=int(stride[0]),
+        stride_w=int(stride[1]),
+        dilation_h=int(dilation[0]),
+        dilation_w=int(dilation[1]),
+    )
+    return same(shape) if padded else valid(shape)
+
+
+def random_cases(count: int, seed: int) -> list[Case]:
+    """Random shapes with random chunks and, half of the time, planes picked by `source`."""
+    rng = np.random.default_rng(seed)
+    cases = []
+    for i in range(count):
+        shape = random_shape(rng)
+        options = chunkings(shape.inputs)
+        chunks = options[int(rng.integers(0, min(len(options), 5)))]
+        cases.append(conv(shape, seed + i, chunks=chunks, shuffled=bool(rng.random() < 0.5)))
+    return cases
+
+
+def chunk_cases() -> list[Case]:
+    """Every number of triples 1 … 84 in one chunk, then in two and more."""
+    cases = []
+    for triples in range(1, 85):
+        inputs = 3 * triples - triples % 3
+        shape = ConvShape(3, 13, inputs, 3, 13, 3, k_h=1, k_w=1, pad_top=0, pad_left=0)
+        cases += [conv(shape, triples, chunks=c) for c in chunkings(inputs)[:3]]
+    return cases
+
+
+def layer_cases() -> list[Case]:
+    """Layers of real size, the ones that benchmarks show."""
+    return [
+        *(conv(ConvShape(n, n, c, n, n, c), c + n, name=f"3x3 {c} {n}x{n}") for n, c in LAYERS),
+        conv(same(ConvShape(16, 16, 128, 0, 0, 128, k_h=1, k_w=1)), 3, name="1x1 128 16x16"),
+        conv(ConvShape(16, 16, 32, 16, 16, 32, groups=2), 4, name="3x3 2x32 16x16"),
+    ]
+
+
+LAYERS = ((8, 64), (12, 128), (16, 64), (24, 64))

@@ -1,0 +1,86 @@
+"""The planar convolution against the oracle, on this machine and on emulated cores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.planar.geometry import Chunks, ConvShape, choose, chunkings
+from convert.planar.pack import biases, pack
+from tests.planar import build, shapes
+from tests.planar.cases import Case, conv
+from tests.planar.conftest import Play
+
+SMALL = ConvShape(7, 9, 6, 7, 9, 5)
+
+
+@pytest.mark.host_c
+def test_random_shapes(host: Play) -> None:
+    cases = shapes.random_cases(150, 1)
+    wrong = [c.name for c, r in zip(cases, host(cases), strict=True) if r.mismatches]
+    assert wrong == []
+
+
+@pytest.mark.host_c
+def test_every_chunk_size(host: Play) -> None:
+    cases = shapes.chunk_cases()
+    wrong = [c.name for c, r in zip(cases, host(cases), strict=True) if r.mismatches]
+    assert wrong == []
+
+
+@pytest.mark.host_c
+def test_notices_flipped_weight_wrong_padding_and_threshold(host: Play) -> None:
+    case = conv(SMALL, 1)
+    flipped = [conv(SMALL, 1, flip=n) for n in (0, 100, 269)]
+    padding = replace(case, numbers=(*case.numbers[:15], 0, *case.numbers[16:]))
+    column = replace(case, numbers=(*case.numbers[:16], 0, *case.numbers[17:]))
+    bias = case.arrays[3].copy()
+    bias[0] += 0x0101
+    threshold = replace(case, arrays=(*case.arrays[:3], bias, case.arrays[4]))
+    results = host([case, *flipped, padding, column, threshold])
+    assert results[0].mismatches == 0
+    assert all(r.mismatches for r in results[1:])
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m7"])
+def test_emulated_core(core: str, tmp_path: Path) -> None:
+    def played(cases: list[Case]) -> list[str]:
+        results = build.run_core(core, cases, tmp_path)
+        return [c.name for c, r in zip(cases, results, strict=True) if r.mismatches]
+
+    right = [*shapes.random_cases(60, 1000), *shapes.chunk_cases()]
+    flipped = conv(SMALL, 1, flip=50, name="flipped")
+    assert played([*right, flipped]) == ["flipped"]
+
+
+@pytest.mark.parametrize("inputs", [1, 45, 72, 128, 250, 252, 253, 288, 504, 576, 1152])
+def test_divisions_are_complete_and_fit(inputs: int) -> None:
+    options = chunkings(inputs)
+    assert all(o.valid and sum(o.sizes) == o.triples for o in options)
+    assert all(inputs <= 3 * o.triples < inputs + 6 for o in options)
+    assert [o.chunk for o in options] == sorted({o.chunk for o in options}, reverse=True)
+
+
+def test_thresholds_by_arithmetic() -> None:
+    """The identities behind `biases`, for every count and threshold of a size."""
+    for chunks in (Chunks(28, 28), Chunks(28, 14)):
+        inputs = 84
+        t = np.arange(-3, inputs + 4, dtype=np.int32)
+        flags, bias = biases(t, inputs, chunks)
+        for acc in range(inputs + 1):
+            u = sum(f.astype(int) for f in flags) + acc
+            if len(flags) == 2:
+                u = u // 2
+            np.testing.assert_array_equal(u + (bias & 255) > 255, acc > t)
+
+
+def test_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="the least is"):
+        choose(SMALL, scratch=200)
+    weights = np.zeros((1, 1, 1, 15), bool)
+    with pytest.raises(ValueError, match="15 inputs do not go with"):
+        pack(weights, np.zeros(1, np.int32), 1, Chunks(5, 5))
