@@ -149,9 +149,10 @@ def fold_words(entry: Figures) -> str:
     each = ", ".join(percent(share) for share in entry["accuracies"])
     return (
         f"`make train RECIPE={entry['recipe']} ARGS=--folds`: **{percent(entry['accuracy'])}**, "
-        f"mean of {len(entry['accuracies'])} folds ({each}) over all {entry['pictures']:,} pictures of "
-        f"{entry['data']}, seed {entry['seed']}; {percent(entry['wedge_free_accuracy'])} of the "
-        f"{entry['wedge_free_pictures']:,} without alignment wedges.\n"
+        f"mean of {len(entry['accuracies'])} folds ({each}) over all {entry['pictures']:,} "
+        f"pictures of {entry['data']}, seed {entry['seed']}; "
+        f"{percent(entry['wedge_free_accuracy'])} of the {entry['wedge_free_pictures']:,} without "
+        "alignment wedges.\n"
     )
 
 
