@@ -222,6 +222,13 @@ def no_new_axes(graph: Graph, op: Op) -> Verdict:
     return not any(masks), f"{masks}", "slice with start, end and step for each axis"
 
 
+def permutation(graph: Graph, op: Op) -> Verdict:
+    """Every axis occurs once."""
+    order, t = constant(graph, op, 1), graph.tensor(op.inputs[0])
+    listed = [] if order is None else [int(v) for v in order.reshape(-1)]
+    return sorted(listed) == [*range(len(t.shape))], f"{listed[:8]}", "convert again"
+
+
 def valid_indices(graph: Graph, op: Op) -> Verdict:
     """Indices lie within the axis, and there are no batch dimensions."""
     index, t = constant(graph, op, 1), graph.tensor(op.inputs[0])
@@ -365,7 +372,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         "RESIZE_NEAREST_NEIGHBOR": (*_MOVE, four_dimensions),
         "PAD": _MOVE,
         "PADV2": _MOVE,
-        "TRANSPOSE": _MOVE,
+        "TRANSPOSE": (*_MOVE, permutation),
         "CONCATENATION": (int8_or_float_maps, five_loops, same_scale),
         "SPLIT": _MOVE,
         "STRIDED_SLICE": (*_MOVE, no_new_axes),

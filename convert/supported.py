@@ -18,6 +18,7 @@ from convert.rules import (
     even_zero_padding,
     finite_transform,
     groups_divide,
+    inputs_present,
     kernel_range,
     known_activation,
     one_of_two_numbers,
@@ -77,7 +78,7 @@ def check(graph: Graph) -> list[Refusal]:
     """Every broken rule of operators that stand for themselves, in the order of the graph."""
     out = []
     for op in graph.ops:
-        for rule in RULES.get(op.kind, ()):
+        for rule in (inputs_present, *RULES.get(op.kind, ())):
             ok, found, remedy = rule(graph, op)
             if not ok:
                 out.append(Refusal(op.name, f"{op.kind}: {rule_text(rule)}", found, remedy))

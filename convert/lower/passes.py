@@ -7,6 +7,7 @@ lowers is refused by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,18 +70,24 @@ MOVES = ("GATHER", "RESHAPE", "TRANSPOSE")
 
 
 def _apply_move(graph: Graph, op: Op, index: Array) -> Array | None:
-    """What a moving operation does to an array of element indices."""
+    """What a moving operation does to an array of element indices; None when it is malformed."""
     second = graph.tensor(op.inputs[1]).data if len(op.inputs) > 1 and op.inputs[1] else None
+    shape = graph.tensor(op.outputs[0]).shape
     if op.kind == "RESHAPE":
-        return index.reshape(graph.tensor(op.outputs[0]).shape)
-    if second is None:
+        return index.reshape(shape) if math.prod(shape) == index.size else None
+    if second is None or second.ndim != 1:
         return None
+    values = [int(v) for v in second]
     if op.kind == "TRANSPOSE":
-        return np.transpose(index, [int(v) for v in second])
-    if op.attrs.get("batch_dims", 0) != 0 or second.ndim != 1:
-        return None
-    axis = int(op.attrs.get("axis", -1))
-    return np.take(index, second.astype(np.int64), axis=axis)
+        moved = np.transpose(index, values) if sorted(values) == [*range(index.ndim)] else index
+    else:
+        axis = int(op.attrs.get("axis", -1))
+        if op.attrs.get("batch_dims", 0) != 0 or not -index.ndim <= axis < index.ndim or not values:
+            return None
+        if min(values) < 0 or max(values) >= index.shape[axis]:
+            return None
+        moved = np.take(index, values, axis=axis)
+    return moved if moved.shape == shape else None
 
 
 def move_bits(graph: Graph, op: Op, context: Context) -> Rewrite | None:
