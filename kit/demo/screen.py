@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kit import console
 from kit.demo.results import Demo, ModelRun, Picture, Place
@@ -77,8 +77,11 @@ def table(run: ModelRun, place: Place, height: int) -> Group:
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    for head in ("picture", "verdict", "confidence", "truth", ""):
-        rows.add_column(head, justify="right" if head == "confidence" else "left")
+    names = max(len(run.label_name(index)) for index in (0, 1))
+    for head, width in (("picture", 18), ("verdict", names), ("confidence", 0), ("truth", names)):
+        justify: Any = "right" if head == "confidence" else "left"
+        rows.add_column(head, justify=justify, min_width=width or None)
+    rows.add_column("", min_width=len("WRONG"))
     rows.add_column(place.unit, justify="right")
     rows.add_column("as LCE, bit for bit")
     for picture in run.pictures[-height:]:
@@ -92,7 +95,11 @@ def table(run: ModelRun, place: Place, height: int) -> Group:
             f"{picture.ticks:,}",
             {True: "yes", False: "[bold red]NO[/]", None: "–"}[picture.bit_exact],
         )
-    return Group(rows, ProgressBar(total=run.planned, completed=run.total, width=60), score(run))
+    # A bar alone ends without a line feed; in a grid it is a row.
+    below = Table.grid()
+    below.add_row(ProgressBar(total=run.planned, completed=run.total, width=60))
+    below.add_row(score(run))
+    return Group(rows, below)
 
 
 def score(run: ModelRun) -> str:
