@@ -74,6 +74,28 @@ def test_locks_satisfy_pyproject(repo: Path) -> None:
     assert [(name, full.get(name)) for name, _ in exact] == exact
 
 
+@pytest.mark.parametrize(
+    ("fails", "status", "last"),
+    [("none", 0, "everything passed"), ("lint", 1, "failed: lint"), ("test", 1, "failed: test")],
+)
+def test_ci_runs_everything_and_fails_when_anything_does(
+    repo: Path, tmp_path: Path, fails: str, status: int, last: str
+) -> None:
+    """With a make that only says what it was asked for."""
+    (tmp_path / "make").write_text(f'#!/bin/sh\necho "ran $1"\n[ "$1" != {fails} ]\n')
+    (tmp_path / "make").chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    done = subprocess.run(
+        [str(repo / ".ci/run")], env={"PATH": path}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == status
+    assert [line for line in done.stdout.splitlines() if line.startswith("ran")] == [
+        "ran lint",
+        "ran test",
+    ]
+    assert last in done.stdout.splitlines()[-1]
+
+
 def test_house_is_in_order(repo: Path) -> None:
     if not (repo / ".git").exists():
         pytest.skip("the rules read git's list of files")
