@@ -1,14 +1,17 @@
 """Compiled models as one program of this machine, under sanitizers.
 
-Many models are built by one compiler run: each model.c is included by a file of its own under another
+Many models are linked into one program: each model.c is included by a file of its own under another
 name for its `bw_model`. The program reads input sets from standard input and answers with outputs,
-or, tracing, with the whole arena after every layer.
+or, tracing, with the whole arena after every layer. The kernels are compiled once and kept in
+build/tests/ until a source or a flag changes.
 """
 
 from __future__ import annotations
 
+import shutil
 import struct
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ import numpy as np
 from convert.compile import Compiled
 from convert.ir import Array, Tensor
 from convert.words import pack
+from kit.files import lock, sha256, tree_digest
 
 ROOT = Path(__file__).resolve().parents[1]
 MCU = ROOT / "mcu"
@@ -97,10 +101,8 @@ def kernel_sources() -> list[Path]:
     return sorted(p for p in (MCU / "kernels").rglob("*.c"))
 
 
-def compile_c(
-    folder: Path, sources: Sequence[Path], program: str, flags: Sequence[str] = ()
-) -> Path:
-    """Compile and link; warnings are errors.
+def _objects(folder: Path, sources: Sequence[Path], flags: Sequence[str]) -> list[Path]:
+    """Compile; warnings are errors.
 
     Raises:
         AssertionError: with the compiler's words.
@@ -117,6 +119,36 @@ def compile_c(
     with ThreadPoolExecutor(2) as pool:
         said = [text for text in pool.map(one, zip(sources, objects, strict=True)) if text]
     assert not said, said[0][:4000]
+    return objects
+
+
+def kernel_archive() -> Path:
+    """The portable kernels, compiled with the tests' flags."""
+    words = "\n".join([*FLAGS, *WARNINGS, *SANITIZERS, Path(__file__).read_text()])
+    digest = sha256((tree_digest([MCU / "kernels", MCU / "include"]) + words).encode())[:16]
+    folder = ROOT / "build" / "tests" / f"kernels-{digest}"
+    archive = folder / "kernels.a"
+    with lock(ROOT / "build" / "tests" / "kernels.lock", "kernels are being compiled"):
+        if not archive.is_file():
+            for old in folder.parent.glob("kernels-*"):
+                if old.stat().st_mtime < time.time() - 3600:  # another run may be linking it
+                    shutil.rmtree(old, ignore_errors=True)
+            objects = _objects(folder, kernel_sources(), ())
+            fresh = folder / "fresh.a"
+            subprocess.run(["ar", "rcs", str(fresh), *map(str, objects)], check=True)
+            fresh.rename(archive)
+    return archive
+
+
+def compile_c(
+    folder: Path, sources: Sequence[Path], program: str, flags: Sequence[str] = ()
+) -> Path:
+    """A program of these sources and the kernels; warnings are errors.
+
+    Raises:
+        AssertionError: with the compiler's words.
+    """
+    objects = [*_objects(folder, sources, flags), kernel_archive()]
     out = folder / program
     line = ["gcc", *SANITIZERS, *map(str, objects), "-o", str(out), "-lm"]
     done = subprocess.run(line, capture_output=True, text=True)
@@ -168,7 +200,7 @@ class HostModels:
         head = f"{names}\nstatic const bw_model *const models[] = {{{table}}};\n"
         main = folder / "main.c"
         main.write_text(MAIN.replace("typedef struct", head + "\ntypedef struct", 1))
-        self.program = compile_c(folder, [*sources, main, *kernel_sources()], "models")
+        self.program = compile_c(folder, [*sources, main], "models")
 
     def run(self, requests: Sequence[tuple[str, Mapping[str, Array], bool]]) -> list[Answer]:
         """Run (model, inputs by name [1, ...], trace) one after the other in one process.

@@ -1,7 +1,8 @@
 """Random models of a few operators, for comparison with the interpreter.
 
-A case is a flatbuffer and the inputs to run it on. Sizes are small: what matters is every combination
-of padding, stride, dilation, group and output type, and channels that do not fill their words.
+A case is a flatbuffer and the inputs to run it on. Sizes are small: what matters is every
+combination of padding, stride, dilation, group and output type, and channels that do not fill their
+words.
 """
 
 from __future__ import annotations
