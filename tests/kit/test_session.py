@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convert.errors import BoardError, DependencyError
 from kit import cli, emulator, session
@@ -197,6 +198,33 @@ def test_validate_agrees_and_writes_what_tools_read(toy) -> None:
     assert result["complete"] is True
     assert result["oracle"].startswith("larq-compute-engine")
     assert {"board", "model_sha256", "seed"} <= set(result)
+
+
+def test_validate_keeps_its_result_but_not_that_of_a_control(toy, tmp_path: Path) -> None:
+    written = tmp_path / "validate" / "validate.json"
+    toy("validate", "--inputs", "3", "--corrupt")
+    assert not written.exists()
+    _, result = toy("validate", "--inputs", "4")
+    assert json.loads(written.read_text()) == result
+
+
+@pytest.mark.parametrize("size", [(5, 4), (4, 3), (96, 96)])
+def test_a_picture_of_the_wrong_size_is_refused_and_never_scaled(
+    toy, tmp_path: Path, capsys, size
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    Image.new("L", (4, 4)).save(folder / "good.png")
+    Image.new("L", size).save(folder / "other.png")
+    status, result = toy("validate", "--inputs", "30", "--pictures", str(folder))
+    err = capsys.readouterr().err
+    assert status == 2
+    assert f"{size[0]}×{size[1]} pixels" in err
+    assert "crop it to 4×4" in err
+    assert "other.png" in err
+    assert result["complete"] is False
+    (folder / "other.png").unlink()
+    assert toy("validate", "--inputs", "30", "--pictures", str(folder))[0] == 0
 
 
 def test_validate_notices_one_flipped_bit(toy) -> None:
