@@ -104,10 +104,14 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of the model: its public (signature) name and its tensor."""
+    """An input or output of the model: its public (signature) name and its tensor.
+
+    The rows of a fed input come while the network runs: it has no place in memory.
+    """
 
     name: str
     tensor: str
+    fed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,7 +57,8 @@ def roots(graph: Graph) -> dict[str, str]:
             source = op.inputs[0] if op.kind == "alias" else None
             owner[name] = owner.get(source, source) if source is not None else name
     for port in graph.inputs:
-        owner.setdefault(port.tensor, port.tensor)
+        if not port.fed:
+            owner.setdefault(port.tensor, port.tensor)
     return owner
 
 
@@ -68,7 +69,8 @@ def lives(graph: Graph) -> list[Life]:
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     for port in graph.inputs:
-        first[port.tensor], last[port.tensor] = -1, end
+        if not port.fed:
+            first[port.tensor], last[port.tensor] = -1, end
     for step, op in enumerate(graph.ops):
         for name in op.inputs:
             if name is not None and graph.tensors[name].data is None:

@@ -39,8 +39,9 @@ def check_plan(graph: Graph, offsets: Mapping[str, int], arena_bytes: int) -> No
             at = offsets[name] + int(wrong[0])
             raise PlanError(f"{who} reads {name}, but byte {at} was overwritten")
 
-    for port in graph.inputs:
-        owner[place(port.tensor)] = ids[port.tensor]
+    kept = [port.tensor for port in graph.inputs if not port.fed]
+    for name in kept:
+        owner[place(name)] = ids[name]
     for op in graph.ops:
         reads = [n for n in op.inputs if n is not None and graph.tensors[n].data is None]
         for name in reads:
@@ -59,5 +60,5 @@ def check_plan(graph: Graph, offsets: Mapping[str, int], arena_bytes: int) -> No
                 if span.start < o.stop and o.start < span.stop:
                     raise PlanError(f"{op.name} writes {name} onto its own input {other}")
             owner[span] = ids[name]
-    for port in (*graph.inputs, *graph.outputs):
-        expect(port.tensor, "the end")
+    for name in (*kept, *(port.tensor for port in graph.outputs)):
+        expect(name, "the end")

@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.emit.call import Call
 from convert.emit.kernels import CALLS
+from convert.emit.stream import emit_stream
 from convert.emit.writer import Writer, c_comment, c_float, c_string
 from convert.ir import Graph, Op, Port, Tensor, short_name
 from convert.plan import Plan
@@ -64,7 +65,7 @@ def _call(op: Op, plan: Plan, label: str, call: Call) -> list[str]:
     return [f"{line}," for line in lines[:-1]] + [f"{lines[-1]});"]
 
 
-def _tensor(w: Writer, port: Port, t: Tensor, offset: int) -> None:
+def _tensor(w: Writer, port: Port, t: Tensor, data: str) -> None:
     dims = list(_dims(t)) + [1] * (4 - len(_dims(t)))
     scale, zero = (
         (t.quant.scale[0], t.quant.zero_point[0]) if t.dtype == "int8" and t.quant else (1.0, 0)
@@ -75,7 +76,7 @@ def _tensor(w: Writer, port: Port, t: Tensor, offset: int) -> None:
         w.line(f".rank = {len(_dims(t))},")
         w.line(f".dims = {{{', '.join(map(str, dims))}}},")
         w.line(f".bytes = {t.bytes},")
-        w.line(f".data = arena + {offset},")
+        w.line(f".data = {data},")
         w.line(f".scale = {c_float(scale)},")
         w.line(f".zero_point = {zero},")
 
@@ -89,6 +90,49 @@ def _head(w: Writer, graph: Graph, sha256: str) -> None:
     w.line(" */")
 
 
+def _row(graph: Graph, op: Op, call: Call, index: int, size: int) -> dict[str, Any]:
+    """A layer in the compile report."""
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    return {
+        "index": index, "op": op.kind, "name": short_name(op), "kind": call.kind,
+        "macs": call.macs, "weights_bytes": size, "in_shape": list(_dims(a)),
+        "out_shape": list(_dims(out)), "float": call.is_float,
+    }  # fmt: skip
+
+
+def _title(w: Writer, graph: Graph, op: Op, call: Call, index: int) -> None:
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    w.line()
+    w.line(f"/* layer {index}: {op.kind}, {c_comment(short_name(op))}")
+    w.line(f" * {list(_dims(a))} -> {list(_dims(out))} {out.dtype}, {call.macs} MACs */")
+
+
+def _layers(w: Writer, graph: Graph, plan: Plan) -> tuple[list[dict[str, Any]], list[str]]:
+    """Constants of all layers; their rows, and the lines of `run`."""
+    rows: list[dict[str, Any]] = []
+    lines: list[str] = []
+    for op in graph.ops:
+        index = len(rows)
+        if op.kind == "alias":
+            continue
+        if op.kind == "stream":
+            inner = op.attrs["inner"].graph
+            streamed = emit_stream(w, graph, op, plan, index, CALLS)
+            for link, call, size in streamed.layers:
+                rows.append(_row(inner, link.op, call, len(rows), size))
+            lines += streamed.calls
+            continue
+        call, size = CALLS[op.kind](graph, op), 0
+        _title(w, graph, op, call, index)
+        for k, part in enumerate(call.all):
+            label = f"l{index}_{k}" if call.more else f"l{index}"
+            size += _descriptor(w, label, part)
+            lines += _call(op, plan, label, part)
+        lines.append(f"BW_MARK({index});")
+        rows.append(_row(graph, op, call, index, size))
+    return rows, lines
+
+
 def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str, Any], ...], int]:
     w = Writer()
     _head(w, graph, sha256)
@@ -98,6 +142,8 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
     w.line()
     w.line('#include "bitwake/bw_int8.h"')
     w.line('#include "bitwake/bw_kernels.h"')
+    w.line('#include "bitwake/bw_planar.h"')
+    w.line('#include "bitwake/bw_stream.h"')
     w.line()
     w.line(f"#if BW_RUNTIME_VERSION != {RUNTIME_VERSION}")
     w.line('#error "model.c was made for another BitWake runtime: compile the .tflite again"')
@@ -105,31 +151,8 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
     w.line()
     w.line(f"static _Alignas(8) uint8_t arena[{plan.arena_bytes}];")
 
-    rows: list[dict[str, Any]] = []
-    calls: list[str] = []
-    total = 0
-    for op in graph.ops:
-        if op.kind == "alias":
-            continue
-        index, call = len(rows), CALLS[op.kind](graph, op)
-        a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
-        w.line()
-        w.line(f"/* layer {index}: {op.kind}, {c_comment(short_name(op))}")
-        w.line(f" * {list(_dims(a))} -> {list(_dims(out))} {out.dtype}, {call.macs} MACs */")
-        size = 0
-        for k, part in enumerate(call.all):
-            label = f"l{index}_{k}" if call.more else f"l{index}"
-            size += _descriptor(w, label, part)
-            calls += _call(op, plan, label, part)
-        total += size
-        calls.append(f"BW_MARK({index});")
-        rows.append(
-            {
-                "index": index, "op": op.kind, "name": short_name(op), "kind": call.kind,
-                "macs": call.macs, "weights_bytes": size, "in_shape": list(_dims(a)),
-                "out_shape": list(_dims(out)), "float": call.is_float,
-            }
-        )  # fmt: skip
+    rows, calls = _layers(w, graph, plan)
+    total = sum(row["weights_bytes"] for row in rows)
     w.line()
     with w.block(f"static const bw_layer layers[{len(rows)}] = {{", "};"):
         for row in rows:
@@ -139,13 +162,14 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
         w.line()
         with w.block(f"static const bw_tensor {table}[{len(ports)}] = {{", "};"):
             for port in ports:
-                _tensor(w, port, graph.tensor(port.tensor), plan.offsets[port.tensor])
+                data = "NULL" if port.fed else f"arena + {plan.offsets[port.tensor]}"
+                _tensor(w, port, graph.tensor(port.tensor), data)
     labels = [str(v) for v in graph.metadata.get("labels") or []]
     if labels:
         w.line()
         listed = ", ".join(c_string(v) for v in labels)
         w.line(f"static const char *const labels[{len(labels)}] = {{{listed}}};")
-    _run(w, calls)
+    _run(w, calls, _fed(graph))
     with w.block("const bw_model bw_linked_model = {", "};"):
         w.line(f".name = {c_string(graph.name)},")
         w.line(f".sha256 = {c_string(sha256)},")
@@ -159,17 +183,22 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
         w.line(f".n_layers = {len(rows)},")
         w.line(".arena_bytes = BW_MODEL_ARENA_BYTES,")
         w.line(f".weights_bytes = {total},")
-        w.line(".run = run,")
+        w.line(".run_rows = run," if _fed(graph) else ".run = run,")
     return w.text(), tuple(rows), total
 
 
-def _run(w: Writer, calls: list[str]) -> None:
+def _fed(graph: Graph) -> bool:
+    return any(port.fed for port in graph.inputs)
+
+
+def _run(w: Writer, calls: list[str], fed: bool) -> None:
     w.line()
     w.line("#define BW_MARK(layer) \\")
     w.line("    if (probe != NULL) \\")
     w.line("    probe->mark(probe->context, layer)")
     w.line()
-    with w.block("static void run(const bw_probe *probe) {"):
+    rows = "const bw_rows *rows, " if fed else ""
+    with w.block(f"static void run({rows}const bw_probe *probe) {{"):
         for text in calls:
             w.line(text)
     w.line()

@@ -31,7 +31,7 @@ typedef struct {
     uint8_t rank;       /* 0..4, the batch dimension (always 1) left out */
     uint16_t dims[4];   /* unused entries are 1 */
     uint32_t bytes;     /* size in the arena */
-    uint8_t *data;      /* inside the arena, 8-byte aligned */
+    uint8_t *data;      /* inside the arena, 8-byte aligned; NULL for an input fed by rows */
     float scale;        /* BW_I8 only, otherwise 1 */
     int32_t zero_point; /* BW_I8 only, otherwise 0 */
 } bw_tensor;
@@ -55,6 +55,14 @@ typedef struct {
     void *context;
 } bw_probe;
 
+/* Where the rows of a fed picture come from: a sensor, a line buffer, a stored picture. */
+typedef struct {
+    /* Rows [first, first + count), dims[1] * dims[2] bytes each, valid until the next call. Rows
+     * are asked for in order, each once; the call returns when they are there. */
+    const uint8_t *(*get)(void *context, uint16_t first, uint16_t count);
+    void *context;
+} bw_rows;
+
 typedef struct {
     const char *name;
     const char *sha256;        /* of the .tflite the code was made from, 64 hex digits */
@@ -69,8 +77,12 @@ typedef struct {
     uint32_t arena_bytes;
     uint32_t weights_bytes; /* constant tables of all layers, in flash */
     /* Runs the network once: reads inputs[].data, writes outputs[].data. Inputs are preserved, so
-     * that the same picture can be run again. `probe` may be NULL. Not reentrant. */
+     * that the same picture can be run again. `probe` may be NULL. Not reentrant. NULL when the
+     * input is fed by rows. */
     void (*run)(const bw_probe *probe);
+    /* The same where the picture is never in memory as a whole: asks for its rows as it goes. NULL
+     * otherwise. */
+    void (*run_rows)(const bw_rows *rows, const bw_probe *probe);
 } bw_model;
 
 /* The model linked into this firmware. */
