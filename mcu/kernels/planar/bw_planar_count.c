@@ -5,6 +5,22 @@
 #define LOW    0x0f0f0f0fu
 #define FOLDS  17u /* ceil(84 / 5) */
 
+void bw_planar_fetch_c(const bw_fetch_job *job)
+{
+    const uint32_t *plane = job->plane, *end = job->words + job->count;
+    const uint16_t *source = job->source;
+    const bw_tap *t = job->tap;
+    for (uint32_t *words = job->words; words != end; t = job->taps) {
+        if (source) {
+            plane = job->in + *source++ * (job->stride / 4u);
+        }
+        do {
+            *words++ = bw_planar_tap_word(plane, t++);
+        } while (t != job->last && words != end);
+        plane += job->stride / 4u;
+    }
+}
+
 void bw_planar_tables_c(const uint32_t *inputs, uint32_t *table, uint32_t triples)
 {
     for (const uint32_t *end = table + triples * BW_TABLE_WORDS; table != end;
@@ -187,6 +203,11 @@ void bw_planar_count_c(const bw_count_job *job)
 }
 
 #if !defined(__ARM_ARCH_ISA_THUMB) || __ARM_ARCH_ISA_THUMB < 2 /* else bw_planar_count_thumb2.S */
+void bw_planar_fetch(const bw_fetch_job *job)
+{
+    bw_planar_fetch_c(job);
+}
+
 void bw_planar_tables(const uint32_t *inputs, uint32_t *table, uint32_t triples)
 {
     bw_planar_tables_c(inputs, table, triples);

@@ -24,6 +24,8 @@
 
 #include <stdint.h>
 
+#include "bw_planar_taps.h"
+
 #define BW_TRIPLES_A_WORD 10u
 #define BW_TABLE_WORDS    32u
 
@@ -49,12 +51,28 @@ typedef struct {
     uint32_t out_stride;   /* words */
 } bw_count_job;
 
+/* Reads inputs of a block, a bit a lane: taps of one channel after another (bw_planar_taps.h). */
+typedef struct {
+    const uint32_t *in;     /* plane 0 */
+    const uint16_t *source; /* plane of the first channel and of those after it, or NULL */
+    const uint32_t *plane;  /* first channel where source is NULL; its planes follow one another */
+    uint32_t stride;        /* bytes from channel to channel */
+    const bw_tap *taps;     /* taps of a channel, one segment each */
+    const bw_tap *tap;      /* the first one to read */
+    const bw_tap *last;     /* behind the last tap of a channel */
+    uint32_t *words;        /* what was read: [count] */
+    uint32_t count;         /* >= 1 */
+    uint32_t by_threes;     /* not 0: taps, count and the first tap are multiples of three */
+} bw_fetch_job;
+
+void bw_planar_fetch(const bw_fetch_job *job);
 /* Table of every triple from its three words. `inputs` may lie at the end of the tables, its last
  * word being their last word: a triple is read before its own table reaches it. */
 void bw_planar_tables(const uint32_t *inputs, uint32_t *table, uint32_t triples);
 void bw_planar_count(const bw_count_job *job);
 
 /* The same in portable C; the names above are the fastest for the core. */
+void bw_planar_fetch_c(const bw_fetch_job *job);
 void bw_planar_tables_c(const uint32_t *inputs, uint32_t *table, uint32_t triples);
 void bw_planar_count_c(const bw_count_job *job);
 

@@ -35,6 +35,81 @@
     .endm
 
     .balign 4
+    .global bw_planar_fetch
+    .type bw_planar_fetch, %function
+    .thumb_func
+bw_planar_fetch:
+    push {r4-r11, lr}
+    ldr r4, [r0, #36]
+    ldrd r2, r3, [r0, #28]
+    add r3, r2, r3, lsl #2
+    ldrd r1, r9, [r0, #20]
+    ldrd r12, r10, [r0, #12]
+    ldrd lr, r11, [r0]
+    ldr r0, [r0, #8]
+    sub r0, r0, r12
+    cmp r4, #0
+    bne 4f
+1:  cmp r11, #0
+    itte ne
+    ldrhne r4, [r11], #2
+    mlane r0, r4, r12, lr
+    addeq r0, r0, r12
+2:
+    ldm r1!, {r4-r8}
+    ldr r4, [r0, r4, lsl #2]
+    ldr r5, [r0, r5, lsl #2]
+    lsr r4, r4, r6
+    lsl r5, r5, r7
+    orr r4, r4, r5, lsl #1
+    and r4, r4, r8
+    str r4, [r2], #4
+    cmp r2, r3
+    beq 3f
+    cmp r1, r9
+    bne 2b
+    mov r1, r10
+    b 1b
+3:  pop {r4-r11, pc}
+4:  cmp r11, #0
+    itte ne
+    ldrhne r4, [r11], #2
+    mlane r0, r4, r12, lr
+    addeq r0, r0, r12
+5:
+    ldm r1!, {r4-r8}
+    ldr r4, [r0, r4, lsl #2]
+    ldr r5, [r0, r5, lsl #2]
+    lsr r4, r4, r6
+    lsl r5, r5, r7
+    orr r4, r4, r5, lsl #1
+    and r4, r4, r8
+    str r4, [r2], #4
+    ldm r1!, {r4-r8}
+    ldr r4, [r0, r4, lsl #2]
+    ldr r5, [r0, r5, lsl #2]
+    lsr r4, r4, r6
+    lsl r5, r5, r7
+    orr r4, r4, r5, lsl #1
+    and r4, r4, r8
+    str r4, [r2], #4
+    ldm r1!, {r4-r8}
+    ldr r4, [r0, r4, lsl #2]
+    ldr r5, [r0, r5, lsl #2]
+    lsr r4, r4, r6
+    lsl r5, r5, r7
+    orr r4, r4, r5, lsl #1
+    and r4, r4, r8
+    str r4, [r2], #4
+    cmp r2, r3
+    beq 6f
+    cmp r1, r9
+    bne 5b
+    mov r1, r10
+    b 4b
+6:  pop {r4-r11, pc}
+
+    .balign 4
     .global bw_planar_tables
     .type bw_planar_tables, %function
     .thumb_func

@@ -31,7 +31,7 @@ uint32_t bw_planar_segments(const bw_tap_geometry *g);
 void bw_planar_taps(const bw_tap_geometry *g, uint32_t first, uint32_t segments, bw_tap *taps);
 
 /* The 32 lanes of one segment; lanes outside it are 0. */
-static inline uint32_t bw_planar_fetch(const uint32_t *planes, const bw_tap *t)
+static inline uint32_t bw_planar_tap_word(const uint32_t *planes, const bw_tap *t)
 {
     return ((planes[t->low] >> t->right) | ((planes[t->high] << 1) << t->left)) & t->mask;
 }

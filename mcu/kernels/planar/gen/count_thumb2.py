@@ -94,6 +94,58 @@ def function(name: str) -> list[str]:
     ]
 
 
+def tap(to: str) -> list[str]:
+    """One tap: r4-r8 are the fields of a bw_tap, r0 the plane, r1 the taps."""
+    return [
+        "    ldm r1!, {r4-r8}",
+        "    ldr r4, [r0, r4, lsl #2]",
+        "    ldr r5, [r0, r5, lsl #2]",
+        "    lsr r4, r4, r6",
+        "    lsl r5, r5, r7",
+        "    orr r4, r4, r5, lsl #1",
+        f"    and {to}, r4, r8",
+    ]
+
+
+def fetch() -> list[str]:
+    """bw_planar_fetch(job): a loop for any taps and one for three at a time."""
+    code = function("bw_planar_fetch")
+    code += [
+        "    push {r4-r11, lr}",
+        "    ldr r4, [r0, #36]",  # by_threes
+        "    ldrd r2, r3, [r0, #28]",  # words, count
+        "    add r3, r2, r3, lsl #2",
+        "    ldrd r1, r9, [r0, #20]",  # tap, last
+        "    ldrd r12, r10, [r0, #12]",  # stride, taps
+        "    ldrd lr, r11, [r0]",  # in, source
+        "    ldr r0, [r0, #8]",  # plane
+        "    sub r0, r0, r12",
+        "    cmp r4, #0",
+        "    bne 4f",
+    ]
+    for label, number in ((1, 1), (4, 3)):
+        code += [
+            f"{label}:  cmp r11, #0",
+            "    itte ne",
+            "    ldrhne r4, [r11], #2",
+            "    mlane r0, r4, r12, lr",
+            "    addeq r0, r0, r12",
+            f"{label + 1}:",
+        ]
+        for _ in range(number):
+            code += [*tap("r4"), "    str r4, [r2], #4"]
+        code += [
+            "    cmp r2, r3",
+            f"    beq {label + 2}f",
+            "    cmp r1, r9",
+            f"    bne {label + 1}b",
+            "    mov r1, r10",
+            f"    b {label}b",
+            f"{label + 2}:  pop {{r4-r11, pc}}",
+        ]
+    return code
+
+
 def tables() -> list[str]:
     """bw_planar_tables(inputs, table, triples).
 
@@ -355,7 +407,7 @@ def finish() -> list[str]:
 
 def text() -> str:
     """The whole file."""
-    code = [HEADER.rstrip("\n"), *tables(), *setup(), *counting(), *finish()]
+    code = [HEADER.rstrip("\n"), *fetch(), *tables(), *setup(), *counting(), *finish()]
     code += [".Lend:", f"    add sp, #{FRAME}", "    pop {r4-r11, pc}", "    .balign 4", ".Lslots:"]
     code += [f"    .word .Lslot{number} + 1" for number in range(10)]
     code.append(".Lkinds:")
