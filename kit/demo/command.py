@@ -33,7 +33,7 @@ from kit.demo.album import Album
 from kit.demo.results import Demo, ModelRun, Place
 from kit.files import ROOT, shown, write_json
 from kit.models import Model
-from kit.report.files import publish
+from kit.report.files import check, publish
 from kit.verbs import shared
 
 SHOWN = ("scenes-wake", "faces-wake")  # in this order
@@ -73,12 +73,13 @@ def run(args: argparse.Namespace) -> int:
             found=", ".join(model.name for model in chosen),
             remedy="name the one that was flashed: --model NAME",
         )
+    folder = Path(args.out) if args.out else ROOT / "runs" / "demo"
+    check(folder)
     programme = [(model, album.read(model, args.pictures)) for model in chosen]
     done = perform(board, programme, args.port)
     if done.demo is None:
         assert done.ended is not None
         raise done.ended
-    folder = Path(args.out) if args.out else ROOT / "runs" / "demo"
     files = write(folder, done.demo)
     result = results.as_dict(done.demo)
     if isinstance(done.ended, BitWakeError):

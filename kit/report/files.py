@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from convert.errors import BitWakeError
+
+
+def check(folder: Path) -> None:
+    """Refuses a folder that cannot be made or written, before work is done for it.
+
+    Raises:
+        BitWakeError: a file stands in the way, or the account may not write there.
+    """
+    place = Path(folder).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise _refused(folder, f"{place} is {'not writable' if place.is_dir() else 'no folder'}")
+
+
+def _refused(folder: Path, found: str) -> BitWakeError:
+    return BitWakeError(
+        "the results cannot be written; what was there before is untouched",
+        where=str(folder),
+        found=found,
+        remedy="free some space or choose another folder with --out",
+    )
 
 
 def publish(folder: Path, files: Mapping[str, bytes], last: str = "index.html") -> list[Path]:
@@ -38,12 +61,7 @@ def publish(folder: Path, files: Mapping[str, bytes], last: str = "index.html") 
         for name in sorted(files, key=lambda name: (name == last, name)):
             (staging / name).replace(folder / name)
     except OSError as error:
-        raise BitWakeError(
-            "The results could not be written",
-            where=str(folder),
-            found=error.strerror or str(error),
-            remedy="free some space or choose another folder with --out",
-        ) from error
+        raise _refused(folder, error.strerror or str(error)) from error
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)

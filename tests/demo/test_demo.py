@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kit.demo import album, play, screen
+from kit.demo import album, command, play, screen
 from kit.demo.results import Place
 from kit.models import find
 
@@ -159,6 +159,19 @@ def test_a_full_disk_leaves_the_last_demo_alone(demo, monkeypatch, capsys) -> No
     assert "No space left" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert not list(out.parent.glob(".out-*")), "a temporary folder was left"
+
+
+def test_a_file_in_the_way_is_refused_before_the_board_starts(
+    demo, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(command, "perform", lambda *words: pytest.fail("the board was started"))
+    (tmp_path / "out").write_text("mine")
+    assert demo()[0] == 2
+    assert "is no folder" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "mine"
+    (tmp_path / "out").unlink()
+    with pytest.raises(pytest.fail.Exception):  # negative control: nothing in the way
+        demo()
 
 
 def spoil_size(folder: Path) -> None:
