@@ -6,12 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.planar import build, shapes
+from tests.planar import build, maps, shapes
 
 
 def main(cores: list[str]) -> None:
     """Prints core, case, bytes of scratch, instructions and instructions a multiply-accumulate."""
-    cases = shapes.layer_cases()
+    cases = [*shapes.layer_cases(), *maps.bench_cases()]
     for core in cores:
         for level in ("-O2",):
             with tempfile.TemporaryDirectory() as folder:

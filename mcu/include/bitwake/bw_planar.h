@@ -82,6 +82,70 @@ uint32_t bw_planar_conv_scratch(const bw_planar_conv *d);
 /* in: planes of the split map; out: groups * out_c planes of out_h x out_w pixels. */
 void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch);
 
+/* ---- splitting into phases ---------------------------------------------------------------------
+ *
+ * Phases y < keep_h, x < keep_w of every plane; a kernel that needs phase (0, 0) only, such as a
+ * 1x1 convolution with stride 2, keeps 1 x 1 and then has stride 1. */
+typedef struct {
+    uint16_t in_h, in_w;
+    uint32_t in_stride, out_stride; /* words from plane to plane */
+    uint16_t planes;
+    uint8_t stride_h, stride_w;
+    uint8_t keep_h, keep_w; /* 1..stride */
+} bw_planar_split;
+
+/* in: planes; out: planes * keep_h * keep_w planes of ceil(in_h / stride_h) x ceil(in_w / stride_w)
+ * pixels. */
+void bw_planar_split_bits(const bw_planar_split *d, const uint32_t *in, uint32_t *out);
+
+/* ---- max pooling -------------------------------------------------------------------------------
+ * The maximum of +1 / -1 is the AND of their bits; taps outside the map are left out. */
+typedef struct {
+    uint16_t in_h, in_w;
+    uint16_t out_h, out_w;
+    uint32_t in_stride, out_stride;
+    uint16_t planes;
+    uint8_t k_h, k_w, stride_h, stride_w;
+    int16_t pad_top, pad_left;
+} bw_planar_maxpool;
+
+/* Scratch of a pooling, bytes: none for 2x2 windows side by side over even sizes; else the phases
+ * of one plane and the taps of all blocks. */
+uint32_t bw_planar_maxpool_scratch(const bw_planar_maxpool *d);
+/* in: planes, not split; out: planes of out_h x out_w pixels. */
+void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out,
+                            void *scratch);
+
+/* ---- between layouts ---------------------------------------------------------------------------
+ * Packed: [pixels][BW_WORDS(channels)], see bw_kernels.h. Either side's unused bits are written 0;
+ * those that are read must be 0 (planar to packed) or are ignored (packed to planar). */
+typedef struct {
+    uint32_t pixels;
+    uint16_t channels;
+    uint32_t stride; /* words from plane to plane */
+} bw_planar_layout;
+
+void bw_planar_from_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t *out);
+void bw_planar_to_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t *out);
+
+/* ---- input encoder -----------------------------------------------------------------------------
+ *
+ * Every 8-bit sample becomes `planes` bits by table. With a stride the map is written as phases,
+ * as bw_planar_split would split it. */
+typedef struct {
+    uint16_t h, w;
+    uint16_t in_c;  /* samples a pixel */
+    uint8_t planes; /* a sample, 1..32 */
+    uint8_t stride_h, stride_w;
+    uint32_t out_stride; /* words from plane to plane */
+    /* [in_c][ceil(planes / 8)][256], indexed by the raw byte: bit m of part q is plane 8 q + m of
+     * the sample. Bits beyond the last plane are ignored. */
+    const uint8_t *table;
+} bw_planar_encode;
+
+/* in: u8 [h][w][in_c]; out: in_c * planes planes, those of sample c first at c * planes. */
+void bw_planar_encode_u8(const bw_planar_encode *d, const uint8_t *in, uint32_t *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,9 +6,23 @@
 
 static bw_tap_geometry geometry(const bw_planar_conv *d)
 {
-    const bw_tap_geometry g = {d->in_h,       d->in_w,    d->in_stride, d->out_h,    d->out_w,
-                               d->k_h,        d->k_w,     d->stride_h,  d->stride_w, d->dilation_h,
-                               d->dilation_w, d->pad_top, d->pad_left};
+    const bw_tap_geometry g = {
+        .in_h = d->in_h,
+        .in_w = d->in_w,
+        .in_stride = d->in_stride,
+        .real_h = (uint32_t)d->in_h * d->stride_h,
+        .real_w = (uint32_t)d->in_w * d->stride_w,
+        .out_h = d->out_h,
+        .out_w = d->out_w,
+        .k_h = d->k_h,
+        .k_w = d->k_w,
+        .stride_h = d->stride_h,
+        .stride_w = d->stride_w,
+        .dilation_h = d->dilation_h,
+        .dilation_w = d->dilation_w,
+        .pad_top = d->pad_top,
+        .pad_left = d->pad_left,
+    };
     return g;
 }
 

@@ -44,9 +44,14 @@ static void place(bw_tap *t, uint32_t plane, int32_t bit, int32_t words)
     t->mask = 0;
 }
 
-/* One tap: dy, dx in pixels of the plane. */
-static void tap(const bw_tap_geometry *g, uint32_t first, uint32_t segments, uint32_t plane,
-                int32_t dy, int32_t dx, bw_tap *t)
+/* One tap: dy, dx in pixels of its plane, of which rows x columns exist. */
+typedef struct {
+    uint32_t plane;
+    int32_t dy, dx, rows, columns;
+} bw_tap_at;
+
+static void tap(const bw_tap_geometry *g, uint32_t first, uint32_t segments, const bw_tap_at *at,
+                bw_tap *t)
 {
     const int32_t in_w = (int32_t)g->in_w, out_w = (int32_t)g->out_w;
     const int32_t words = (int32_t)BW_PLANE_WORDS(g->in_h, g->in_w);
@@ -54,19 +59,26 @@ static void tap(const bw_tap_geometry *g, uint32_t first, uint32_t segments, uin
     int32_t lane = 0;
 
     if (segments == 1) {
-        place(t, plane, (int32_t)first + dy * in_w + dx, words);
+        place(t, at->plane, (int32_t)first + at->dy * in_w + at->dx, words);
     }
     for (uint32_t s = 0; lane < 32 && y < (int32_t)g->out_h; s++, y++, x = 0) {
         const int32_t n = least(out_w - x, 32 - lane);
         bw_tap *segment = segments == 1 ? t : t + s;
         if (segments != 1) {
-            place(segment, plane, (y + dy) * in_w + x + dx - lane, words);
+            place(segment, at->plane, (y + at->dy) * in_w + x + at->dx - lane, words);
         }
-        if (y + dy >= 0 && y + dy < (int32_t)g->in_h) {
-            segment->mask |= range(lane + most(0, -dx - x), lane + least(n, in_w - dx - x));
+        if (y + at->dy >= 0 && y + at->dy < at->rows) {
+            segment->mask |=
+                range(lane + most(0, -at->dx - x), lane + least(n, at->columns - at->dx - x));
         }
         lane += n;
     }
+}
+
+/* Pixels of a phase. */
+static int32_t extent(uint32_t real, uint32_t phase, uint32_t stride)
+{
+    return (int32_t)((real + stride - 1u - phase) / stride);
 }
 
 void bw_planar_taps(const bw_tap_geometry *g, uint32_t first, uint32_t segments, bw_tap *taps)
@@ -74,15 +86,19 @@ void bw_planar_taps(const bw_tap_geometry *g, uint32_t first, uint32_t segments,
     for (uint32_t i = 0; segments != 1 && i < g->k_h * g->k_w * segments; i++) {
         place(taps + i, 0, 0, 1); /* segments that the block does not have read nothing */
     }
+    bw_tap_at at;
     for (uint32_t ky = 0; ky < g->k_h; ky++) {
         const int32_t y = (int32_t)(ky * g->dilation_h) - g->pad_top;
-        const int32_t dy = floor_div(y, (int32_t)g->stride_h);
-        const uint32_t phase_y = (uint32_t)(y - dy * (int32_t)g->stride_h);
+        at.dy = floor_div(y, (int32_t)g->stride_h);
+        const uint32_t phase_y = (uint32_t)(y - at.dy * (int32_t)g->stride_h);
+        at.rows = extent(g->real_h, phase_y, g->stride_h);
         for (uint32_t kx = 0; kx < g->k_w; kx++, taps += segments) {
             const int32_t x = (int32_t)(kx * g->dilation_w) - g->pad_left;
-            const int32_t dx = floor_div(x, (int32_t)g->stride_w);
-            const uint32_t phase_x = (uint32_t)(x - dx * (int32_t)g->stride_w);
-            tap(g, first, segments, (phase_y * g->stride_w + phase_x) * g->in_stride, dy, dx, taps);
+            at.dx = floor_div(x, (int32_t)g->stride_w);
+            const uint32_t phase_x = (uint32_t)(x - at.dx * (int32_t)g->stride_w);
+            at.columns = extent(g->real_w, phase_x, g->stride_w);
+            at.plane = (phase_y * g->stride_w + phase_x) * g->in_stride;
+            tap(g, first, segments, &at, taps);
         }
     }
 }

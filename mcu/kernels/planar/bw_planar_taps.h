@@ -18,7 +18,9 @@ typedef struct {
 } bw_tap;
 
 typedef struct {
-    uint32_t in_h, in_w, in_stride, out_h, out_w;
+    uint32_t in_h, in_w, in_stride; /* of a phase plane */
+    uint32_t real_h, real_w;        /* of the map before the split: taps beyond it are outside */
+    uint32_t out_h, out_w;
     uint32_t k_h, k_w;
     uint32_t stride_h, stride_w, dilation_h, dilation_w;
     int32_t pad_top, pad_left;

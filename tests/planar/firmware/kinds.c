@@ -2,7 +2,7 @@
 #include "bitwake/bw_planar.h"
 #include "runner.h"
 
-enum { CONV = 1 };
+enum { CONV = 1, SPLIT, MAXPOOL, FROM_PACKED, TO_PACKED, ENCODE };
 
 static bw_planar_conv conv(const test_case *c)
 {
@@ -34,21 +34,90 @@ static bw_planar_conv conv(const test_case *c)
     return d;
 }
 
+static bw_planar_maxpool maxpool(const test_case *c)
+{
+    const uint32_t *n = c->n;
+    const bw_planar_maxpool d = {
+        .in_h = (uint16_t)n[0],
+        .in_w = (uint16_t)n[1],
+        .out_h = (uint16_t)n[2],
+        .out_w = (uint16_t)n[3],
+        .in_stride = n[4],
+        .out_stride = n[5],
+        .planes = (uint16_t)n[6],
+        .k_h = (uint8_t)n[7],
+        .k_w = (uint8_t)n[8],
+        .stride_h = (uint8_t)n[9],
+        .stride_w = (uint8_t)n[10],
+        .pad_top = (int16_t)n[11],
+        .pad_left = (int16_t)n[12],
+    };
+    return d;
+}
+
+static void split(const test_case *c, uint32_t *out)
+{
+    const uint32_t *n = c->n;
+    const bw_planar_split d = {(uint16_t)n[0], (uint16_t)n[1], n[2],
+                               n[3],           (uint16_t)n[4], (uint8_t)n[5],
+                               (uint8_t)n[6],  (uint8_t)n[7],  (uint8_t)n[8]};
+    bw_planar_split_bits(&d, c->array[0], out);
+}
+
+static void encode(const test_case *c, uint32_t *out)
+{
+    const uint32_t *n = c->n;
+    const bw_planar_encode d = {
+        .h = (uint16_t)n[0],
+        .w = (uint16_t)n[1],
+        .in_c = (uint16_t)n[2],
+        .planes = (uint8_t)n[3],
+        .stride_h = (uint8_t)n[4],
+        .stride_w = (uint8_t)n[5],
+        .out_stride = n[6],
+        .table = (const uint8_t *)c->array[1],
+    };
+    bw_planar_encode_u8(&d, (const uint8_t *)c->array[0], out);
+}
+
 uint32_t need(const test_case *c)
 {
     if (c->kind == CONV) {
         const bw_planar_conv d = conv(c);
         return bw_planar_conv_scratch(&d);
     }
+    if (c->kind == MAXPOOL) {
+        const bw_planar_maxpool d = maxpool(c);
+        return bw_planar_maxpool_scratch(&d);
+    }
     return 0;
 }
 
 bool run_case(const test_case *c, uint32_t *out, void *scratch)
 {
-    if (c->kind == CONV) {
-        const bw_planar_conv d = conv(c);
-        bw_planar_conv_bits(&d, c->array[0], out, scratch);
+    const bw_planar_conv convolution = conv(c);
+    const bw_planar_maxpool pooling = maxpool(c);
+    const bw_planar_layout layout = {c->n[0], (uint16_t)c->n[1], c->n[2]};
+    switch (c->kind) {
+    case CONV:
+        bw_planar_conv_bits(&convolution, c->array[0], out, scratch);
         return true;
+    case SPLIT:
+        split(c, out);
+        return true;
+    case MAXPOOL:
+        bw_planar_maxpool_bits(&pooling, c->array[0], out, scratch);
+        return true;
+    case FROM_PACKED:
+        bw_planar_from_packed(&layout, c->array[0], out);
+        return true;
+    case TO_PACKED:
+        bw_planar_to_packed(&layout, c->array[0], out);
+        return true;
+    case ENCODE:
+        encode(c, out);
+        return true;
+    default:
+        return false;
     }
-    return false;
 }

@@ -1,0 +1,58 @@
+/* Between packed words and planes: a 32 x 32 bit matrix at a time, in 512 operations. */
+#include "bitwake/bw_planar.h"
+
+/* Swaps bit i of word j with bit j of word i. */
+static void transpose(uint32_t *m)
+{
+    uint32_t mask = 0x0000ffffu;
+    for (uint32_t s = 16; s != 0; s >>= 1, mask ^= mask << s) {
+        for (uint32_t k = 0; k < 32u; k = (k + s + 1u) & ~s) {
+            const uint32_t t = ((m[k] >> s) ^ m[k + s]) & mask;
+            m[k + s] ^= t;
+            m[k] ^= t << s;
+        }
+    }
+}
+
+static uint32_t at_most_32(uint32_t n)
+{
+    return n < 32u ? n : 32u;
+}
+
+void bw_planar_from_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t *out)
+{
+    const uint32_t words = (d->channels + 31u) / 32u;
+    for (uint32_t p = 0; p < d->pixels; p += 32u) {
+        for (uint32_t w = 0; w < words; w++) {
+            const uint32_t pixels = at_most_32(d->pixels - p);
+            const uint32_t channels = at_most_32(d->channels - 32u * w);
+            uint32_t m[32] = {0};
+            for (uint32_t i = 0; i < pixels; i++) {
+                m[i] = in[(p + i) * words + w];
+            }
+            transpose(m);
+            for (uint32_t c = 0; c < channels; c++) {
+                out[(32u * w + c) * d->stride + p / 32u] = m[c];
+            }
+        }
+    }
+}
+
+void bw_planar_to_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t *out)
+{
+    const uint32_t words = (d->channels + 31u) / 32u;
+    for (uint32_t p = 0; p < d->pixels; p += 32u) {
+        for (uint32_t w = 0; w < words; w++) {
+            const uint32_t pixels = at_most_32(d->pixels - p);
+            const uint32_t channels = at_most_32(d->channels - 32u * w);
+            uint32_t m[32] = {0};
+            for (uint32_t c = 0; c < channels; c++) {
+                m[c] = in[(32u * w + c) * d->stride + p / 32u];
+            }
+            transpose(m);
+            for (uint32_t i = 0; i < pixels; i++) {
+                out[(p + i) * words + w] = m[i];
+            }
+        }
+    }
+}

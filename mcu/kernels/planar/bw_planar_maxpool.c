@@ -1,0 +1,115 @@
+/* Max pooling on planes: AND, since a set bit is -1. */
+#include "bitwake/bw_planar.h"
+
+#include "bw_planar_bits.h"
+#include "bw_planar_taps.h"
+
+/* 2x2 windows side by side that cover the map: no borders, no phases needed. */
+static int is_plain(const bw_planar_maxpool *d)
+{
+    return d->k_h == 2 && d->k_w == 2 && d->stride_h == 2 && d->stride_w == 2 && d->pad_top == 0 &&
+           d->pad_left == 0 && d->in_h == 2 * d->out_h && d->in_w == 2 * d->out_w;
+}
+
+static uint32_t phase_words(const bw_planar_maxpool *d)
+{
+    return BW_PLANE_WORDS((d->in_h + d->stride_h - 1u) / d->stride_h,
+                          (d->in_w + d->stride_w - 1u) / d->stride_w);
+}
+
+static bw_tap_geometry geometry(const bw_planar_maxpool *d)
+{
+    const bw_tap_geometry g = {
+        .in_h = (d->in_h + d->stride_h - 1u) / d->stride_h,
+        .in_w = (d->in_w + d->stride_w - 1u) / d->stride_w,
+        .in_stride = phase_words(d),
+        .real_h = d->in_h,
+        .real_w = d->in_w,
+        .out_h = d->out_h,
+        .out_w = d->out_w,
+        .k_h = d->k_h,
+        .k_w = d->k_w,
+        .stride_h = d->stride_h,
+        .stride_w = d->stride_w,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .pad_top = d->pad_top,
+        .pad_left = d->pad_left,
+    };
+    return g;
+}
+
+uint32_t bw_planar_maxpool_scratch(const bw_planar_maxpool *d)
+{
+    const bw_tap_geometry g = geometry(d);
+    const uint32_t taps = (uint32_t)d->k_h * d->k_w * bw_planar_segments(&g);
+    if (is_plain(d)) {
+        return 0;
+    }
+    return 4u * phase_words(d) * d->stride_h * d->stride_w +
+           (uint32_t)sizeof(bw_tap) * taps * BW_PLANE_WORDS(d->out_h, d->out_w);
+}
+
+static void plain(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
+{
+    for (uint32_t i = 0; i < BW_PLANE_WORDS(d->out_h, d->out_w); i++) {
+        out[i] = 0;
+    }
+    for (uint32_t y = 0; y < d->out_h; y++) {
+        const uint32_t above = 2u * y * d->in_w, below = above + d->in_w;
+        for (uint32_t x = 0; x < d->in_w; x += 32u) {
+            const uint32_t left = d->in_w - x, n = left < 32u ? left : 32u;
+            const uint32_t both = bw_bits_get(in, above + x, n) & bw_bits_get(in, below + x, n);
+            const uint32_t bits = bw_bits_part(both & (both >> 1)) & 0xffffu;
+            bw_bits_put(out, y * d->out_w + x / 2u, n / 2u, bits);
+        }
+    }
+}
+
+static void general(const bw_planar_maxpool *d, const uint32_t *planes, const bw_tap *taps,
+                    uint32_t window, uint32_t segments, uint32_t *out)
+{
+    const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
+    for (uint32_t first = 0; first < pixels; first += 32u) {
+        uint32_t bits = UINT32_MAX;
+        for (uint32_t k = 0; k < window; k++) {
+            uint32_t word = 0, inside = 0;
+            for (uint32_t s = 0; s < segments; s++, taps++) {
+                word |= bw_planar_tap_word(planes, taps);
+                inside |= taps->mask;
+            }
+            bits &= word | ~inside;
+        }
+        if (pixels - first < 32u) {
+            bits &= UINT32_MAX >> (32u - (pixels - first));
+        }
+        *out++ = bits;
+    }
+}
+
+void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out,
+                            void *scratch)
+{
+    const bw_tap_geometry g = geometry(d);
+    const uint32_t segments = bw_planar_segments(&g);
+    const uint32_t window = (uint32_t)d->k_h * d->k_w;
+    const bw_planar_split split = {d->in_h,     d->in_w,     d->in_stride, phase_words(d), 1,
+                                   d->stride_h, d->stride_w, d->stride_h,  d->stride_w};
+    uint32_t *phases = scratch;
+    bw_tap *taps = 0;
+
+    if (!is_plain(d)) {
+        taps = (bw_tap *)(void *)(phases + phase_words(d) * d->stride_h * d->stride_w);
+        for (uint32_t b = 0; b < BW_PLANE_WORDS(d->out_h, d->out_w); b++) {
+            bw_planar_taps(&g, 32u * b, segments, taps + b * window * segments);
+        }
+    }
+    for (uint32_t p = 0; p < d->planes; p++, in += d->in_stride, out += d->out_stride) {
+        if (taps == 0) {
+            plain(d, in, out);
+        } else {
+            bw_planar_split_bits(&split, in, phases);
+            general(d, phases, taps, window, segments, out);
+        }
+    }
+}
