@@ -40,4 +40,14 @@ static inline uint32_t bw_bits_part(uint32_t x)
     return x ^ t ^ (t << 8);
 }
 
+/* Even bits to the low half; the high half is 0. */
+static inline uint32_t bw_bits_even(uint32_t x)
+{
+    x &= 0x55555555u;
+    x = (x | (x >> 1)) & 0x33333333u;
+    x = (x | (x >> 2)) & 0x0f0f0f0fu;
+    x = (x | (x >> 4)) & 0x00ff00ffu;
+    return (x | (x >> 8)) & 0xffffu;
+}
+
 #endif

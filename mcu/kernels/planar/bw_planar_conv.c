@@ -10,6 +10,7 @@ static bw_tap_geometry geometry(const bw_planar_conv *d)
         .in_h = d->in_h,
         .in_w = d->in_w,
         .in_stride = d->in_stride,
+        .in_origin = d->in_origin,
         .real_h = (uint32_t)d->in_h * d->stride_h,
         .real_w = (uint32_t)d->in_w * d->stride_w,
         .out_h = d->out_h,

@@ -50,19 +50,29 @@ uint32_t bw_planar_maxpool_scratch(const bw_planar_maxpool *d)
            (uint32_t)sizeof(bw_tap) * taps * BW_PLANE_WORDS(d->out_h, d->out_w);
 }
 
+/* One plane, word after word. */
 static void plain(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
 {
-    for (uint32_t i = 0; i < BW_PLANE_WORDS(d->out_h, d->out_w); i++) {
-        out[i] = 0;
-    }
+    uint32_t word = 0, filled = 0;
     for (uint32_t y = 0; y < d->out_h; y++) {
-        const uint32_t above = 2u * y * d->in_w, below = above + d->in_w;
-        for (uint32_t x = 0; x < d->in_w; x += 32u) {
-            const uint32_t left = d->in_w - x, n = left < 32u ? left : 32u;
-            const uint32_t both = bw_bits_get(in, above + x, n) & bw_bits_get(in, below + x, n);
-            const uint32_t bits = bw_bits_part(both & (both >> 1)) & 0xffffu;
-            bw_bits_put(out, y * d->out_w + x / 2u, n / 2u, bits);
+        uint32_t at = 2u * y * d->in_w;
+        for (uint32_t left = d->in_w; left != 0;) {
+            const uint32_t n = left < 32u ? left : 32u;
+            const uint32_t both = bw_bits_get(in, at, n) & bw_bits_get(in, at + d->in_w, n);
+            const uint32_t bits = bw_bits_even(both & (both >> 1));
+            word |= bits << filled;
+            filled += n / 2u;
+            if (filled >= 32u) {
+                filled -= 32u;
+                *out++ = word;
+                word = bits >> (n / 2u - filled);
+            }
+            at += n;
+            left -= n;
         }
+    }
+    if (filled != 0) {
+        *out = word;
     }
 }
 
@@ -93,8 +103,15 @@ void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint
     const bw_tap_geometry g = geometry(d);
     const uint32_t segments = bw_planar_segments(&g);
     const uint32_t window = (uint32_t)d->k_h * d->k_w;
-    const bw_planar_split split = {d->in_h,     d->in_w,     d->in_stride, phase_words(d), 1,
-                                   d->stride_h, d->stride_w, d->stride_h,  d->stride_w};
+    const bw_planar_split split = {.in_h = d->in_h,
+                                   .in_w = d->in_w,
+                                   .in_stride = d->in_stride,
+                                   .out_stride = phase_words(d),
+                                   .planes = 1,
+                                   .stride_h = d->stride_h,
+                                   .stride_w = d->stride_w,
+                                   .keep_h = d->stride_h,
+                                   .keep_w = d->stride_w};
     uint32_t *phases = scratch;
     bw_tap *taps = 0;
 

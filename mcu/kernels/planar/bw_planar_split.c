@@ -9,12 +9,6 @@ static void columns(const bw_planar_split *d, uint32_t bits, uint32_t x, uint32_
 {
     if (d->stride_w == 1) {
         bw_bits_put(to, at + x, n, bits);
-    } else if (d->stride_w == 2) {
-        const uint32_t parted = bw_bits_part(bits);
-        bw_bits_put(to, at + x / 2u, (n + 1u) / 2u, parted & 0xffffu);
-        if (d->keep_w > 1 && n > 1) {
-            bw_bits_put(to + d->out_stride, at + x / 2u, n / 2u, parted >> 16);
-        }
     } else {
         for (uint32_t i = 0; i < n; i++) {
             const uint32_t phase = (x + i) % d->stride_w;
@@ -26,29 +20,71 @@ static void columns(const bw_planar_split *d, uint32_t bits, uint32_t x, uint32_
     }
 }
 
+/* Rows py, py + stride_h, ... of one plane to the phases of these rows, two columns apart: a phase
+ * is written word after word, both with the same filling. */
+static void by_two(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
+{
+    uint32_t *other = d->keep_w > 1 ? to + d->out_stride : 0;
+    uint32_t even = 0, odd = 0, filled = 0;
+    for (uint32_t y = py; y < d->in_h; y += d->stride_h) {
+        uint32_t at = d->in_origin + y * d->in_w;
+        for (uint32_t left = d->in_w; left != 0;) {
+            const uint32_t n = left < 32u ? left : 32u, pixels = (n + 1u) / 2u;
+            const uint32_t parted = bw_bits_part(bw_bits_get(in, at, n));
+            even |= (parted & 0xffffu) << filled;
+            odd |= (parted >> 16) << filled;
+            filled += pixels;
+            if (filled >= 32u) {
+                filled -= 32u;
+                *to++ = even;
+                even = (parted & 0xffffu) >> (pixels - filled);
+                if (other) {
+                    *other++ = odd;
+                }
+                odd = (parted >> 16) >> (pixels - filled);
+            }
+            at += n;
+            left -= n;
+        }
+    }
+    if (filled != 0) {
+        *to = even;
+        if (other) {
+            *other = odd;
+        }
+    }
+}
+
+/* The same for any other distance of columns. */
+static void by_any(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
+{
+    const uint32_t width = ((uint32_t)d->in_w + d->stride_w - 1u) / d->stride_w;
+    uint32_t at = 0;
+    for (uint32_t y = py; y < d->in_h; y += d->stride_h, at += width) {
+        for (uint32_t x = 0; x < d->in_w; x += 32u) {
+            const uint32_t left = d->in_w - x, n = left < 32u ? left : 32u;
+            columns(d, bw_bits_get(in, d->in_origin + y * d->in_w + x, n), x, n, to, at);
+        }
+    }
+}
+
 void bw_planar_split_bits(const bw_planar_split *d, const uint32_t *in, uint32_t *out)
 {
     const uint32_t rows = ((uint32_t)d->in_h + d->stride_h - 1u) / d->stride_h;
     const uint32_t width = ((uint32_t)d->in_w + d->stride_w - 1u) / d->stride_w;
     const uint32_t words = BW_PLANE_WORDS(rows, width);
-    const uint32_t kept = (uint32_t)d->keep_h * d->keep_w;
 
-    for (uint32_t p = 0; p < d->planes; p++, in += d->in_stride, out += kept * d->out_stride) {
-        for (uint32_t k = 0; k < kept; k++) {
-            for (uint32_t i = 0; i < words; i++) {
-                out[k * d->out_stride + i] = 0;
+    for (uint32_t p = 0; p < d->planes; p++, in += d->in_stride) {
+        for (uint32_t py = 0; py < d->keep_h; py++, out += d->keep_w * d->out_stride) {
+            for (uint32_t k = 0; k < d->keep_w; k++) {
+                for (uint32_t i = 0; i < words; i++) {
+                    out[k * d->out_stride + i] = 0;
+                }
             }
-        }
-        for (uint32_t y = 0; y < d->in_h; y++) {
-            const uint32_t phase = y % d->stride_h;
-            if (phase >= d->keep_h) {
-                continue;
-            }
-            uint32_t *to = out + phase * d->keep_w * d->out_stride;
-            for (uint32_t x = 0; x < d->in_w; x += 32u) {
-                const uint32_t left = d->in_w - x, n = left < 32u ? left : 32u;
-                const uint32_t bits = bw_bits_get(in, y * d->in_w + x, n);
-                columns(d, bits, x, n, to, y / d->stride_h * width);
+            if (d->stride_w == 2) {
+                by_two(d, in, py, out);
+            } else {
+                by_any(d, in, py, out);
             }
         }
     }

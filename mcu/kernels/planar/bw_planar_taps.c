@@ -54,18 +54,19 @@ static void tap(const bw_tap_geometry *g, uint32_t first, uint32_t segments, con
                 bw_tap *t)
 {
     const int32_t in_w = (int32_t)g->in_w, out_w = (int32_t)g->out_w;
-    const int32_t words = (int32_t)BW_PLANE_WORDS(g->in_h, g->in_w);
+    const int32_t origin = (int32_t)g->in_origin;
+    const int32_t words = (origin + (int32_t)(g->in_h * g->in_w) + 31) / 32;
     int32_t y = (int32_t)(first / g->out_w), x = (int32_t)(first % g->out_w);
     int32_t lane = 0;
 
     if (segments == 1) {
-        place(t, at->plane, (int32_t)first + at->dy * in_w + at->dx, words);
+        place(t, at->plane, origin + (int32_t)first + at->dy * in_w + at->dx, words);
     }
     for (uint32_t s = 0; lane < 32 && y < (int32_t)g->out_h; s++, y++, x = 0) {
         const int32_t n = least(out_w - x, 32 - lane);
         bw_tap *segment = segments == 1 ? t : t + s;
         if (segments != 1) {
-            place(segment, at->plane, (y + at->dy) * in_w + x + at->dx - lane, words);
+            place(segment, at->plane, origin + (y + at->dy) * in_w + x + at->dx - lane, words);
         }
         if (y + at->dy >= 0 && y + at->dy < at->rows) {
             segment->mask |=

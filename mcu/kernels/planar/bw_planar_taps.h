@@ -19,6 +19,7 @@ typedef struct {
 
 typedef struct {
     uint32_t in_h, in_w, in_stride; /* of a phase plane */
+    uint32_t in_origin;             /* bit of a plane at which its pixel 0 lies */
     uint32_t real_h, real_w;        /* of the map before the split: taps beyond it are outside */
     uint32_t out_h, out_w;
     uint32_t k_h, k_w;
