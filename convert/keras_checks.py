@@ -132,29 +132,28 @@ def check_ports(graph: Graph, inputs: Sequence[str], outputs: Sequence[str], int
     Raises:
         ModelError: LCE lost a name or kept float where int8 was asked for.
     """
-    for what, ports, wanted in (
-        ("inputs", graph.inputs, inputs),
-        ("outputs", graph.outputs, outputs),
-    ):
-        names = sorted(port.name for port in ports)
-        if names != sorted(wanted):
-            raise ModelError(
-                f"the flatbuffer's {what} do not have the Keras model's names",
-                found=f"{names} instead of {sorted(wanted)}",
-                remedy="give every input and output layer a name of its own",
-            )
-        kind = "int8" if int8 else "float32"
+    kind = "int8" if int8 else "float32"
+    sides = (("input", graph.inputs, inputs), ("output", graph.outputs, outputs))
+    for what, ports, _ in sides:
         for port in ports:
             found = graph.tensors[port.tensor].dtype
             if found != kind:
                 raise ModelError(
-                    f"LCE did not make {kind} {what}, and did not say so",
-                    where=f"{what[:-1]} {port.name}",
+                    f"LCE did not make {kind} {what}s, and did not say so",
+                    where=f"{what} {port.name}",
                     found=found,
                     remedy="put fake quantization on every input and output, or convert to float"
                     if int8
                     else "cast the model's inputs and outputs to float32",
                 )
+    for what, ports, wanted in sides:
+        names = sorted(port.name for port in ports)
+        if names != sorted(wanted):
+            raise ModelError(
+                f"the flatbuffer's {what}s do not have the Keras model's names",
+                found=f"{names} instead of {sorted(wanted)}",
+                remedy=f"give every {what} layer a name of its own; the model must be savable",
+            )
 
 
 def _fingerprint(bits: Array) -> bytes:
