@@ -48,6 +48,7 @@ typedef struct {
     uint16_t out_h, out_w; /* any; out_w == in_w is fastest */
     uint32_t in_stride;    /* words from plane to plane */
     uint32_t out_stride;
+    uint32_t in_origin;   /* bit of each plane at which pixel 0 lies; 0 but for windows of rows */
     uint16_t in_c, out_c; /* channels of one group, >= 1 */
     uint16_t groups;      /* >= 1 */
     uint8_t k_h, k_w;     /* k_h * k_w <= 255 */
@@ -89,6 +90,7 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
 typedef struct {
     uint16_t in_h, in_w;
     uint32_t in_stride, out_stride; /* words from plane to plane */
+    uint32_t in_origin; /* bit of each plane at which pixel 0 lies; 0 but for windows of rows */
     uint16_t planes;
     uint8_t stride_h, stride_w;
     uint8_t keep_h, keep_w; /* 1..stride */

@@ -3,6 +3,7 @@
 #define BITWAKE_BW_PLANAR_BITS_H
 
 #include <stdint.h>
+#include <string.h>
 
 /* Bits [at, at + n) of a bitmap, 1 <= n <= 32; all must lie inside. */
 static inline uint32_t bw_bits_get(const uint32_t *map, uint32_t at, uint32_t n)
@@ -25,6 +26,27 @@ static inline void bw_bits_put(uint32_t *map, uint32_t at, uint32_t n, uint32_t 
     if (shift + n > 32u) {
         word[1] |= bits >> (32u - shift);
     }
+}
+
+/* 32 or 16 bits from a byte on; little-endian. */
+static inline uint32_t bw_bits_load32(const uint8_t *from)
+{
+    uint32_t bits;
+    memcpy(&bits, from, sizeof bits);
+    return bits;
+}
+
+static inline uint32_t bw_bits_load16(const uint8_t *from)
+{
+    uint16_t bits;
+    memcpy(&bits, from, sizeof bits);
+    return bits;
+}
+
+static inline void bw_bits_store16(uint8_t *to, uint32_t bits)
+{
+    const uint16_t low = (uint16_t)bits;
+    memcpy(to, &low, sizeof low);
 }
 
 /* Even bits to the low half, odd bits to the high half. */

@@ -76,6 +76,26 @@ static void plain(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
     }
 }
 
+/* The same for rows of whole pairs of bytes. */
+static void plain_bytes(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
+{
+    const uint32_t row = d->in_w / 8u;
+    const uint8_t *from = (const uint8_t *)in;
+    uint8_t *to = (uint8_t *)out;
+    out[BW_PLANE_WORDS(d->out_h, d->out_w) - 1u] = 0;
+    for (uint32_t y = 0; y < d->out_h; y++, from += row) {
+        for (const uint8_t *end = from + (row & ~3u); from != end; from += 4, to += 2) {
+            const uint32_t both = bw_bits_load32(from) & bw_bits_load32(from + row);
+            bw_bits_store16(to, bw_bits_even(both & (both >> 1)));
+        }
+        if (row & 2u) {
+            const uint32_t both = bw_bits_load16(from) & bw_bits_load16(from + row);
+            *to++ = (uint8_t)bw_bits_even(both & (both >> 1));
+            from += 2;
+        }
+    }
+}
+
 static void general(const bw_planar_maxpool *d, const uint32_t *planes, const bw_tap *taps,
                     uint32_t window, uint32_t segments, uint32_t *out)
 {
@@ -122,7 +142,9 @@ void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint
         }
     }
     for (uint32_t p = 0; p < d->planes; p++, in += d->in_stride, out += d->out_stride) {
-        if (taps == 0) {
+        if (taps == 0 && d->in_w % 16u == 0) {
+            plain_bytes(d, in, out);
+        } else if (taps == 0) {
             plain(d, in, out);
         } else {
             bw_planar_split_bits(&split, in, phases);

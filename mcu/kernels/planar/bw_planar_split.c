@@ -55,6 +55,30 @@ static void by_two(const bw_planar_split *d, const uint32_t *in, uint32_t py, ui
     }
 }
 
+/* The same for rows of whole pairs of bytes: every row of a phase begins with a byte. */
+static void by_two_bytes(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
+{
+    const uint32_t row = d->in_w / 8u;
+    const uint8_t *from = (const uint8_t *)in + py * row;
+    uint8_t *even = (uint8_t *)to;
+    uint8_t *odd = d->keep_w > 1 ? (uint8_t *)(to + d->out_stride) : even;
+    for (uint32_t y = py; y < d->in_h; y += d->stride_h) {
+        /* Where both are one, the even half is written last. */
+        for (const uint8_t *end = from + (row & ~3u); from != end; from += 4, even += 2, odd += 2) {
+            const uint32_t parted = bw_bits_part(bw_bits_load32(from));
+            bw_bits_store16(odd, parted >> 16);
+            bw_bits_store16(even, parted);
+        }
+        if (row & 2u) {
+            const uint32_t parted = bw_bits_part(bw_bits_load16(from));
+            *odd++ = (uint8_t)(parted >> 16);
+            *even++ = (uint8_t)parted;
+            from += 2;
+        }
+        from += (d->stride_h - 1u) * row;
+    }
+}
+
 /* The same for any other distance of columns. */
 static void by_any(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
 {
@@ -81,7 +105,9 @@ void bw_planar_split_bits(const bw_planar_split *d, const uint32_t *in, uint32_t
                     out[k * d->out_stride + i] = 0;
                 }
             }
-            if (d->stride_w == 2) {
+            if (d->stride_w == 2 && d->in_w % 16u == 0) {
+                by_two_bytes(d, in, py, out);
+            } else if (d->stride_w == 2) {
                 by_two(d, in, py, out);
             } else {
                 by_any(d, in, py, out);

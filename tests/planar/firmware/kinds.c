@@ -58,9 +58,17 @@ static bw_planar_maxpool maxpool(const test_case *c)
 static void split(const test_case *c, uint32_t *out)
 {
     const uint32_t *n = c->n;
-    const bw_planar_split d = {(uint16_t)n[0], (uint16_t)n[1], n[2],
-                               n[3],           (uint16_t)n[4], (uint8_t)n[5],
-                               (uint8_t)n[6],  (uint8_t)n[7],  (uint8_t)n[8]};
+    const bw_planar_split d = {
+        .in_h = (uint16_t)n[0],
+        .in_w = (uint16_t)n[1],
+        .in_stride = n[2],
+        .out_stride = n[3],
+        .planes = (uint16_t)n[4],
+        .stride_h = (uint8_t)n[5],
+        .stride_w = (uint8_t)n[6],
+        .keep_h = (uint8_t)n[7],
+        .keep_w = (uint8_t)n[8],
+    };
     bw_planar_split_bits(&d, c->array[0], out);
 }
 
