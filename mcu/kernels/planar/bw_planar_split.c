@@ -59,7 +59,7 @@ static void by_two(const bw_planar_split *d, const uint32_t *in, uint32_t py, ui
 static void by_two_bytes(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
 {
     const uint32_t row = d->in_w / 8u;
-    const uint8_t *from = (const uint8_t *)in + py * row;
+    const uint8_t *from = (const uint8_t *)in + d->in_origin / 8u + py * row;
     uint8_t *even = (uint8_t *)to;
     uint8_t *odd = d->keep_w > 1 ? (uint8_t *)(to + d->out_stride) : even;
     for (uint32_t y = py; y < d->in_h; y += d->stride_h) {
@@ -105,7 +105,7 @@ void bw_planar_split_bits(const bw_planar_split *d, const uint32_t *in, uint32_t
                     out[k * d->out_stride + i] = 0;
                 }
             }
-            if (d->stride_w == 2 && d->in_w % 16u == 0) {
+            if (d->stride_w == 2 && d->in_w % 16u == 0 && d->in_origin % 8u == 0) {
                 by_two_bytes(d, in, py, out);
             } else if (d->stride_w == 2) {
                 by_two(d, in, py, out);
