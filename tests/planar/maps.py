@@ -98,7 +98,12 @@ def all_cases() -> list[Case]:
         cases += layouts(pixels, channels)
     for h, w in ((1, 1), (4, 8), (5, 37), (3, 96), (7, 64)):
         cases += [encode(h, w, 1, 8), encode(h, w, 3, 5), encode(h, w, 1, 32), encode(h, w, 1, 1)]
-        cases += [encode(h, w, 1, 8, 2), encode(h, w, 2, 11, 2), encode(h, w, 1, 3, 3)]
+        cases += [
+            encode(2 * h, 8 * w, 1, 8, 2),
+            encode(h, w, 1, 8, 2),
+            encode(h, w, 2, 11, 2),
+            encode(h, w, 1, 3, 3),
+        ]
     return cases
 
 

@@ -12,12 +12,11 @@
 /* Word j first holds the bits of pixels j,
  * j + 8, j + 16 and j + 24, a byte each; turning the matrix of word number and bit of byte leaves
  * bit m of every pixel in word m. */
-void bw_planar_turn_c(const uint8_t *table, const uint8_t *in, uint32_t step, uint32_t *w)
+void bw_planar_turn_c(const uint8_t *table, const uint8_t *const *in, uint32_t step, uint32_t *w)
 {
 #define LOOK(j)                                                                                    \
-    (uint32_t) table[in[(j)*step]] | (uint32_t)table[in[((j) + 8u) * step]] << 8 |                 \
-        (uint32_t)table[in[((j) + 16u) * step]] << 16 |                                            \
-        (uint32_t)table[in[((j) + 24u) * step]] << 24
+    ((uint32_t)table[in[0][(j)*step]] | (uint32_t)table[in[1][(j)*step]] << 8 |                    \
+     (uint32_t)table[in[2][(j)*step]] << 16 | (uint32_t)table[in[3][(j)*step]] << 24)
     uint32_t a = LOOK(0u), b = LOOK(1u), c = LOOK(2u), d = LOOK(3u);
     uint32_t e = LOOK(4u), f = LOOK(5u), g = LOOK(6u), h = LOOK(7u);
     SWAP(a, e, 4, 0x0f0f0f0fu);
@@ -43,7 +42,7 @@ void bw_planar_turn_c(const uint8_t *table, const uint8_t *in, uint32_t step, ui
 }
 
 #if !defined(__ARM_ARCH_ISA_THUMB) || __ARM_ARCH_ISA_THUMB < 2 /* else bw_planar_turn_thumb2.S */
-void bw_planar_turn(const uint8_t *table, const uint8_t *in, uint32_t step, uint32_t *words)
+void bw_planar_turn(const uint8_t *table, const uint8_t *const *in, uint32_t step, uint32_t *words)
 {
     bw_planar_turn_c(table, in, step, words);
 }

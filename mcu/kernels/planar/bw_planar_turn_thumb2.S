@@ -9,8 +9,11 @@
     .thumb_func
 bw_planar_turn:
     push {r3-r11, lr}
-    cmp r2, #1
-    bne.w 2f
+    ldm r1, {r1, r4, r5, r12}
+    push {r4, r5, r12}
+    cmp r2, #2
+    beq.w 2f
+    bhi.w 4f
     ldrb r3, [r1], #1
     ldrb r4, [r0, r3]
     ldrb r3, [r1], #1
@@ -27,6 +30,7 @@ bw_planar_turn:
     ldrb r10, [r0, r3]
     ldrb r3, [r1], #1
     ldrb r11, [r0, r3]
+    pop {r1}
     ldrb r3, [r1], #1
     ldrb r3, [r0, r3]
     orr r4, r4, r3, lsl #8
@@ -51,6 +55,7 @@ bw_planar_turn:
     ldrb r3, [r1], #1
     ldrb r3, [r0, r3]
     orr r11, r11, r3, lsl #8
+    pop {r1}
     ldrb r3, [r1], #1
     ldrb r3, [r0, r3]
     orr r4, r4, r3, lsl #16
@@ -75,6 +80,7 @@ bw_planar_turn:
     ldrb r3, [r1], #1
     ldrb r3, [r0, r3]
     orr r11, r11, r3, lsl #16
+    pop {r1}
     ldrb r3, [r1], #1
     ldrb r3, [r0, r3]
     orr r4, r4, r3, lsl #24
@@ -101,6 +107,99 @@ bw_planar_turn:
     orr r11, r11, r3, lsl #24
     b.w 3f
 2:
+    ldrb r3, [r1], #2
+    ldrb r4, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r5, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r6, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r7, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r8, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r9, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r10, [r0, r3]
+    ldrb r3, [r1], #2
+    ldrb r11, [r0, r3]
+    pop {r1}
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r4, r4, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r5, r5, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r6, r6, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r7, r7, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r8, r8, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r9, r9, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r10, r10, r3, lsl #8
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r11, r11, r3, lsl #8
+    pop {r1}
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r4, r4, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r5, r5, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r6, r6, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r7, r7, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r8, r8, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r9, r9, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r10, r10, r3, lsl #16
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r11, r11, r3, lsl #16
+    pop {r1}
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r4, r4, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r5, r5, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r6, r6, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r7, r7, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r8, r8, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r9, r9, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r10, r10, r3, lsl #24
+    ldrb r3, [r1], #2
+    ldrb r3, [r0, r3]
+    orr r11, r11, r3, lsl #24
+    b.w 3f
+4:
     ldrb r3, [r1]
     add r1, r2
     ldrb r4, [r0, r3]
@@ -125,6 +224,7 @@ bw_planar_turn:
     ldrb r3, [r1]
     add r1, r2
     ldrb r11, [r0, r3]
+    pop {r1}
     ldrb r3, [r1]
     add r1, r2
     ldrb r3, [r0, r3]
@@ -157,6 +257,7 @@ bw_planar_turn:
     add r1, r2
     ldrb r3, [r0, r3]
     orr r11, r11, r3, lsl #8
+    pop {r1}
     ldrb r3, [r1]
     add r1, r2
     ldrb r3, [r0, r3]
@@ -189,6 +290,7 @@ bw_planar_turn:
     add r1, r2
     ldrb r3, [r0, r3]
     orr r11, r11, r3, lsl #16
+    pop {r1}
     ldrb r3, [r1]
     add r1, r2
     ldrb r3, [r0, r3]

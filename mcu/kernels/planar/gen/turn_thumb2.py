@@ -3,8 +3,8 @@
     python mcu/kernels/planar/gen/turn_thumb2.py
 
 32 samples take 24 x 3 + 8 x 2 instructions to look up (load the byte, load its bits, OR them into
-their word) and 12 exchanges of 4 to turn: 136, or 4.25 a pixel. With samples further apart than one
-byte it is one more.
+their word) and 12 exchanges of 4 to turn: 136, or 4.25 a pixel; one more with samples further apart
+than two bytes.
 """
 
 from __future__ import annotations
@@ -27,17 +27,22 @@ HEAD = """\
     .thumb_func
 bw_planar_turn:
     push {r3-r11, lr}
-    cmp r2, #1
-    bne.w 2f"""
+    ldm r1, {r1, r4, r5, r12}
+    push {r4, r5, r12}
+    cmp r2, #2
+    beq.w 2f
+    bhi.w 4f"""
 
 
-def lookups(stepped: bool) -> list[str]:
-    """Bits of 32 samples: r0 table, r1 samples, r2 bytes between them."""
+def lookups(step: int | None) -> list[str]:
+    """Bits of 32 samples: r0 table, r1 samples, r2 bytes between them where `step` is None."""
     code = []
     for pixel in range(32):
         word, byte = WORDS[pixel % 8], pixel // 8
-        code.append("    ldrb r3, [r1]" if stepped else "    ldrb r3, [r1], #1")
-        if stepped:
+        if pixel in (8, 16, 24):
+            code.append("    pop {r1}")
+        code.append("    ldrb r3, [r1]" if step is None else f"    ldrb r3, [r1], #{step}")
+        if step is None:
             code.append("    add r1, r2")
         if byte == 0:
             code.append(f"    ldrb {word}, [r0, r3]")
@@ -65,7 +70,8 @@ def turns() -> list[str]:
 
 def text() -> str:
     """The whole file."""
-    code = [HEAD, *lookups(False), "    b.w 3f", "2:", *lookups(True), "3:", *turns()]
+    code = [HEAD, *lookups(1), "    b.w 3f", "2:", *lookups(2), "    b.w 3f"]
+    code += ["4:", *lookups(None), "3:", *turns()]
     code += ["    pop {r3}", "    stm r3, {r4-r11}", "    pop {r4-r11, pc}", "#endif", ""]
     return "\n".join(code)
 
