@@ -48,8 +48,11 @@ def _descriptor(w: Writer, label: str, call: Call) -> int:
     return size
 
 
+LINE = 96  # characters that a call may take
+
+
 def _call(op: Op, plan: Plan, label: str, call: Call) -> list[str]:
-    """The call as C, one line a pointer."""
+    """The call as C: one line, or one a pointer when they are many."""
     pointers = []
     for c_type, place in call.pointers:
         if place.startswith("@"):
@@ -59,8 +62,10 @@ def _call(op: Op, plan: Plan, label: str, call: Call) -> list[str]:
         else:
             is_input, k = place.startswith("in"), int(place.lstrip("inout"))
             name = op.inputs[k] if is_input else op.outputs[k]
-            through = "const void" if is_input else "void"
-            pointers.append(f"({c_type} *)({through} *)(arena + {plan.offsets[name or '']})")
+            pointers.append(f"AT({c_type}, {plan.offsets[name or '']})")
+    whole = f"{call.function}(&{label}, {', '.join(pointers)});"
+    if len(whole) <= LINE:
+        return [whole]
     lines = [f"{call.function}(&{label}, {pointers[0]}", *(f"    {p}" for p in pointers[1:])]
     return [f"{line}," for line in lines[:-1]] + [f"{lines[-1]});"]
 
@@ -128,7 +133,7 @@ def _layers(w: Writer, graph: Graph, plan: Plan) -> tuple[list[dict[str, Any]], 
             label = f"l{index}_{k}" if call.more else f"l{index}"
             size += _descriptor(w, label, part)
             lines += _call(op, plan, label, part)
-        lines.append(f"BW_MARK({index});")
+        lines.append(f"BW_MARK({index}); /* {c_comment(short_name(op))} */")
         rows.append(_row(graph, op, call, index, size))
     return rows, lines
 
@@ -150,6 +155,7 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
     w.line("#endif")
     w.line()
     w.line(f"static _Alignas(8) uint8_t arena[{plan.arena_bytes}];")
+    w.line("#define AT(type, offset) ((type *)(void *)(arena + (offset)))")
 
     rows, calls = _layers(w, graph, plan)
     total = sum(row["weights_bytes"] for row in rows)

@@ -76,8 +76,9 @@ def test_a_wrong_kernel_is_noticed(
 @pytest.mark.parametrize("optimise", ["-Os", "-O3"])
 def test_no_warning_at_any_level(tmp_path: Path, optimise: str) -> None:
     for name in OURS:
-        line = ["gcc", *FLAGS, *WARNINGS, "-Wshadow", "-Wcast-align=strict", "-Wstrict-prototypes",
-                optimise, "-c", str(MCU / "kernels" / name), "-o", str(tmp_path / "x.o")]  # fmt: skip
+        extra = ["-Wshadow", "-Wcast-align=strict", "-Wstrict-prototypes"]
+        line = ["gcc", *FLAGS, *WARNINGS, *extra, optimise, "-c", str(MCU / "kernels" / name)]
+        line += ["-o", str(tmp_path / "x.o")]
         done = subprocess.run(line, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
