@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from convert.emit.call import Call, Fields
-from convert.ir import Array, Graph, Op
+from convert.ir import Array, Graph, Op, Tensor
 from convert.planar.geometry import plane_words
 
 _WORDS = ("const uint32_t", "uint32_t")
+_WITH_SCRATCH = (("const uint32_t", "in0"), ("uint32_t", "out0"), ("void", "out1"))
+
+
+def _stride(t: Tensor) -> str:
+    return f"{plane_words(t.shape[1], t.shape[2])}"
 
 
 def conv(graph: Graph, op: Op) -> Call:
@@ -32,8 +39,95 @@ def conv(graph: Graph, op: Op) -> Call:
         arrays.append(("source", op.attrs["source"]))
     return Call(
         "bw_planar_conv", "bw_planar_conv_bits", fields, arrays, *_WORDS, "binary", macs=s.macs,
-        arguments=(("const uint32_t", "in0"), ("uint32_t", "out0"), ("void", "out1")),
+        arguments=_WITH_SCRATCH,
     )  # fmt: skip
 
 
-CALLS: dict[str, Callable[[Graph, Op], Call]] = {"planar_conv_bits": conv}
+def split(graph: Graph, op: Op) -> Call:
+    """Phases in front of a strided convolution."""
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    h, w = op.attrs["stride_h"], op.attrs["stride_w"]
+    fields = [
+        ("in_h", f"{a.shape[1]}"), ("in_w", f"{a.shape[2]}"),
+        ("in_stride", _stride(a)), ("out_stride", _stride(out)), ("planes", f"{a.channels}"),
+        ("stride_h", f"{h}"), ("stride_w", f"{w}"), ("keep_h", f"{h}"), ("keep_w", f"{w}"),
+    ]  # fmt: skip
+    return Call("bw_planar_split", "bw_planar_split_bits", fields, [], *_WORDS, "binary")
+
+
+def maxpool(graph: Graph, op: Op) -> Call:
+    """Max pooling; its second output is scratch."""
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    names = ("k_h", "k_w", "stride_h", "stride_w", "pad_top", "pad_left")
+    fields = [
+        ("in_h", f"{a.shape[1]}"), ("in_w", f"{a.shape[2]}"),
+        ("out_h", f"{out.shape[1]}"), ("out_w", f"{out.shape[2]}"),
+        ("in_stride", _stride(a)), ("out_stride", _stride(out)), ("planes", f"{a.channels}"),
+        *((name, f"{op.attrs[name]}") for name in names),
+    ]  # fmt: skip
+    return Call(
+        "bw_planar_maxpool", "bw_planar_maxpool_bits", fields, [], *_WORDS, "binary",
+        arguments=_WITH_SCRATCH,
+    )  # fmt: skip
+
+
+def layout(graph: Graph, op: Op) -> Call:
+    """Between packed and planar."""
+    packed = op.inputs[0] if op.kind == "unpack_planes" else op.outputs[0]
+    t = graph.tensor(packed)
+    fields = [
+        ("pixels", f"{t.shape[1] * t.shape[2]}"), ("channels", f"{t.channels}"),
+        ("stride", _stride(t)),
+    ]  # fmt: skip
+    function = "from_packed" if op.kind == "unpack_planes" else "to_packed"
+    return Call("bw_planar_layout", f"bw_planar_{function}", fields, [], *_WORDS, "binary")
+
+
+def encode_table(packed: Array, first_word: Array, planes: int) -> Array:
+    """The byte tables of a planar encoder.
+
+    Args:
+        packed: uint32 [in_c, 256, span], the table of the packed encoder.
+        first_word: uint16 [in_c].
+        planes: of a sample; sample c makes channels c * planes ... of the map.
+
+    Returns:
+        uint8 [in_c, ceil(planes / 8), 256].
+    """
+    in_c, _, _ = packed.shape
+    bits = (packed[..., None] >> np.arange(32, dtype=np.uint32)) & 1
+    parts = -(-planes // 8)
+    out = np.zeros((in_c, parts, 256), np.uint8)
+    for c in range(in_c):
+        row = bits[c].reshape(256, -1)
+        for m in range(planes):
+            at = c * planes + m - 32 * int(first_word[c])
+            out[c, m // 8] |= (row[:, at] << (m % 8)).astype(np.uint8)
+    return out
+
+
+def encode(graph: Graph, op: Op) -> Call:
+    """The input encoder, straight to planes."""
+    image, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    planes = out.channels // image.channels
+    fields = [
+        ("h", f"{image.shape[1]}"), ("w", f"{image.shape[2]}"), ("in_c", f"{image.channels}"),
+        ("planes", f"{planes}"), ("stride_h", "1"), ("stride_w", "1"),
+        ("out_stride", _stride(out)), ("table", "@table"),
+    ]  # fmt: skip
+    table = encode_table(op.attrs["table"], op.attrs["first_word"], planes)
+    arguments = (("const uint8_t", "in0"), ("uint32_t", "out0"))
+    return Call(
+        "bw_planar_encode", "bw_planar_encode_u8", fields, [("table", table)],
+        "const uint8_t", "uint32_t", "other", arguments=arguments,
+    )  # fmt: skip
+
+
+CALLS: dict[str, Callable[[Graph, Op], Call]] = {
+    "planar_conv_bits": conv,
+    "split_planes": split,
+    "planar_bmaxpool2d_bits": maxpool,
+    "unpack_planes": layout,
+    "pack_planes": layout,
+    "planar_encode_u8": encode,
+}

@@ -48,6 +48,19 @@ def conv_shape(graph: Graph, op: Op) -> geometry.ConvShape:
     )
 
 
+def division(shape: geometry.ConvShape, scratch: int | None) -> geometry.Chunks:
+    """The fewest chunks whose scratch fits, or, where none does, those with the least scratch.
+
+    A chunk fills at least one word of the index stream, so that flash does not pay for RAM.
+    """
+    if scratch is None:
+        return geometry.choose(shape)
+    options = geometry.chunkings(shape.inputs)
+    options = tuple(o for o in options if o.chunk >= geometry.TRIPLES_A_WORD) or options[:1]
+    fitting = [option for option in options if option.scratch(shape) <= scratch]
+    return fitting[0] if fitting else min(options, key=lambda option: option.scratch(shape))
+
+
 @dataclass
 class _Rewriter:
     """The graph being rewritten: new operations, new tensors, and where each map lies."""
@@ -132,7 +145,7 @@ class _Rewriter:
         read = view.planes
         if shape.stride_h > 1 or shape.stride_w > 1:
             read = self.need_phases(view, map_, shape.stride_h, shape.stride_w)
-        chunks = geometry.choose(shape, self.scratch_bytes)
+        chunks = division(shape, self.scratch_bytes)
         weights = unpack(op.attrs["weights"], shape.in_c).astype(bool)
         streams = pack(weights, op.attrs["thresholds"], shape.groups, chunks)
         out = self.planes_of(op.outputs[0])
@@ -146,13 +159,17 @@ class _Rewriter:
         scratch = self.scratch(op, chunks.scratch(shape))
         self.add(Op("planar_conv_bits", op.name, (read,), (out.name, scratch.name), attrs))
 
-    def run(self, op: Op) -> None:
-        """An operation that has a planar kernel and needs its input as it is."""
+    def maxpool(self, op: Op) -> None:
+        """Max pooling of bits."""
         view = self.need_planes(op.inputs[0] or "")
         if view.source is not None:
-            raise ValueError(f"{op.name}: no planar kernel reads chosen planes")
-        out = self.planes_of(op.outputs[0])
-        self.add(replace(op, kind=f"planar_{op.kind}", inputs=(view.planes,), outputs=(out.name,)))
+            raise ValueError(f"{op.name}: pooling does not choose planes")
+        t, out = self.graph.tensor(op.inputs[0]), self.planes_of(op.outputs[0])
+        a = op.attrs
+        size = geometry.maxpool_scratch(t.shape[1:3], out.shape[1:3], a)
+        scratch = self.scratch(op, max(4, size))
+        outputs = (out.name, scratch.name)
+        self.add(Op("planar_bmaxpool2d_bits", op.name, (view.planes,), outputs, a))
 
     def encode(self, op: Op) -> None:
         out = self.planes_of(op.outputs[0])
@@ -165,16 +182,13 @@ def to_planar(graph: Graph, assignment: Mapping[str, str], scratch: int | None =
     Args:
         graph: lowered; all maps packed.
         assignment: layout by operation's name.
-        scratch: most bytes of scratch of a convolution; None: tables of the default size.
-
-    Raises:
-        ValueError: `scratch` is too small for some convolution.
+        scratch: wanted most bytes of scratch of a convolution; None: tables of the default size.
     """
     r = _Rewriter(graph, scratch)
     actions = {
         "gather_channels_bits": r.gather,
         "bconv2d_bits": r.conv,
-        "bmaxpool2d_bits": r.run,
+        "bmaxpool2d_bits": r.maxpool,
         "encode_u8": r.encode,
     }
     for op in graph.ops:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_CHUNK = 84
@@ -71,6 +72,24 @@ class ConvShape:
     def segments(self) -> int:
         """Runs of lanes with a shift of their own, at most, in a block."""
         return 1 if self.phase_w == self.out_w else 30 // self.out_w + 2
+
+
+def maxpool_scratch(in_hw: tuple[int, ...], out_hw: tuple[int, ...], a: Mapping[str, int]) -> int:
+    """Bytes of scratch of bw_planar_maxpool_bits: bw_planar_maxpool_scratch.
+
+    Args:
+        in_hw, out_hw: rows and columns.
+        a: k_h, k_w, stride_h, stride_w, pad_top, pad_left.
+    """
+    (in_h, in_w), (out_h, out_w) = in_hw, out_hw
+    window = (a["k_h"], a["k_w"], a["stride_h"], a["stride_w"], a["pad_top"], a["pad_left"])
+    if window == (2, 2, 2, 2, 0, 0) and (in_h, in_w) == (2 * out_h, 2 * out_w):
+        return 0
+    phase_h, phase_w = -(-in_h // a["stride_h"]), -(-in_w // a["stride_w"])
+    segments = 1 if phase_w == out_w else 30 // out_w + 2
+    phases = 4 * plane_words(phase_h, phase_w) * a["stride_h"] * a["stride_w"]
+    taps = a["k_h"] * a["k_w"] * segments
+    return phases + TAP_BYTES * taps * plane_words(out_h, out_w)
 
 
 @dataclass(frozen=True)
