@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import random
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,21 @@ logging.getLogger("larq").setLevel(logging.ERROR)
 
 keras = tf.keras
 
+
+class _Whole(random.Random):
+    """Keras asks for randint(1, 1e9), which Python 3.12 refuses and 3.11 warns of."""
+
+    def randint(self, a: float, b: float) -> int:
+        return super().randint(int(a), int(b))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's, TensorFlow's and Keras' generators."""
+    keras.utils.set_random_seed(seed)
+    backend = sys.modules[keras.utils.set_random_seed.__module__].backend
+    backend._SEED_GENERATOR.generator = _Whole(seed)
+
+
 _exporting = False
 
 
@@ -57,4 +74,4 @@ def exporting() -> bool:
     return _exporting
 
 
-__all__ = ["export_mode", "exporting", "keras", "larq", "tf"]
+__all__ = ["export_mode", "exporting", "keras", "larq", "seed_everything", "tf"]

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from convert.errors import DataError
 from train.augment import augment
-from train.backend import keras, larq, tf
+from train.backend import keras, larq, seed_everything, tf
 from train.data import Dataset, Split
 from train.figures import accuracy_of, further
 from train.layers import GLT
@@ -77,7 +77,7 @@ class _Trainer:
 
     def __init__(self, recipe: Recipe, dataset: Dataset, seed: int) -> None:
         self.recipe, self.data, self.seed = recipe, dataset, seed
-        keras.utils.set_random_seed(seed)
+        seed_everything(seed)
         self.model = build_model(recipe)
         glt = [layer for layer in self.model.layers if isinstance(layer, GLT)]
         own = {id(v) for layer in glt for v in layer.trainable_variables}

@@ -1,0 +1,176 @@
+"""The loop: it learns, resumes to the same numbers, and survives a full disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.errors import DataError
+from train import runfolder
+from train.data.dataset import Dataset
+
+pytestmark = pytest.mark.keras
+TIMES = {"seconds", "images_per_s", "train_seconds"}  # what no two runs share
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    return runfolder.load_arrays(folder / "weights.npz")
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    found = json.loads((folder / "metrics.json").read_text())
+    return {k: v for k, v in found.items() if k not in TIMES}
+
+
+def assert_same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> Path:
+    """The run folder of tiny_recipe, trained without a stop."""
+    from train.loop import train
+
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    train(tiny_recipe, make_blobs(), folder, quiet=True)
+    return folder
+
+
+def test_it_learns_and_writes_what_the_run_folder_promises(unbroken: Path) -> None:
+    found = metrics(unbroken)
+    assert found["finished"] is True
+    assert found["accuracy"] >= 0.9
+    assert np.sum(found["confusion"]) == found["pictures"] == 16
+    assert found["size_bits"] == 4 * 9 * 32 + 9 * 32 * 64 + 9 * 32 * 64 + 64 * 32 + 2 * 16 * 32
+    assert found["synthetic"] is True
+    assert found["labels"] == ["none", "square"]
+    for name in ("recipe.json", "curves.csv", "log.txt", "checkpoint.npz", "weights.npz"):
+        assert (unbroken / name).stat().st_size > 0
+    assert list((unbroken / "tensorboard").glob("events.*"))
+    rows = (unbroken / "curves.csv").read_text().splitlines()
+    assert len(rows) == 1 + 3
+    assert rows[0].startswith("epoch,")
+
+
+def test_resumed_run_equals_the_unbroken_one(
+    unbroken: Path, tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+
+    folder = tmp_path / "run"
+    for stop in (1, 2, None):
+        train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True, stop_after=stop)
+    assert_same(weights(folder), weights(unbroken))
+    assert metrics(folder) == metrics(unbroken)
+
+
+def test_another_seed_gives_other_weights(
+    unbroken: Path, tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    """The control of the test above."""
+    from train.loop import train
+
+    train(replace(tiny_recipe, seed=1), make_blobs(), tmp_path / "run", quiet=True)
+    ours, theirs = weights(tmp_path / "run"), weights(unbroken)
+    assert any(not np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_run_is_neither_overwritten_nor_resumed_as_another(
+    unbroken: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+
+    with pytest.raises(DataError, match="there already"):
+        train(tiny_recipe, make_blobs(), unbroken, quiet=True)
+    with pytest.raises(DataError) as caught:
+        train(replace(tiny_recipe, epochs=4), make_blobs(), unbroken, resume=True, quiet=True)
+    assert "epochs" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        train(tiny_recipe, make_blobs(48), unbroken, resume=True, quiet=True)
+    assert "dataset_hash" in str(caught.value)
+
+
+def test_full_disk_leaves_the_last_checkpoint_whole(
+    unbroken: Path,
+    tmp_path: Path,
+    tiny_recipe: Any,
+    make_blobs: Callable[..., Dataset],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from train.loop import train
+
+    folder = tmp_path / "run"
+    flushed = os.fsync
+    room = {"bytes": 0}
+    train(tiny_recipe, make_blobs(), folder, quiet=True, stop_after=1)
+    room["bytes"] = 3 * (folder / "checkpoint.npz").stat().st_size // 2  # not two more of them
+
+    def fill(descriptor: int) -> None:
+        room["bytes"] -= os.fstat(descriptor).st_size
+        if room["bytes"] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flushed(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runfolder.os, "fsync", fill)
+        with pytest.raises(DataError) as caught:
+            train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    text = str(caught.value)
+    assert "disk is full" in text
+    assert "--resume" in text
+    assert len(text.splitlines()) < 10
+    left = runfolder.load_arrays(folder / "checkpoint.npz")
+    assert len(left["history"]) == 2  # the second epoch's was written, the third's was not
+    assert not list(folder.glob(".*")), "half-written files are left"
+    assert not (folder / "weights.npz").exists()
+
+    train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    assert_same(weights(folder), weights(unbroken))
+
+
+def test_damaged_checkpoint_is_said(
+    tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(DataError) as caught:
+        train(tiny_recipe, make_blobs(), tmp_path, resume=True, quiet=True)
+    assert "damaged" in str(caught.value)
+
+
+def test_pictures_of_another_shape_are_refused(
+    tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+
+    with pytest.raises(DataError) as caught:
+        train(tiny_recipe, make_blobs(4, (12, 12, 1)), tmp_path, quiet=True)
+    assert "(12, 12, 1)" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_balanced_epochs_draw_every_class_equally_often(
+    tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import _Trainer
+
+    data = make_blobs()
+    skewed = replace(data, train=data.train.take([*range(0, 64, 2), 1, 3, 5, 7]))
+    order = _Trainer(replace(tiny_recipe, balanced=True), skewed, 0).order(np.random.default_rng(0))
+    assert len(order) == 36
+    assert np.bincount(skewed.train.labels[order]).tolist() == [18, 18]
+    plain = _Trainer(tiny_recipe, skewed, 0).order(np.random.default_rng(0))
+    assert sorted(plain) == list(range(36))

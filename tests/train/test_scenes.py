@@ -1,0 +1,131 @@
+"""Rendered scenes: the same bytes everywhere, true labels, splits that share nothing."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.errors import DataError
+from train.data import photos
+from train.data.scenes import loader
+
+render = importlib.import_module("train.data.scenes.render")
+COUNT = 4 * loader.CHUNK  # enough that several processes are used
+
+
+@pytest.mark.slow
+def test_bytes_depend_on_the_seed_and_not_on_processes_or_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BITWAKE_DATA", str(tmp_path))
+    one = loader.load_split(3, "val", COUNT, cache=False, processes=1)
+    two = loader.load_split(3, "val", COUNT, cache=True, processes=2)
+    assert np.array_equal(one.images, two.images)
+    assert one.images.std() > 20  # not a constant, which would be equal too
+    (cached,) = tmp_path.glob("*.npy")
+    before = cached.stat().st_mtime_ns
+    assert np.array_equal(loader.load_split(3, "val", COUNT).images, one.images)
+    assert cached.stat().st_mtime_ns == before, "the cache was rendered again"
+
+
+def test_seed_split_and_index_each_change_the_scene() -> None:
+    base = render.render(0, "train", 7).image
+    assert np.array_equal(render.render(0, "train", 7).image, base)
+    for other in ((1, "train", 7), (0, "val", 7), (0, "train", 9)):
+        assert not np.array_equal(render.render(*other).image, base)
+
+
+def test_a_damaged_cache_is_said_and_rendered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BITWAKE_DATA", str(tmp_path))
+    first = np.array(loader.load_split(0, "test", 3, processes=1).images)
+    (cached,) = tmp_path.glob("*.npy")
+    content = bytearray(cached.read_bytes())
+    content[-1] ^= 1
+    cached.write_bytes(content)
+    assert np.array_equal(loader.load_split(0, "test", 3, processes=1).images, first)
+    assert "damaged" in capsys.readouterr().err
+    cached.write_bytes(bytes(content[:300]))
+    assert np.array_equal(loader.load_split(0, "test", 3, processes=1).images, first)
+
+
+@pytest.mark.parametrize(("rule", "least"), [("vww", 0.005), ("mlperf", 0.025)])
+def test_area_rule_decides_the_label(rule: str, least: float) -> None:
+    smallest = 1.0
+    for index in range(40):
+        scene = render.render(11, "train", index, rule=rule)
+        assert scene.label == index & 1
+        if not scene.label:
+            assert not scene.mask.any()
+            assert not scene.boxes
+            continue
+        boxes = [(r - x) * (b - t) / scene.mask.size for x, t, r, b in scene.boxes]
+        # the mask is the union of all people; any one person's pixels are at most that
+        area = scene.mask.mean() if rule == "vww" else max(boxes)
+        assert area > least
+        assert scene.meta["largest"] > least
+        smallest = min(smallest, area)
+    assert smallest < 0.25, "sizes do not vary"
+
+
+def test_a_rule_that_nothing_meets_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(render.RULES, "vww", 1.1)
+    monkeypatch.setattr(render, "MAX_TRIES", 2)
+    with pytest.raises(DataError, match="large enough"):
+        render.render(0, "train", 1)
+    render.render(0, "train", 0)  # scenes without people need no area
+
+
+def test_no_photograph_serves_two_splits_and_none_shows_people(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [set(of) for of in photos.BACKGROUNDS.values()]
+    assert sum(map(len, names)) == len(set.union(*names))
+    assert not set.union(*names) & set(photos.WITH_PEOPLE)
+    pair = {"motorcycle_left.png", "motorcycle_right.png"}  # one scene seen twice
+    assert sum(bool(pair & of) for of in names) == 1
+
+    seen: set[str] = set()
+    original = photos.photograph
+
+    def spy(name: str) -> np.ndarray:
+        seen.add(name)
+        return original(name)
+
+    monkeypatch.setattr(photos, "photograph", spy)
+    for split, allowed in photos.BACKGROUNDS.items():
+        seen.clear()
+        render._photographs.cache_clear()
+        for index in range(4):
+            render.render(0, split, index)
+        assert seen
+        assert seen <= set(allowed)
+    render._photographs.cache_clear()
+
+
+def test_exposure_can_be_forced_without_changing_the_scene() -> None:
+    dark, normal, bright = (render.render(2, "test", 5, ev=ev, gamma=1.0) for ev in (-3, 0, 3))
+    assert np.array_equal(dark.mask, bright.mask)
+    assert dark.boxes == bright.boxes
+    means = [scene.image.mean() for scene in (dark, normal, bright)]
+    assert means[0] < means[1] < means[2]
+
+
+def test_colour_and_gray_show_the_same_scene() -> None:
+    gray, colour = (render.render(4, "train", 3, channels=c) for c in (1, 3))
+    assert gray.image.shape == (96, 96, 1)
+    assert colour.image.shape == (96, 96, 3)
+    assert np.array_equal(gray.mask, colour.mask)
+    luma = colour.image.astype(float).mean(-1).ravel()
+    assert np.corrcoef(gray.image.astype(float).ravel(), luma)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("bad", [{"channels": 2}, {"size": 16}, {"n_test": -1}, {"rule": "coco"}])
+def test_bad_options_are_refused(bad: dict[str, object]) -> None:
+    options = {"n_train": 2, "n_val": 0, "n_test": 0, "cache": False, **bad}
+    with pytest.raises(DataError):
+        loader.load(**options)  # type: ignore[arg-type]
