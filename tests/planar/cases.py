@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.planar import lanes as lane_arrays
 from convert.planar.geometry import Chunks, ConvShape, choose, plane_words
 from convert.planar.pack import pack
 from tests.planar import oracle
 
-CONV = 1
+CONV, LANES = 1, 7
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,39 @@ def valid(shape: ConvShape) -> ConvShape:
     return replace(shape, out_h=out_h, out_w=out_w, pad_top=0, pad_left=0)
 
 
+@dataclass(frozen=True)
+class Layer:
+    """A convolution of random bits, weights and thresholds, and what it gives.
+
+    Thresholds are counts that occur, so that > and >= differ, and a few that never or always hold.
+    """
+
+    held: oracle.Bits
+    source: NDArray[np.int64]
+    weights: oracle.Bits
+    thresholds: NDArray[np.int32]
+    result: oracle.Bits
+
+
+def layer(s: ConvShape, seed: int, shuffled: bool = False, flip: int | None = None) -> Layer:
+    """A layer; with `shuffled`, channels are picked from more planes, in any order."""
+    rng = np.random.default_rng(seed)
+    channels = s.groups * s.in_c
+    source = rng.permutation(channels + 3)[:channels] if shuffled else np.arange(channels)
+    held = rng.random((s.in_h, s.in_w, channels + 3 * shuffled)) < rng.uniform(0.3, 0.7)
+    weights = rng.random((s.groups * s.out_c, s.k_h, s.k_w, s.in_c)) < 0.5
+    acc = oracle.counts(s, held[:, :, source], weights)
+    outputs = acc.shape[2]
+    rows, columns = rng.integers(0, s.out_h, outputs), rng.integers(0, s.out_w, outputs)
+    thresholds = acc[rows, columns, np.arange(outputs)] - rng.integers(0, 2, outputs, np.int32)
+    rare = rng.random(outputs) < 0.15
+    extremes = np.array([-(2**31), -1, 0, 1, s.inputs - 1, s.inputs, 2**31 - 1], np.int32)
+    thresholds[rare] = rng.choice(extremes, int(rare.sum()))
+    if flip is not None:
+        weights.reshape(-1)[flip] ^= True
+    return Layer(held, source, weights, thresholds, acc > thresholds)
+
+
 def conv(
     shape: ConvShape,
     seed: int,
@@ -73,41 +107,25 @@ def conv(
     flip: int | None = None,
     name: str = "",
 ) -> Case:
-    """A convolution of random bits, weights and thresholds, some of them constant.
+    """A planar convolution of random data.
 
     Args:
         shuffled: the input has more planes, which `source` picks in any order.
         flip: number of a weight that the packed stream gets wrong.
     """
-    rng = np.random.default_rng(seed)
     s = shape
     chunks = chunks or choose(s)
-    channels = s.groups * s.in_c
-    source = rng.permutation(channels + 3)[:channels] if shuffled else np.arange(channels)
-    held = rng.random((s.in_h, s.in_w, channels + 3 * shuffled)) < rng.uniform(0.3, 0.7)
-    weights = rng.random((s.groups * s.out_c, s.k_h, s.k_w, s.in_c)) < 0.5
-    acc = oracle.counts(s, held[:, :, source], weights)
-    # Thresholds that occur, so that > and >= differ, and a few that never or always hold.
-    thresholds = acc[
-        rng.integers(0, s.out_h, acc.shape[2]),
-        rng.integers(0, s.out_w, acc.shape[2]),
-        np.arange(acc.shape[2]),
-    ] - rng.integers(0, 2, acc.shape[2], dtype=np.int32)
-    rare = rng.random(acc.shape[2]) < 0.15
-    extremes = np.array([-(2**31), -1, 0, 1, s.inputs - 1, s.inputs, 2**31 - 1], np.int32)
-    thresholds[rare] = rng.choice(extremes, int(rare.sum()))
-    if flip is not None:
-        weights.reshape(-1)[flip] ^= True
-    streams = pack(weights, thresholds, s.groups, chunks)
-    phases = oracle.split(held, s.stride_h, s.stride_w)
-    expected = oracle.planes(acc > thresholds)
+    data = layer(s, seed, shuffled, flip)
+    streams = pack(data.weights, data.thresholds, s.groups, chunks)
+    phases = oracle.split(data.held, s.stride_h, s.stride_w)
+    expected = oracle.planes(data.result)
     numbers = (
         *(s.phase_h, s.phase_w, plane_words(s.phase_h, s.phase_w)),
         *(s.out_h, s.out_w, plane_words(s.out_h, s.out_w)),
         *(s.in_c, s.out_c, s.groups, s.k_h, s.k_w, s.stride_h, s.stride_w),
         *(s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, chunks.triples, chunks.chunk),
     )
-    listed = halves(source.astype(np.uint16)) if shuffled else np.zeros(0, np.uint32)
+    listed = halves(data.source.astype(np.uint16)) if shuffled else np.zeros(0, np.uint32)
     return Case(
         name or f"conv {s} {chunks.sizes}",
         CONV,
@@ -115,4 +133,32 @@ def conv(
         (oracle.planes(phases), listed, streams.index, halves(streams.bias), expected),
         s.macs,
         chunks.scratch(s),
+    )
+
+
+def lanes(
+    shape: ConvShape,
+    seed: int,
+    *,
+    chunk: int | None = None,
+    flip: int | None = None,
+    name: str = "",
+) -> Case:
+    """A convolution with lanes of outputs, of random data."""
+    s = shape
+    chunk = chunk or lane_arrays.choose(s)
+    data = layer(s, seed, flip=flip)
+    arrays = lane_arrays.pack(data.weights, data.thresholds, s.groups, chunk)
+    numbers = (
+        *(s.in_h, s.in_w, s.out_h, s.out_w, -(-s.in_c // 32), -(-s.out_c // 32), s.groups),
+        *(s.k_h, s.k_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w),
+        *(s.pad_top, s.pad_left, chunk),
+    )
+    return Case(
+        name or f"lanes {s} {chunk}",
+        LANES,
+        numbers,
+        (oracle.packed(data.held), arrays.weights, arrays.start, oracle.packed(data.result)),
+        s.macs,
+        lane_arrays.scratch(s.out_h * s.out_w, chunk),
     )

@@ -49,9 +49,7 @@ def maxpool(
 def layouts(pixels: int, channels: int) -> list[Case]:
     """Packed to planar and back."""
     bits = noise(pixels, 1, pixels, channels)
-    padded = np.zeros((pixels, -(-channels // 32) * 32), bool)
-    padded[:, :channels] = bits[0]
-    packed = np.packbits(padded, axis=1, bitorder="little").view("<u4").ravel()
+    packed = oracle.packed(bits)
     planar = oracle.planes(bits)
     numbers = (pixels, channels, plane_words(1, pixels))
     return [

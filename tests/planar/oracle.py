@@ -18,6 +18,14 @@ def planes(bits: Bits, stride: int | None = None) -> NDArray[np.uint32]:
     return np.packbits(words, axis=1, bitorder="little").view("<u4").ravel()
 
 
+def packed(bits: Bits) -> NDArray[np.uint32]:
+    """[h, w, c] bits to packed words, pixel after pixel."""
+    h, w, c = bits.shape
+    words = np.zeros((h * w, -(-c // 32) * 32), bool)
+    words[:, :c] = bits.reshape(h * w, c)
+    return np.packbits(words, axis=1, bitorder="little").view("<u4").ravel()
+
+
 def split(bits: Bits, stride_h: int, stride_w: int) -> Bits:
     """[h, w, c] to phases [ceil(h / stride_h), ceil(w / stride_w), c * stride_h * stride_w]."""
     h, w, c = bits.shape

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from convert.planar.geometry import ConvShape, chunkings
-from tests.planar.cases import Case, conv, same, valid
+from tests.planar.cases import Case, conv, lanes, same, valid
 
 
 def random_shape(rng: np.random.Generator) -> ConvShape:
@@ -55,12 +57,31 @@ def chunk_cases() -> list[Case]:
     return cases
 
 
+def lane_cases(count: int, seed: int) -> list[Case]:
+    """Lanes of outputs: random shapes on small maps, then chunks of every size, then groups."""
+    rng = np.random.default_rng(seed)
+    cases = []
+    for i in range(count):
+        shape = replace(random_shape(rng), groups=1, in_c=int(rng.integers(1, 100)))
+        shape = replace(shape, out_c=int(rng.integers(1, 70)))
+        cases.append(lanes(shape, seed + i, chunk=int(rng.integers(1, 8))))
+    for chunk in range(1, 8):
+        for channels in (30, 32, 64 * chunk, 32 * chunk):
+            cases.append(lanes(same(ConvShape(2, 3, channels, 0, 0, 33, 1, 1)), chunk, chunk=chunk))
+    return [*cases, lanes(ConvShape(4, 3, 64, 4, 3, 32, groups=2), 5)]
+
+
 def layer_cases() -> list[Case]:
     """Layers of real size, the ones that benchmarks show."""
     return [
         *(conv(ConvShape(n, n, c, n, n, c), c + n, name=f"3x3 {c} {n}x{n}") for n, c in LAYERS),
         conv(same(ConvShape(16, 16, 128, 0, 0, 128, k_h=1, k_w=1)), 3, name="1x1 128 16x16"),
         conv(ConvShape(16, 16, 32, 16, 16, 32, groups=2), 4, name="3x3 2x32 16x16"),
+        *(
+            case(same(ConvShape(n, n, c, 0, 0, c, k, k)), n, name=f"{name} {k}x{k} {c} {n}x{n}")
+            for n, c, k in ((6, 128, 3), (3, 256, 3), (6, 128, 1), (3, 256, 1), (8, 64, 3))
+            for name, case in (("lanes", lanes), ("planar", conv))
+        ),
     ]
 
 

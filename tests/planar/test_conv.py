@@ -11,7 +11,7 @@ import pytest
 from convert.planar.geometry import Chunks, ConvShape, choose, chunkings
 from convert.planar.pack import biases, pack
 from tests.planar import build, shapes
-from tests.planar.cases import Case, conv
+from tests.planar.cases import Case, conv, lanes
 from tests.planar.conftest import Play
 
 SMALL = ConvShape(7, 9, 6, 7, 9, 5)
@@ -29,6 +29,17 @@ def test_every_chunk_size(host: Play) -> None:
     cases = shapes.chunk_cases()
     wrong = [c.name for c, r in zip(cases, host(cases), strict=True) if r.mismatches]
     assert wrong == []
+
+
+@pytest.mark.host_c
+def test_lanes_of_outputs(host: Play) -> None:
+    cases = shapes.lane_cases(60, 7)
+    wrong = [c.name for c, r in zip(cases, host(cases), strict=True) if r.mismatches]
+    assert wrong == []
+    case = lanes(SMALL, 1)
+    column = replace(case, numbers=(*case.numbers[:14], 0, case.numbers[15]))
+    results = host([case, lanes(SMALL, 1, flip=77), column])
+    assert [bool(r.mismatches) for r in results] == [False, True, True]
 
 
 @pytest.mark.host_c
@@ -52,7 +63,7 @@ def test_emulated_core(core: str, tmp_path: Path) -> None:
         results = build.run_core(core, cases, tmp_path)
         return [c.name for c, r in zip(cases, results, strict=True) if r.mismatches]
 
-    right = [*shapes.random_cases(60, 1000), *shapes.chunk_cases()]
+    right = [*shapes.random_cases(60, 1000), *shapes.chunk_cases(), *shapes.lane_cases(20, 9)]
     flipped = conv(SMALL, 1, flip=50, name="flipped")
     assert played([*right, flipped]) == ["flipped"]
 

@@ -83,6 +83,41 @@ uint32_t bw_planar_conv_scratch(const bw_planar_conv *d);
 /* in: planes of the split map; out: groups * out_c planes of out_h x out_w pixels. */
 void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch);
 
+/* ---- the same with 32 outputs as lanes ---------------------------------------------------------
+ *
+ * For small maps, where lanes of pixels would stay empty: maps are packed ([pixels][words], see
+ * bw_kernels.h), tables are made of weights and used for all pixels, and the words of a pixel are
+ * themselves the index stream. Weights take one bit. Layers with groups need whole words of inputs
+ * and outputs in a group.
+ *
+ * The inputs of an output are n = k_h * k_w * in_words words, taken `chunk` at a time. A word gives
+ * ten triples (bits 0 ... 29); bits 30 and 31 of the chunk's m words are put together in one more
+ * word, which comes first: those of word i at bit 30 - 2 m + 2 i, so that its triples begin in slot
+ * (30 - 2 m) / 3. */
+#define BW_LANE_MAX_CHUNK 7u
+/* Triples of a chunk of m words. */
+#define BW_LANE_TRIPLES(m) (10u * (m) + 10u - (30u - 2u * (m)) / 3u)
+
+typedef struct {
+    uint16_t in_h, in_w;
+    uint16_t out_h, out_w;
+    uint16_t in_words;  /* a pixel and group */
+    uint16_t out_words; /* a pixel and group */
+    uint16_t groups;
+    uint8_t k_h, k_w, stride_h, stride_w, dilation_h, dilation_w;
+    int16_t pad_top, pad_left;
+    uint8_t chunk;           /* words, 1..BW_LANE_MAX_CHUNK; the last chunk holds what is left */
+    const uint32_t *weights; /* [groups * out_words][chunks][triples][3], see lanes.py */
+    const uint32_t *start;   /* [groups * out_words][16]: thresholds, see lanes.py */
+} bw_lane_conv;
+
+/* Scratch, bytes: tables, and for every pixel its counts and its index words. */
+#define BW_LANE_SCRATCH(pixels, chunk)                                                             \
+    (128u * BW_LANE_TRIPLES(chunk) + (64u + 4u * (chunk) + 4u) * (pixels))
+
+/* in, out: packed maps. */
+void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out, void *scratch);
+
 /* ---- splitting into phases ---------------------------------------------------------------------
  *
  * Phases y < keep_h, x < keep_w of every plane; a kernel that needs phase (0, 0) only, such as a

@@ -46,17 +46,21 @@ void bw_planar_tables_c(const uint32_t *inputs, uint32_t *table, uint32_t triple
     }
 }
 
-/* Adds the entry of slot s of word v. */
-#define ADD(entry)                                                                                 \
-    do {                                                                                           \
-        const uint32_t *e_ = (entry);                                                              \
-        a0 += e_[0];                                                                               \
-        a1 += e_[1];                                                                               \
-        a2 += e_[2];                                                                               \
-        a3 += e_[3];                                                                               \
-    } while (0)
-#define EVEN(s) (base - 4u * ((v >> (3u * (s))) & 7u))
-#define ODD(s)  (base + 4u + 4u * ((v >> (3u * (s))) & 7u))
+/* A slot of an index word: the first one of a fold sets the sums, the others add to them. */
+#define SLOT(s, how, entry)                                                                        \
+    __attribute__((fallthrough));                                                                  \
+    case s:                                                                                        \
+        do {                                                                                       \
+            const uint32_t *e_ = (entry);                                                          \
+            a0 how e_[0];                                                                          \
+            a1 how e_[1];                                                                          \
+            a2 how e_[2];                                                                          \
+            a3 how e_[3];                                                                          \
+        } while (0)
+#define SET     =
+#define ADD     +=
+#define EVEN(s) (base - 4u - 4u * ((v >> (3u * (s))) & 7u))
+#define ODD(s)  (base + 4u * ((v >> (3u * (s))) & 7u))
 #define FOLD                                                                                       \
     do {                                                                                           \
         fold[0] = a0;                                                                              \
@@ -72,54 +76,53 @@ static void count(const uint32_t *table, uint32_t triples, const uint32_t *index
     uint32_t folds[FOLDS * 4u];
     uint32_t *fold = folds;
     uint32_t a0, a1, a2, a3;
-    const uint32_t *base = table + BW_TABLE_WORDS - 4u;
-    const uint32_t *end = table + triples * BW_TABLE_WORDS;
-    uint32_t slot = triples % BW_TRIPLES_A_WORD;
+    const uint32_t words = (triples + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD;
+    const uint32_t *last = index + words;
+    const uint32_t slot = words * BW_TRIPLES_A_WORD - triples;
+    /* End of the table of an even slot, beginning of that of an odd one. */
+    const uint32_t *base = table + ((slot & 1u) ? 0u : BW_TABLE_WORDS);
+    uint32_t v = *index++;
 
-    if (slot != 0) {
-        uint32_t v = *index++;
-        a0 = a1 = a2 = a3 = (v >> 31) * FIELDS;
-        slot = BW_TRIPLES_A_WORD - slot;
-        v >>= 3u * slot;
-        for (; slot < BW_TRIPLES_A_WORD; slot++, v >>= 3, table += BW_TABLE_WORDS) {
-            if (slot == 5u) {
-                if (table + BW_TABLE_WORDS - 4u != base) {
-                    FOLD;
-                }
-                a0 = a1 = a2 = a3 = 0;
+    a0 = a1 = a2 = a3 = (v >> 31) * FIELDS;
+    switch (slot) { /* enters the loop at the slot of the first triple */
+    default:
+        for (;;) {
+            SLOT(0u, SET, EVEN(0u));
+            SLOT(1u, ADD, ODD(1u));
+            base += 2u * BW_TABLE_WORDS;
+            SLOT(2u, ADD, EVEN(2u));
+            SLOT(3u, ADD, ODD(3u));
+            base += 2u * BW_TABLE_WORDS;
+            SLOT(4u, ADD, EVEN(4u));
+            FOLD;
+            SLOT(5u, SET, ODD(5u));
+            base += 2u * BW_TABLE_WORDS;
+            SLOT(6u, ADD, EVEN(6u));
+            SLOT(7u, ADD, ODD(7u));
+            base += 2u * BW_TABLE_WORDS;
+            SLOT(8u, ADD, EVEN(8u));
+            SLOT(9u, ADD, ODD(9u));
+            FOLD;
+            base += 2u * BW_TABLE_WORDS;
+            if (index == last) {
+                break;
             }
-            ADD(table + 4u * ((v & 7u) ^ ((slot & 1u) ? 0u : 7u)));
+            v = *index++;
         }
-        FOLD;
-        base = table + BW_TABLE_WORDS - 4u;
-    }
-    while (base < end) {
-        const uint32_t v = *index++;
-        a0 = a1 = a2 = a3 = 0;
-        ADD(EVEN(0u));
-        ADD(ODD(1u));
-        base += 2u * BW_TABLE_WORDS;
-        ADD(EVEN(2u));
-        ADD(ODD(3u));
-        base += 2u * BW_TABLE_WORDS;
-        ADD(EVEN(4u));
-        FOLD;
-        a0 = a1 = a2 = a3 = 0;
-        ADD(ODD(5u));
-        base += 2u * BW_TABLE_WORDS;
-        ADD(EVEN(6u));
-        ADD(ODD(7u));
-        base += 2u * BW_TABLE_WORDS;
-        ADD(EVEN(8u));
-        ADD(ODD(9u));
-        base += 2u * BW_TABLE_WORDS;
-        FOLD;
     }
     for (uint32_t k = 0; k < 4u; k++) {
+        const uint32_t *f = folds + k;
         uint32_t sum = 0, high = 0;
-        for (const uint32_t *f = folds + k; f < fold; f += 4) {
-            sum += *f;
-            high += (*f >> 4) & LOW;
+        if ((fold - folds) & 4) {
+            sum = *f;
+            high = (*f >> 4) & LOW;
+            f += 4;
+        }
+        for (; f < fold; f += 8) { /* by two: the loop itself is what costs */
+            sum += f[0];
+            high += (f[0] >> 4) & LOW;
+            sum += f[4];
+            high += (f[4] >> 4) & LOW;
         }
         bytes[k] = sum - (high << 4);
         bytes[4u + k] = high;

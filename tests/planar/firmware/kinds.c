@@ -2,7 +2,7 @@
 #include "bitwake/bw_planar.h"
 #include "runner.h"
 
-enum { CONV = 1, SPLIT, MAXPOOL, FROM_PACKED, TO_PACKED, ENCODE };
+enum { CONV = 1, SPLIT, MAXPOOL, FROM_PACKED, TO_PACKED, ENCODE, LANES };
 
 static bw_planar_conv conv(const test_case *c)
 {
@@ -88,6 +88,32 @@ static void encode(const test_case *c, uint32_t *out)
     bw_planar_encode_u8(&d, (const uint8_t *)c->array[0], out);
 }
 
+static bw_lane_conv lanes(const test_case *c)
+{
+    const uint32_t *n = c->n;
+    const bw_lane_conv d = {
+        .in_h = (uint16_t)n[0],
+        .in_w = (uint16_t)n[1],
+        .out_h = (uint16_t)n[2],
+        .out_w = (uint16_t)n[3],
+        .in_words = (uint16_t)n[4],
+        .out_words = (uint16_t)n[5],
+        .groups = (uint16_t)n[6],
+        .k_h = (uint8_t)n[7],
+        .k_w = (uint8_t)n[8],
+        .stride_h = (uint8_t)n[9],
+        .stride_w = (uint8_t)n[10],
+        .dilation_h = (uint8_t)n[11],
+        .dilation_w = (uint8_t)n[12],
+        .pad_top = (int16_t)n[13],
+        .pad_left = (int16_t)n[14],
+        .chunk = (uint8_t)n[15],
+        .weights = c->array[1],
+        .start = c->array[2],
+    };
+    return d;
+}
+
 uint32_t need(const test_case *c)
 {
     if (c->kind == CONV) {
@@ -98,6 +124,9 @@ uint32_t need(const test_case *c)
         const bw_planar_maxpool d = maxpool(c);
         return bw_planar_maxpool_scratch(&d);
     }
+    if (c->kind == LANES) {
+        return BW_LANE_SCRATCH(c->n[2] * c->n[3], c->n[15]);
+    }
     return 0;
 }
 
@@ -105,10 +134,14 @@ bool run_case(const test_case *c, uint32_t *out, void *scratch)
 {
     const bw_planar_conv convolution = conv(c);
     const bw_planar_maxpool pooling = maxpool(c);
+    const bw_lane_conv outputs = lanes(c);
     const bw_planar_layout layout = {c->n[0], (uint16_t)c->n[1], c->n[2]};
     switch (c->kind) {
     case CONV:
         bw_planar_conv_bits(&convolution, c->array[0], out, scratch);
+        return true;
+    case LANES:
+        bw_lane_conv_bits(&outputs, c->array[0], out, scratch);
         return true;
     case SPLIT:
         split(c, out);
