@@ -184,6 +184,24 @@ def mean_axes(graph: Graph, op: Op) -> Verdict:
     return ok, f"axes {axes} of {list(t.shape)}", "reduce over fixed axes"
 
 
+def one_scale_for_rows(graph: Graph, op: Op) -> Verdict:
+    """An int8 filter on several rows has one scale: with one a channel, TFLite computes garbage."""
+    w, out = graph.tensor(op.inputs[1]), graph.tensor(op.outputs[0])
+    several = w.quant is not None and len(w.quant.scale) > 1 and out.elements > out.channels
+    return not several, f"{w.text()} to {out.text()}", "use a 1x1 convolution"
+
+
+def sum_rescales(graph: Graph, op: Op) -> Verdict:
+    """int8 input and output differ in scale or zero point: where they do not, TFLite adds the raw
+    numbers and overflows. The sum stays below 2^31 output steps."""
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    if a.dtype != "int8" or a.quant is None or out.quant is None:
+        return True, "", ""
+    same = a.quant.scale == out.quant.scale and a.quant.zero_point == out.quant.zero_point
+    most = 256.0 * a.elements * a.quant.scale[0] / out.quant.scale[0]
+    return not same and most < 2**31, f"{a.text()} to {out.text()}", "use the mean instead"
+
+
 def softmax_depth(graph: Graph, op: Op) -> Verdict:
     """The last axis has at most 4095 entries."""
     depth = graph.tensor(op.inputs[0]).channels
@@ -343,7 +361,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
         "FULLY_CONNECTED": (
             int8_or_float_maps, known_activation, quantized_filter, int32_bias, accumulators_fit,
-            shape_follows,
+            shape_follows, one_scale_for_rows,
         ),
         "ADD": _PAIR,
         "SUB": _PAIR,
@@ -354,7 +372,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         "AVERAGE_POOL_2D": _POOL,
         "MAX_POOL_2D": _POOL,
         "MEAN": (int8_or_float_maps, mean_axes, shape_follows),
-        "SUM": (int8_or_float_maps, mean_axes, shape_follows),
+        "SUM": (int8_or_float_maps, mean_axes, shape_follows, sum_rescales),
         "REDUCE_MAX": (int8_or_float_maps, mean_axes, same_scale, shape_follows),
         "REDUCE_MIN": (int8_or_float_maps, mean_axes, same_scale, shape_follows),
         "RELU": (int8_or_float_maps, shape_follows),

@@ -51,6 +51,7 @@ KERNELS: dict[str, Kernel] = {
     "table_u8_i8": Kernel("bw_table_i8", "bw_table_u8_i8", ("uint8_t",)),
     "softmax_i8": Kernel("bw_softmax_i8", "bw_softmax_i8_run"),
     "mean_i8": Kernel("bw_reduce_i8", "bw_mean_i8"),
+    "sum_i8": Kernel("bw_reduce_i8", "bw_sum_i8"),
     "reduce_max_i8": Kernel("bw_reduce_i8", "bw_reduce_max_i8"),
     "reduce_min_i8": Kernel("bw_reduce_i8", "bw_reduce_min_i8"),
     "bilinear_i8": Kernel("bw_bilinear_i8", "bw_bilinear_i8_run"),

@@ -226,15 +226,17 @@ def reduce(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     dims, bits, count = reduced_axes(graph, op)
     fields: dict[str, Any] = {"dims": dims, "reduce": bits}
-    kind = {"REDUCE_MAX": "reduce_max_i8", "REDUCE_MIN": "reduce_min_i8"}.get(op.kind, "mean_i8")
-    if kind == "mean_i8":
-        m, shift = quantize_multiplier(float(float_scale(a.quant)) / float(float_scale(out.quant)))
-        if op.kind == "MEAN":
-            by = min(count.bit_length() - 1, 32, 31 + shift)
-            m, shift = (m << by) // count, shift - by
+    s_in, s_out = float_scale(a.quant), float_scale(out.quant)
+    if op.kind == "MEAN":
+        m, shift = quantize_multiplier(float(s_in) / float(s_out))
+        by = min(count.bit_length() - 1, 32, 31 + shift)
         fields |= {"in_zero": zero_of(a), "out_zero": zero_of(out)}
-        fields |= {"multiplier": m, "shift": shift}
-    return Rewrite((Op(kind, op.name, (a.name,), op.outputs, fields),))
+        fields |= {"multiplier": (m << by) // count, "shift": shift - by}
+    elif op.kind == "SUM":
+        scale = s_in / s_out
+        bias = np.float32(-zero_of(a)) * scale * np.float32(count)
+        fields |= {"out_zero": zero_of(out), "scale": scale, "bias": bias}
+    return Rewrite((Op(f"{op.kind.lower()}_i8", op.name, (a.name,), op.outputs, fields),))
 
 
 def softmax(graph: Graph, op: Op, context: Context) -> Rewrite | None:

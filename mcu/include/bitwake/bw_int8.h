@@ -123,17 +123,22 @@ void bw_softmax_i8_run(const bw_softmax_i8 *d, const int8_t *in, int8_t *out);
 /* ---- reductions --------------------------------------------------------------------------------
  * The map is [outer][reduced][inner] after the compiler merged neighbouring axes; up to two groups
  * of reduced axes: [dims[0]][dims[1]][dims[2]][dims[3]], reduced where `reduce` has the axis's bit.
- * MEAN and SUM: acc = sum of (q - in_zero); out = clamp(rescale(acc) + out_zero). The compiler has
- * divided the multiplier by the count for MEAN. REDUCE_MAX, REDUCE_MIN: extremum. */
+ * MEAN: acc = sum of (q - in_zero); out = clamp(rescale(acc) + out_zero), where the compiler has
+ * divided the multiplier by the count. SUM works in float32: the sum of q times scale, plus bias,
+ * each rounded once, then to the nearest whole number with ties away from zero, plus out_zero. It
+ * is judged by TFLite's default kernel, because the reference takes int8 for unsigned. REDUCE_MAX,
+ * REDUCE_MIN: extremum. */
 typedef struct {
     uint16_t dims[4];
     uint8_t reduce; /* bit k: axis k is reduced */
     int8_t in_zero, out_zero;
-    int32_t multiplier;
+    int32_t multiplier; /* MEAN */
     int32_t shift;
+    float scale, bias; /* SUM: |sum * scale + bias| < 2^31 */
 } bw_reduce_i8;
 
 void bw_mean_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out);
+void bw_sum_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out);
 void bw_reduce_max_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out);
 void bw_reduce_min_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out);
 

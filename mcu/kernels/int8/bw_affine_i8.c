@@ -8,10 +8,7 @@ void bw_quantize_f32_i8(const bw_affine *d, const float *in, int8_t *out)
         const float x = in[i] / d->scale;
         int32_t q = x >= 512.0f && x < 2147483648.0f ? 127 : -128;
         if (x > -512.0f && x < 512.0f) { /* zero moves it by 128 at most: beyond, it saturates */
-            const int32_t whole = (int32_t)x;
-            const float rest = x - (float)whole;
-            q = whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
-            q = bw_clamp_i8(q + d->zero, -128, 127);
+            q = bw_clamp_i8(bw_round_away(x) + d->zero, -128, 127);
         }
         out[i] = (int8_t)q;
     }

@@ -57,6 +57,17 @@ void bw_mean_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
            bw_clamp_i8(bw_rescale(acc, d->multiplier, d->shift) + d->out_zero, -128, 127));
 }
 
+static int8_t summed(const bw_reduce_i8 *d, int32_t sum)
+{
+    const float product = (float)sum * d->scale; /* of its own, so that it is rounded */
+    return bw_clamp_i8(bw_round_away(product + d->bias) + d->out_zero, -128, 127);
+}
+
+void bw_sum_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
+{
+    REDUCE(d, in, out, 0, acc += q, summed(d, acc));
+}
+
 void bw_reduce_max_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
 {
     REDUCE(d, in, out, -128, acc = q > acc ? q : acc, (int8_t)acc);

@@ -34,6 +34,14 @@ static inline int32_t bw_rescale(int32_t x, int32_t multiplier, int32_t shift)
     return bw_rounding_shift(bw_high_mul(x, multiplier), (uint32_t)-shift);
 }
 
+/* The nearest whole number, ties away from zero. |x| < 2^31. */
+static inline int32_t bw_round_away(float x)
+{
+    const int32_t whole = (int32_t)x;
+    const float rest = x - (float)whole;
+    return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
+}
+
 static inline int8_t bw_clamp_i8(int32_t x, int32_t low, int32_t high)
 {
     x = x < low ? low : x;

@@ -1,0 +1,156 @@
+"""Every int8 operator in C beside TFLite's reference kernels, over random parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.compile import Compiled, compile_bytes
+from convert.emit import emit
+from convert.ir import Array
+from tests.int8 import batch
+from tests.int8.build import Model, T, const, one_op
+from tests.int8.cases import ARITHMETIC
+from tests.int8.cases_move import MOVEMENT
+
+pytestmark = [pytest.mark.host_c, pytest.mark.keras]
+
+MAKERS = {**ARITHMETIC, **MOVEMENT}
+COUNT = {"CONV_2D": 60, "DEPTHWISE_CONV_2D": 40, "TRANSPOSE_CONV": 30, "FULLY_CONNECTED": 30}
+RUNS = 3
+
+
+@dataclass
+class Case:
+    """A model, its C's answers, and what it was asked."""
+
+    model: Model
+    compiled: Compiled
+    inputs: list[list[Array]]
+    answers: list[list[Array]]
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: Any) -> dict[str, list[Case]]:
+    """All models of all operators in one program."""
+    rng = np.random.default_rng(20)
+    table = [
+        (name, maker(rng, k)) for name, maker in MAKERS.items() for k in range(COUNT.get(name, 20))
+    ]
+    compiled = [batch.compiled_model(model.content) for _, model in table]
+    inputs = [batch.random_inputs(c, rng, RUNS) for c in compiled]
+    program = batch.Program(compiled, tmp_path_factory.mktemp("operators"))
+    out: dict[str, list[Case]] = {}
+    for (name, model), c, i, a in zip(
+        table, compiled, inputs, program.answers(inputs), strict=True
+    ):
+        out.setdefault(name, []).append(Case(model, c, i, a))
+    return out
+
+
+@pytest.mark.parametrize("name", list(MAKERS))
+def test_equals_the_reference(name: str, cases: dict[str, list[Case]]) -> None:
+    seen = set()
+    for case in cases[name]:
+        # The reference of SUM takes int8 for unsigned; the default kernel is right.
+        reference = batch.Reference(case.model.content, case.compiled, default=name == "SUM")
+        for inputs, found in zip(case.inputs, case.answers, strict=True):
+            for expected, got in zip(reference.answer(inputs), found, strict=True):
+                assert got.shape == expected.shape, case.model.label
+                assert got.tobytes() == expected.tobytes(), case.model.label
+                seen |= set(np.unique(got)[:50].tolist())
+    assert len(seen) > 10, "the cases hardly answer anything"
+
+
+def _mutations(attrs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each number of a descriptor changed a little."""
+    for name, value in attrs.items():
+        if name == "channels":
+            block = value.copy()
+            block[0, 1, 0] += 1 << 16
+            yield "multiplier", (name, block)
+            block = value.copy()
+            block[0, 0, 0] += 1 << 12
+            yield "bias", (name, block)
+            block = value.copy()
+            block[0, 2, 0] -= 1
+            yield "shift", (name, block)
+        elif name in ("out_zero", "in_zero", "pad_top"):
+            yield name, (name, value + 1)
+        elif name == "weights":
+            changed = value.copy()
+            changed.reshape(-1)[0] ^= 0x10
+            yield name, (name, changed)
+
+
+def test_a_wrong_constant_is_noticed(tmp_path: Any) -> None:
+    """The comparison above can fail: a multiplier one in 2^14 too large, a zero point one off."""
+    rng = np.random.default_rng(5)
+    shape = (1, 6, 6, 8)
+    a, out = T(shape, "int8", 0.05, 3), T((1, 6, 6, 4), "int8", 0.31, -7)
+    w = const(rng.integers(-127, 128, (4, 3, 3, 8)), "int8", [0.01, 0.02, 0.03, 0.005])
+    bias = const(rng.integers(-900, 900, 4), "int32", 0.05 * np.asarray(w.scale))
+    options = ("Conv2DOptions", {"padding": 0, "strideH": 1, "strideW": 1,
+                                 "dilationHFactor": 1, "dilationWFactor": 1})  # fmt: skip
+    model = one_op("control", "CONV_2D", [a, w, bias], [out], options)
+    right = batch.compiled_model(model.content)
+    op = right.graph.ops[0]
+    names, wrong = ["right"], [right]
+    for name, (field, value) in _mutations(dict(op.attrs)):
+        changed = dataclasses.replace(op, attrs={**op.attrs, field: value})
+        graph = dataclasses.replace(right.graph, ops=(changed,))
+        emitted = emit(graph, right.plan, right.sha256)
+        names.append(name)
+        wrong.append(dataclasses.replace(right, graph=graph, emitted=emitted))
+    inputs = batch.random_inputs(right, rng, 40)
+    answers = batch.Program(wrong, tmp_path).answers([inputs] * len(wrong))
+    reference = batch.Reference(model.content, right)
+    expected = [reference.answer(i)[0] for i in inputs]
+    equal = {
+        name: all((e == g[0]).all() for e, g in zip(expected, got, strict=True))
+        for name, got in zip(names, answers, strict=True)
+    }
+    assert equal.pop("right")
+    assert sorted(equal) == [
+        "bias", "in_zero", "multiplier", "out_zero", "pad_top", "shift", "weights"
+    ]  # fmt: skip
+    assert not any(equal.values()), equal
+
+
+REFUSED = {
+    "float convolution": ("CONV_2D", [T((1, 4, 4, 2), "float32"),
+                                      const(np.ones((2, 1, 1, 2)), "float32"),
+                                      const(np.zeros(2), "float32")],
+                          T((1, 4, 4, 2), "float32"), ("Conv2DOptions", {"strideH": 1, "strideW": 1,
+                           "dilationHFactor": 1, "dilationWFactor": 1})),
+    "zero point of a filter": ("FULLY_CONNECTED", [T((1, 4), "int8", 0.1),
+                                                   const(np.ones((2, 4)), "int8", 0.1, zero=3)],
+                               T((1, 2), "int8", 0.1), ("FullyConnectedOptions", {})),
+    "unequal scales": ("MAXIMUM", [T((1, 4), "int8", 0.1), T((1, 4), "int8", 0.2)],
+                       T((1, 4), "int8", 0.1), ("MaximumMinimumOptions", {})),
+    "sum without rescaling": ("SUM", [T((1, 4), "int8", 0.1), const([1])], T((1,), "int8", 0.1),
+                              ("ReducerOptions", {})),
+    "computed padding": ("PAD", [T((1, 4), "int8", 0.1), T((2, 2), "int32")],
+                         T((1, 4), "int8", 0.1), None),
+    "batch of two": ("RELU", [T((2, 4), "int8", 0.1)], T((2, 4), "int8", 0.1), None),
+    "uint8": ("QUANTIZE", [T((1, 4), "int8", 0.1)], T((1, 4), "uint8", 0.1), None),
+    "16 bits": ("ADD", [T((1, 4), "int16", 0.1), T((1, 4), "int16", 0.1)], T((1, 4), "int16", 0.1),
+                ("AddOptions", {})),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_refuses_what_it_cannot_do(name: str) -> None:
+    kind, inputs, output, options = REFUSED[name]
+    result = compile_bytes(one_op(name, kind, list(inputs), [output], options).content, name="x")
+    assert isinstance(result, list)
+    assert result
+    first = result[0]
+    assert first.rule.startswith(kind)
+    assert first.found
+    assert first.remedy
