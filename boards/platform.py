@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ class BitwakePlatform(PlatformBase):
         cross = board.get("build.toolchain") == "arm-none-eabi"
         missing = cross and shutil.which(CROSS_COMPILER) is None
         self.packages["toolchain-gccarmnoneeabi"]["optional"] = not missing
-        protocol = options.get("upload_protocol") or board.get("upload.protocol")
+        chosen = os.environ.get("BITWAKE_UPLOAD_PROTOCOL") or options.get("upload_protocol")
+        protocol = chosen or board.get("upload.protocol")
         fetch = protocol == "openocd" and "upload" in targets and shutil.which("openocd") is None
         self.packages["tool-openocd"]["optional"] = not fetch
 

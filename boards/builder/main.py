@@ -1,7 +1,8 @@
 """SCons script of the platform: compiles app, kernels, model and board code, links, uploads.
 
 Options in platformio.ini: custom_bitwake_model (folder of generated C; the environment variable
-BITWAKE_MODEL_DIR wins), custom_bitwake_sanitize (host only).
+BITWAKE_MODEL_DIR wins), upload_protocol (BITWAKE_UPLOAD_PROTOCOL wins, so that a build need not be
+thrown away for it), custom_bitwake_sanitize (host only).
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def compile_all(model: Path) -> None:
 
 def add_upload(program: Any) -> None:
     """The upload target: a debug probe, or a process that stands in for the board."""
-    protocol = env.GetProjectOption("upload_protocol", board.get("upload.protocol"))
+    protocol = os.environ.get("BITWAKE_UPLOAD_PROTOCOL") or env.GetProjectOption(
+        "upload_protocol", board.get("upload.protocol")
+    )
     env["UPLOAD_PROTOCOL"] = protocol
     if protocol == "emulator":
         script = BOARDS / "scripts" / "emulate.py"

@@ -24,8 +24,8 @@
 #define USART1_CR1  CM_REG(0x4001100Cu)
 #define USART1_IRQ  37u
 
-/* Clock of the core and of USART1 in hertz; set by clock_init. */
-extern uint32_t board_core_hz, board_usart1_hz;
+/* Clock of USART1 in hertz; set by clock_init, as is board_core_hz. */
+extern uint32_t board_usart1_hz;
 
 /* 168 MHz from the internal 16 MHz oscillator, or 16 MHz if the PLL does not lock. */
 void clock_init(void);

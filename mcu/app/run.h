@@ -4,7 +4,7 @@
 
 #include "protocol.h"
 
-/* Ticks since boot in 64 bits. Must be called at least once every 2^32 ticks. */
+/* Ticks since boot in 64 bits. Must be called at least once every 10^9 ticks. */
 uint64_t bw_clock(void);
 
 void bw_timestamp(void);

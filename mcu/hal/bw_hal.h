@@ -41,7 +41,8 @@ void bw_hal_init(int argc, char **argv);
 /* True when no silicon is behind the ticks, so that they say nothing about time. */
 bool bw_hal_emulated(void);
 
-/* Free-running counter, wraps at 2^32. */
+/* Free-running counter, wraps at 2^32. To be read at least once every 10^9 ticks: some boards
+ * derive it from a faster one. Not counted faithfully while the core sleeps in bw_hal_getc. */
 uint32_t bw_hal_ticks(void);
 
 /* What a tick is: "instructions", "cycles" or "nanoseconds". */

@@ -1,7 +1,8 @@
-/* What every Cortex-M board shares: start-up, stack, faults, semihosting. A board's own files
- * supply the functions of the second half.
+/* What every Cortex-M board shares: start-up, stack, faults, serial line, semihosting. A board's
+ * own files supply the functions of the second half.
  *
- * Register addresses: Armv7-M Architecture Reference Manual, B3.2.
+ * Register addresses: Armv7-M Architecture Reference Manual, B3.2. An Armv6-M core has no fault
+ * status registers and no cycle counter.
  */
 #ifndef BITWAKE_BOARDS_CORTEXM_H
 #define BITWAKE_BOARDS_CORTEXM_H
@@ -19,6 +20,10 @@
 #define CM_MMFAR        CM_REG(0xE000ED34u)
 #define CM_BFAR         CM_REG(0xE000ED38u)
 #define CM_CPACR        CM_REG(0xE000ED88u)
+#define CM_MPU_CTRL     CM_REG(0xE000ED94u)
+#define CM_MPU_RNR      CM_REG(0xE000ED98u)
+#define CM_MPU_RBAR     CM_REG(0xE000ED9Cu)
+#define CM_MPU_RASR     CM_REG(0xE000EDA0u)
 #define CM_DEMCR        CM_REG(0xE000EDFCu)
 #define CM_DWT_CTRL     CM_REG(0xE0001000u)
 #define CM_DWT_CYCCNT   CM_REG(0xE0001004u)
@@ -26,7 +31,12 @@
 /* Symbols of link.ld; only their addresses mean something. */
 extern uint32_t __stack_bottom[], __stack_top[];
 extern uint32_t __data_load[], __data_start[], __data_end[], __bss_start[], __bss_end[];
-extern uint8_t __flash_origin[], __flash_end[], __spare_start[], __ram_end[], __text_end[];
+extern uint8_t __flash_origin[], __flash_end[], __spare_start[], __ram_end[];
+extern uint8_t __text_start[], __text_end[];
+
+/* An entry of the vector table. A board places its interrupts, those behind the core's sixteen, in
+ * section .vectors.irq as an array of these; entry 0 is interrupt 0. */
+typedef void (*cm_vector)(void);
 
 /* Turns fault handlers on; call once early. */
 void cm_faults_init(void);
@@ -37,12 +47,26 @@ _Noreturn void cm_semihosting_exit(uint32_t status);
 
 _Noreturn void cm_system_reset(void);
 
+/* Forbids all access to 2^log2_size bytes at `base`, a multiple of that size of at least 4096: for
+ * boards on which an overflown stack would find memory. Armv7-M with a memory protection unit. */
+void cm_guard(uint32_t base, uint32_t log2_size);
+
+/* For the board's receive interrupt: stores a byte. Not to be called when full: the interrupt then
+ * turns itself off, the emulator waits until there is room again, and silicon drops what comes. */
+void cm_line_received(uint8_t byte);
+bool cm_line_full(void);
+
 /* ---- supplied by the board ---- */
 
-/* Interrupt vectors after the sixteen of the core, placed in section .vectors.irq by the board. */
+/* Clock of the core in hertz; without meaning on a board that is always emulated. */
+extern uint32_t board_core_hz;
 
-/* Sends one byte without interrupts, in any state of the machine; used by the fault report. */
+/* Sends one byte without interrupts, in any state of the machine; used by the fault report. Waits,
+ * but not for ever. */
 void board_put_polled(uint8_t byte);
+
+/* Turns the receive interrupt on; it may be on already. */
+void board_receive_on(void);
 
 bool board_emulated(void);
 

@@ -12,7 +12,6 @@
 #define STACKING    (1u << 4 | 1u << 12) /* CFSR: MSTKERR, STKERR */
 #define MMAR_VALID  (1u << 7)
 #define BFAR_VALID  (1u << 15)
-#define EPSR_THUMB  (1u << 24)
 #define STACK_WORDS 128u
 
 static __attribute__((section(".noinit"))) struct {
@@ -40,19 +39,50 @@ static void put_line(const char *text)
     board_put_polled('\n');
 }
 
-static _Noreturn void report(const fault *f)
+#ifdef __ARM_ARCH_6M__
+/* The core knows one fault and does not say why. */
+static uint32_t status(void)
+{
+    return 0;
+}
+
+static void add_status(fault_line *line)
+{
+    (void)line;
+}
+#else
+static uint32_t status(void)
+{
+    return CM_CFSR;
+}
+
+static void add_status(fault_line *line)
 {
     const uint32_t cfsr = CM_CFSR;
-    const uint32_t addr = (cfsr & BFAR_VALID) != 0   ? CM_BFAR
-                          : (cfsr & MMAR_VALID) != 0 ? CM_MMFAR
-                                                     : 0;
+    const uint32_t address = (cfsr & BFAR_VALID) != 0   ? CM_BFAR
+                             : (cfsr & MMAR_VALID) != 0 ? CM_MMFAR
+                                                        : 0;
+    fault_line_register(line, "cfsr", cfsr);
+    fault_line_register(line, "hfsr", CM_HFSR);
+    fault_line_register(line, "addr", address);
+}
+#endif
+
+/* 0 stands for unknown. */
+static void add_known(fault_line *line, const char *name, uint32_t value)
+{
+    if (value != 0) {
+        fault_line_register(line, name, value);
+    }
+}
+
+static _Noreturn void report(const fault *f)
+{
     fault_line_begin(&kept.line, f->name);
-    fault_line_register(&kept.line, "pc", f->pc);
-    fault_line_register(&kept.line, "lr", f->lr);
-    fault_line_register(&kept.line, "cfsr", cfsr);
-    fault_line_register(&kept.line, "hfsr", CM_HFSR);
-    fault_line_register(&kept.line, "addr", addr);
-    fault_line_register(&kept.line, "xpsr", f->xpsr);
+    add_known(&kept.line, "pc", f->pc);
+    add_known(&kept.line, "lr", f->lr);
+    add_status(&kept.line);
+    add_known(&kept.line, "xpsr", f->xpsr);
     fault_line_end(&kept.line);
     kept.magic = KEPT_MAGIC;
     put_line(kept.line.text);
@@ -64,12 +94,23 @@ static _Noreturn void report(const fault *f)
     cm_system_reset();
 }
 
-/* The lowest word of an overflown stack that is a return address: the function that ate it. */
+/* Whether execution can return to `word`: a Thumb address in code, behind a call. Call
+ * instructions: BLX register 0100 0111 1xxx x000; BL 1111 0xxx xxxx xxxx 11x1 xxxx xxxx xxxx. */
+static bool is_return_address(uint32_t word)
+{
+    if ((word & 1u) == 0 || word < (uintptr_t)__text_start + 4u || word >= (uintptr_t)__text_end) {
+        return false;
+    }
+    const uint16_t *next = (const uint16_t *)(uintptr_t)(word - 1u);
+    return (next[-1] & 0xFF87u) == 0x4780u ||
+           ((next[-2] & 0xF800u) == 0xF000u && (next[-1] & 0xD000u) == 0xD000u);
+}
+
+/* The lowest return address in an overflown stack: into the function that ate it. */
 static uint32_t deepest_return_address(void)
 {
     for (const uint32_t *word = __stack_bottom; word < __stack_top; word++) {
-        if ((*word & 1u) != 0 && *word >= (uintptr_t)__flash_origin &&
-            *word < (uintptr_t)__text_end) {
+        if (is_return_address(*word)) {
             return *word;
         }
     }
@@ -98,8 +139,8 @@ __attribute__((used)) _Noreturn void cm_fault_report(const uint32_t *frame)
     __asm__ volatile("mrs %0, ipsr" : "=r"(exception));
     const bool whole = (uintptr_t)frame >= (uintptr_t)__stack_bottom &&
                        (uintptr_t)frame <= (uintptr_t)__stack_top - 4u * FRAME_WORDS;
-    if (whole && (CM_CFSR & STACKING) == 0) {
-        f.name = name_of(exception, CM_CFSR);
+    if (whole && (status() & STACKING) == 0) {
+        f.name = name_of(exception, status());
         f.lr = frame[5];
         f.pc = frame[6];
         f.xpsr = frame[7];
@@ -118,7 +159,8 @@ __attribute__((naked)) void cm_fault_entry(void)
                      "mrs r0, msp\n\t"
                      "ldr r1, =cm_fault_stack + %c0\n\t"
                      "msr msp, r1\n\t"
-                     "b cm_fault_report\n\t"
+                     "ldr r2, =cm_fault_report\n\t"
+                     "bx r2\n\t"
                      ".ltorg" ::"i"(STACK_WORDS * 4u));
 }
 
@@ -127,7 +169,9 @@ void cm_faults_init(void)
     kept_is_ours = kept.magic == KEPT_MAGIC;
     kept.line.text[FAULT_LINE_LENGTH - 1u] = '\0';
     kept.magic = 0;
+#ifndef __ARM_ARCH_6M__
     CM_SHCSR |= 7u << 16; /* memory, bus and usage faults apart from the hard fault */
+#endif
 }
 
 const char *bw_hal_last_fault(void)
@@ -137,7 +181,7 @@ const char *bw_hal_last_fault(void)
 
 void bw_hal_panic(const char *name)
 {
-    const fault f = {name, (uint32_t)(uintptr_t)__builtin_return_address(0), 0, EPSR_THUMB};
+    const fault f = {name, (uint32_t)(uintptr_t)__builtin_return_address(0), 0, 0};
     report(&f);
 }
 

@@ -3,7 +3,7 @@
 #include "cortexm.h"
 #include "fault_line.h"
 
-#define NO_MEMORY 0xC0000000u /* external device space that no part here decodes */
+#define NO_MEMORY 0xE8000000u /* vendor space that no part here decodes */
 
 void bw_hal_provoke(bw_hal_fault_kind kind)
 {

@@ -10,11 +10,9 @@ static void unexpected(void)
     __asm__ volatile("udf #1"); /* ends in the fault report, whose pc says so */
 }
 
-typedef void (*vector)(void);
-
 __attribute__((section(".vectors"), used)) static const struct {
     uint32_t *stack;
-    vector handlers[15];
+    cm_vector handlers[15];
 } vectors = {
     __stack_top,
     /* Reset, NMI, hard, memory, bus, usage; the others are never enabled. */

@@ -1,5 +1,8 @@
 /* A network written by hand: 32x32 grey pixels, a sign at 128, a binary convolution, a second one
- * with real output that serves as two logits. Small enough to check by hand and to send as text. */
+ * with real output that serves as two logits. Small enough to check by hand and to send as text.
+ *
+ * On Arm, layers of op "loop" follow: each goes as many times through two instructions as its
+ * `macs` says, to check what the board counts. */
 #include "bitwake/bw_kernels.h"
 #include "bitwake/bw_model.h"
 
@@ -68,10 +71,22 @@ static const bw_bconv2d conv2 = {.in_h = INNER,
                                  .clamp_min = INT32_MIN,
                                  .clamp_max = INT32_MAX};
 
-static const bw_layer layers[3] = {
+static const bw_layer layers[] = {
     {"sign", "encode_u8", BW_KIND_OTHER, 0},
     {"dark/window", "bconv2d_bits", BW_KIND_BINARY, 9u * INNER *INNER},
-    {"dark/count", "bconv2d_f32", BW_KIND_BINARY, 2u * INNER *INNER}};
+    {"dark/count", "bconv2d_f32", BW_KIND_BINARY, 2u * INNER *INNER},
+#ifdef __arm__
+    {"loop/a", "loop", BW_KIND_OTHER, 1},
+    {"loop/b", "loop", BW_KIND_OTHER, 2},
+    {"loop/c", "loop", BW_KIND_OTHER, 3},
+    {"loop/d", "loop", BW_KIND_OTHER, 10},
+    {"loop/e", "loop", BW_KIND_OTHER, 997},
+    {"loop/f", "loop", BW_KIND_OTHER, 65536},
+    {"loop/g", "loop", BW_KIND_OTHER, 1000003},
+#endif
+};
+#define LAYERS (sizeof layers / sizeof layers[0])
+
 static const bw_tensor inputs[1] = {
     {"picture", BW_U8, 3, {SIDE, SIDE, 1, 1}, PIXELS, arena.picture, 1.0f, 0}};
 static const bw_tensor outputs[1] = {
@@ -85,6 +100,20 @@ static void mark(const bw_probe *probe, uint16_t layer)
     }
 }
 
+static void loop(uint32_t times)
+{
+#ifdef __arm__
+    __asm__ volatile(".syntax unified\n"
+                     "1:\tsubs %0, %0, #1\n\t"
+                     "bne 1b"
+                     : "+l"(times)
+                     :
+                     : "cc", "memory");
+#else
+    (void)times;
+#endif
+}
+
 static void run(const bw_probe *probe)
 {
     bw_encode_u8(&encode, arena.picture, arena.bits);
@@ -93,6 +122,10 @@ static void run(const bw_probe *probe)
     mark(probe, 1);
     bw_bconv2d_f32(&conv2, arena.map, arena.logits);
     mark(probe, 2);
+    for (uint16_t i = 3; i < LAYERS; i++) {
+        loop(layers[i].macs);
+        mark(probe, i);
+    }
 }
 
 const bw_model bw_linked_model = {
@@ -105,7 +138,7 @@ const bw_model bw_linked_model = {
     .n_inputs = 1,
     .n_outputs = 1,
     .layers = layers,
-    .n_layers = 3,
+    .n_layers = LAYERS,
     .arena_bytes = sizeof arena,
     .weights_bytes = sizeof table + sizeof weights1 + sizeof weights2,
     .run = run};
