@@ -1,7 +1,7 @@
 """A .tflite becomes model.c and model.h, or a list of reasons why not.
 
-read → check → lower → plan memory → check the plan → emit. Nothing is written unless everything
-held, and then both files, each at once.
+read → check → lower → lay out → plan memory → check the plan → emit. Nothing is written unless
+everything held, and then both files, each at once.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from types import MappingProxyType
 from typing import Any
 
 from convert import supported
+from convert.arrange import Arranged, Options, arrange
 from convert.emit import Emitted, emit
 from convert.errors import ModelError
 from convert.ir import Graph
 from convert.limits import beyond_limits
 from convert.lower import Context, lower
 from convert.pixels import scaling_of
-from convert.plan import Plan, make_plan
-from convert.plan_check import check_plan
+from convert.plan import Plan
 from convert.supported import Refusal
 from convert.tflite_reader import NO_FILE, load_bytes, read
 
 Dump = Callable[[str], None]
+DEFAULTS = Options()
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Report:
         errors: why it was refused.
         sha256: of the .tflite.
         arena_lower_bound: no memory plan can need less than this.
+        arranged: layouts, row-streaming and what else there was to choose from.
     """
 
     ok: bool
@@ -52,6 +54,7 @@ class Report:
     errors: tuple[Refusal, ...]
     sha256: str
     arena_lower_bound: int = 0
+    arranged: Arranged | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data: the form of `kit compile --json`."""
@@ -63,6 +66,9 @@ class Report:
             "model_sha256": self.sha256,
             "layers": [dict(row) for row in self.layers],
             "errors": [error.as_dict() for error in self.errors],
+            "layouts": dict(self.arranged.layouts) if self.arranged else {},
+            "memory": [c.as_dict() for c in self.arranged.candidates] if self.arranged else [],
+            "chosen": self.arranged.chosen.as_dict() if self.arranged else None,
         }
 
 
@@ -74,13 +80,17 @@ class Compiled:
     plan: Plan
     emitted: Emitted
     sha256: str
+    arranged: Arranged | None = None
 
 
-def compile_graph(graph: Graph, dump: Dump | None = None) -> tuple[Graph, Plan] | list[Refusal]:
-    """Check, lower and plan a graph.
+def compile_graph(
+    graph: Graph, dump: Dump | None = None, options: Options = DEFAULTS
+) -> Arranged | list[Refusal]:
+    """Check, lower, lay out and plan a graph.
 
     Args:
         graph: as read.
+        options: layouts, memory limit, core.
         dump: called with the graph's text before the first pass and after each.
 
     Raises:
@@ -101,13 +111,16 @@ def compile_graph(graph: Graph, dump: Dump | None = None) -> tuple[Graph, Plan] 
     refusals = refusals or beyond_limits(lowered)
     if refusals:
         return refusals
-    plan = make_plan(lowered)
-    check_plan(lowered, plan.offsets, plan.arena_bytes)
-    return lowered, plan
+    return arrange(lowered, options, watch)
 
 
 def compile_bytes(
-    content: bytes, *, name: str, labels: Sequence[str] | None = None, dump: Dump | None = None
+    content: bytes,
+    *,
+    name: str,
+    labels: Sequence[str] | None = None,
+    dump: Dump | None = None,
+    options: Options = DEFAULTS,
 ) -> Compiled | list[Refusal]:
     """Compile a flatbuffer in memory.
 
@@ -118,12 +131,11 @@ def compile_bytes(
     if labels is not None:
         metadata = {**graph.metadata, "labels": list(labels)}
         graph = replace(graph, metadata=MappingProxyType(metadata))
-    result = compile_graph(graph, dump)
-    if isinstance(result, list):
-        return result
-    lowered, plan = result
+    made = compile_graph(graph, dump, options)
+    if isinstance(made, list):
+        return made
     digest = hashlib.sha256(content).hexdigest()
-    return Compiled(lowered, plan, emit(lowered, plan, digest), digest)
+    return Compiled(made.graph, made.plan, emit(made.graph, made.plan, digest), digest, made)
 
 
 def compile_model(
@@ -133,6 +145,7 @@ def compile_model(
     name: str,
     labels: Sequence[str] | None = None,
     dump: Dump | None = None,
+    options: Options = DEFAULTS,
 ) -> Report:
     """Compile a .tflite into out_dir/model.c and out_dir/model.h.
 
@@ -142,13 +155,14 @@ def compile_model(
         name: of the model, in the generated code.
         labels: class names; default: those in the file's metadata.
         dump: receives the printed graph before and after each pass.
+        options: layouts, memory limit, core.
 
     Raises:
         ModelError: the file is missing or damaged, or the result cannot be written.
     """
     content, where = load_bytes(path)
     try:
-        result = compile_bytes(content, name=name, labels=labels, dump=dump)
+        result = compile_bytes(content, name=name, labels=labels, dump=dump, options=options)
     except ModelError as error:
         error.where = error.where.replace(NO_FILE, where)
         raise
@@ -165,6 +179,7 @@ def compile_model(
         (),
         digest,
         result.plan.lower_bound,
+        result.arranged,
     )
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def build(board: Board, model: Model) -> Firmware:
     folder = ROOT / "build" / board.id / model.key
     waiting = f"another build of {model.name} for {board.id} is running; waiting for it"
     with lock(folder / "build.lock", waiting):
-        report = compile_to_c(model, folder / "model")
+        report = compile_to_c(model, folder / "model", board.core)
         arena, weights = int(report.arena_bytes), int(report.weights_bytes)
         stamp = _stamp(board, folder)
         elf = _built(folder, stamp)
@@ -92,7 +92,7 @@ def check_toolchain(board: Board) -> None:
         raise programs.by_hand(missing, f"what builds for {board.id} is not installed")
 
 
-def compile_to_c(model: Model, folder: Path) -> Any:
+def compile_to_c(model: Model, folder: Path, core: str) -> Any:
     """The compiler's report; the C is in `folder` afterwards.
 
     Files that did not change keep their time, so that the build finds them unchanged.
@@ -106,7 +106,8 @@ def compile_to_c(model: Model, folder: Path) -> Any:
     shutil.rmtree(fresh, ignore_errors=True)
     labels = labels_of(model)
     extra: dict[str, Any] = {"labels": labels} if labels else {}
-    report = compile_model(model.path, fresh, name=model.name, **extra)
+    options = replace(model.options, core=core)
+    report = compile_model(model.path, fresh, name=model.name, options=options, **extra)
     if not report.ok:
         shutil.rmtree(fresh, ignore_errors=True)
         raise refused(model, report)

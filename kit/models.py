@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convert.arrange import Options
 from convert.errors import DataError, ModelError
 from kit.files import ROOT, sha256, shown
 
@@ -30,17 +31,20 @@ class Model:
         path: the .tflite.
         sha256: of the file, 64 hexadecimal digits.
         folder: where card, labels and pictures lie; None for a lone file.
+        options: how it is compiled.
     """
 
     name: str
     path: Path
     sha256: str
     folder: Path | None
+    options: Options = field(default_factory=Options)
 
     @property
     def key(self) -> str:
-        """Name and digest, fit for a folder's name."""
-        return f"{self.name}-{self.sha256[:10]}"
+        """Name, digest and options, fit for a folder's name."""
+        more = "".join(c if c.isalnum() or c in "-=" else "_" for c in self.options.key)
+        return f"{self.name}-{self.sha256[:10]}" + (f"-{more}" if more else "")
 
     def pictures(self) -> list[Path]:
         """The test pictures shipped with the model, sorted by path."""

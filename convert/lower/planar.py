@@ -160,10 +160,13 @@ class _Rewriter:
         self.add(Op("planar_conv_bits", op.name, (read,), (out.name, scratch.name), attrs))
 
     def maxpool(self, op: Op) -> None:
-        """Max pooling of bits."""
+        """Max pooling of bits; behind a gather it stays packed, since it does not choose planes."""
         view = self.need_planes(op.inputs[0] or "")
         if view.source is not None:
-            raise ValueError(f"{op.name}: pooling does not choose planes")
+            self.need_packed(op.inputs[0] or "")
+            self.add(op)
+            self.packed.update(op.outputs)
+            return
         t, out = self.graph.tensor(op.inputs[0]), self.planes_of(op.outputs[0])
         a = op.attrs
         size = geometry.maxpool_scratch(t.shape[1:3], out.shape[1:3], a)

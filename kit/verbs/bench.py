@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measures; 1 when an emulated board does not count the same twice."""
     board = boards.find(args.board)
-    model = models.only_or_named(args.model)
+    model = shared.model_of(args)
     firmware = shared.built(board, model)
     with shared.open_session(board, firmware, args.port) as session:
         measured = measure(session, board, model, args.repeat, args.seed)

@@ -6,26 +6,34 @@ Examples:
   python -m kit compile models/faces-wake/model.tflite --out build/c
   python -m kit compile my.tflite --out build/c --json report.json
   python -m kit compile my.tflite --dump
+  python -m kit compile scenes-wake --max-ram 12000 --rows
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from convert.arrange import Arranged, Options
 from convert.errors import ModelError
 from kit import console, models
 from kit.files import ROOT, shown, write_json
+from kit.verbs import shared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """MODEL, --out, --name, --dump."""
+    """MODEL, --out, --name, --dump, --core, --layout, --max-ram, --rows."""
     parser.add_argument("model", metavar="MODEL", help="a .tflite, or a name in models/")
     parser.add_argument("--out", metavar="DIR", help="where the C goes (default build/c/<model>)")
     parser.add_argument("--name", help="the model's name in the generated code")
     parser.add_argument(
         "--dump", action="store_true", help="print the graph before the first pass and after each"
     )
+    parser.add_argument(
+        "--core", default=Options.core, help="whose instructions to save (default cortex-m4)"
+    )
+    shared.compile_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +44,11 @@ def run(args: argparse.Namespace) -> int:
         model = models.find(args.model)
         out = Path(args.out) if args.out else ROOT / "build" / "c" / model.name
         report = compile_model(
-            model.path, out, name=args.name or model.name, dump=console.say if args.dump else None
+            model.path,
+            out,
+            name=args.name or model.name,
+            dump=console.say if args.dump else None,
+            options=replace(shared.compile_options(args), core=args.core),
         )
     except ModelError as error:
         if args.json:
@@ -65,8 +77,29 @@ def run(args: argparse.Namespace) -> int:
         for index, layer in enumerate(result["layers"])
     ]
     console.table(model.name, ("#", "op", "kind", "#MACs", "layer"), rows)
+    if report.arranged is not None:
+        show_choices(report.arranged)
     console.say(
         f"arena {report.arena_bytes:,} bytes of RAM, weights {report.weights_bytes:,} bytes of "
         f"flash; C in {shown(out)}"
     )
     return 0
+
+
+def show_choices(made: Arranged) -> None:
+    """What the compiler decided, and what RAM would cost otherwise."""
+    if made.layouts:
+        console.say(f"planar maps: {', '.join(sorted(made.layouts))}")
+    if len(made.candidates) > 1:
+        rows = [
+            (
+                one.streamed or "none",
+                one.scratch or "default",
+                one.arena_bytes,
+                f"+{one.extra:,}",
+                "chosen" if one == made.chosen else "",
+            )
+            for one in sorted(made.candidates, key=lambda c: (c.arena_bytes, c.extra))
+        ]
+        heads = ("#layers by rows", "#scratch", "#arena", "#instructions (estimate)", "")
+        console.table("RAM against instructions", heads, rows)

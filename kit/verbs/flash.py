@@ -17,7 +17,7 @@ import argparse
 import subprocess
 
 from convert.errors import BoardError
-from kit import boards, build, console, emulator, models
+from kit import boards, build, console, emulator
 from kit.build import Firmware
 from kit.files import ROOT, shown, write_json
 from kit.link.device import Device
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             write_json(args.json, {"board": board.id, "stopped": stopped is not None})
         return 0
-    model = models.only_or_named(args.model)
+    model = shared.model_of(args)
     if args.tcp_port and not args.build_only:
         emulator.stop_running(board.id)
         emulator.check_port(args.tcp_port)

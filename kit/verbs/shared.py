@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from convert.errors import BoardError, DependencyError
-from kit import boards, build, console, sizes
+from convert.arrange import AUTO, Options
+from convert.errors import BitWakeError, BoardError, DependencyError
+from convert.layout import LAYOUTS
+from kit import boards, build, console, models, sizes
 from kit.boards import Board
 from kit.build import Firmware
 from kit.files import ROOT
@@ -26,6 +29,49 @@ def board_argument(parser: argparse.ArgumentParser) -> None:
 def model_argument(parser: argparse.ArgumentParser) -> None:
     """--model."""
     parser.add_argument("--model", metavar="MODEL", help="a name in models/, or a .tflite")
+    compile_arguments(parser)
+
+
+def compile_arguments(parser: argparse.ArgumentParser) -> None:
+    """--layout, --max-ram, --rows: how a model is compiled."""
+    parser.add_argument(
+        "--layout",
+        metavar="WHAT",
+        action="append",
+        default=[],
+        help="auto (default), packed, planar, or LAYER=packed|planar; may be repeated",
+    )
+    parser.add_argument(
+        "--max-ram", type=positive, metavar="BYTES", help="of the arena; trades instructions for it"
+    )
+    parser.add_argument(
+        "--rows",
+        action="store_true",
+        help="feed the picture by rows while the network runs; it is never stored as a whole",
+    )
+
+
+def compile_options(args: argparse.Namespace) -> Options:
+    """The options that compile_arguments() added."""
+    layout, layouts = AUTO, {}
+    for text in args.layout:
+        name, equals, value = text.rpartition("=")
+        if equals:
+            layouts[name] = value
+        else:
+            layout = value
+        if value not in (*LAYOUTS, AUTO):
+            raise BitWakeError(
+                "there is no such layout",
+                found=text,
+                remedy="auto, packed, planar, or LAYER=packed, LAYER=planar",
+            )
+    return Options(layout=layout, layouts=layouts, max_ram=args.max_ram, rows=args.rows)
+
+
+def model_of(args: argparse.Namespace) -> Model:
+    """The model that --model names, with its options."""
+    return replace(models.only_or_named(args.model), options=compile_options(args))
 
 
 def port_argument(parser: argparse.ArgumentParser) -> None:
@@ -120,4 +166,5 @@ def full_set(verb: str) -> DependencyError:
 
 def run_folder(kind: str, board: Board, model: Model) -> Path:
     """runs/<kind>/<board>-<model>."""
-    return ROOT / "runs" / kind / f"{board.id}-{model.name}"
+    more = model.key.removeprefix(f"{model.name}-{model.sha256[:10]}")
+    return ROOT / "runs" / kind / f"{board.id}-{model.name}{more}"

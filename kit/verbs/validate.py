@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         raise BoardError(
             "--mode target needs the board's serial port", remedy="--port /dev/ttyACM0"
         )
-    model = models.only_or_named(args.model)
+    model = shared.model_of(args)
     extra = more_pictures(args.pictures)
     oracle = load_oracle(model)
     firmware = shared.built(board, model)

@@ -1,0 +1,164 @@
+"""From a lowered graph to the one that is emitted: layouts, row-streaming, memory.
+
+Layouts are chosen first, by cost. Then come the ways to save RAM: smaller tables for the planar
+convolutions, and the first layers streamed by rows, one more at a time. Each candidate is planned;
+the cheapest that fits the limit is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from convert.costs import costs_for, stream_cost
+from convert.ir import Graph
+from convert.layout import LAYOUTS, PACKED, Costs, choose
+from convert.lower.planar import to_planar
+from convert.lower.stream import find_chain, stream
+from convert.plan import Plan, make_plan
+from convert.plan_check import check_plan
+from convert.rules import Refusal
+
+SCRATCH = (None, 4096, 3072, 2048, 1536)
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may decide.
+
+    Attributes:
+        core: whose instructions are minimised: cortex-m4, …; see convert.costs.
+        layout: "auto", or "packed" or "planar" wherever there is such a kernel.
+        layouts: the same for single layers, by name; unknown names are refused.
+        max_ram: most bytes of arena; None for no limit.
+        rows: the picture is fed by rows while the network runs, and never stored as a whole.
+    """
+
+    core: str = "cortex-m4"
+    layout: str = AUTO
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    max_ram: int | None = None
+    rows: bool = False
+
+    @property
+    def key(self) -> str:
+        """Short text that differs where the options do; empty for the defaults of any core."""
+        parts = [self.layout] if self.layout != AUTO else []
+        parts += [f"{name}={layout}" for name, layout in sorted(self.layouts.items())]
+        parts += [f"ram{self.max_ram}"] if self.max_ram is not None else []
+        parts += ["rows"] if self.rows else []
+        return "-".join(parts)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to lay a network out in memory.
+
+    Attributes:
+        streamed: layers at the front that run by rows; 0 for none.
+        scratch: bytes that convolutions were given for their tables; None is the default.
+        arena_bytes: what it needs.
+        extra: instructions more than the fastest, as the cost model estimates them.
+    """
+
+    streamed: int
+    scratch: int | None
+    arena_bytes: int
+    extra: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """The graph to emit, its plan, what was chosen and what else there was."""
+
+    graph: Graph
+    plan: Plan
+    layouts: Mapping[str, str]
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+
+
+def _assign(graph: Graph, options: Options) -> dict[str, str]:
+    fixed = dict(options.layouts)
+    if options.layout in LAYOUTS:
+        fixed = {op.name: options.layout for op in graph.ops} | fixed
+    model = costs_for(options.core)
+    return choose(graph, Costs(model.run, model.convert, fixed))
+
+
+def _plan(graph: Graph) -> Plan:
+    plan = make_plan(graph)
+    check_plan(graph, plan.offsets, plan.arena_bytes)
+    return plan
+
+
+def _candidates(
+    graph: Graph, layouts: Mapping[str, str], options: Options
+) -> list[tuple[Candidate, Graph, Plan]]:
+    """Every candidate with its graph; without a limit only the plain one."""
+    found: list[tuple[Candidate, Graph, Plan]] = []
+    limited = options.max_ram is not None
+    for scratch in SCRATCH if limited else SCRATCH[:1]:
+        planar = to_planar(graph, layouts, scratch)
+        chain = find_chain(planar)
+        lengths = list(range(2, len(chain) + 1)) if limited else []
+        if options.rows:
+            lengths = lengths or ([min(4, len(chain))] if len(chain) > 1 else [])
+        else:
+            lengths = [0, *lengths]
+        for length in lengths:
+            made = stream(planar, length, options.rows) if length else planar
+            plan = _plan(made)
+            extra = stream_cost(options.core, planar, made, scratch)
+            found.append((Candidate(length, scratch, plan.arena_bytes, extra), made, plan))
+    return found
+
+
+def unknown_layers(graph: Graph, options: Options) -> list[Refusal]:
+    """Layers named in the options that the network does not have, or that have no such kernel."""
+    refusals = []
+    model = costs_for(options.core)
+    ops = {op.name: op for op in graph.ops}
+    for name, layout in options.layouts.items():
+        having = [la for la in LAYOUTS if name in ops and model.run(graph, ops[name], la)]
+        if layout not in having:
+            known = ", ".join(name for name in ops)
+            remedy = f"layouts: {', '.join(having)}" if having else f"layers: {known}"
+            rule = "--layout names a layer and a layout that it has a kernel for"
+            refusals.append(Refusal(name, rule, f"{name}={layout}", remedy))
+    return refusals
+
+
+def arrange(
+    graph: Graph, options: Options, watch: Callable[[str, Graph], None] | None = None
+) -> Arranged | list[Refusal]:
+    """Lay out a lowered graph.
+
+    Returns:
+        The arrangement, or why there is none within the options.
+    """
+    refusals = unknown_layers(graph, options)
+    if refusals:
+        return refusals
+    layouts = _assign(graph, options)
+    found = _candidates(graph, layouts, options)
+    if not found:
+        rule = "--rows streams a thermometer and a binary convolution at the front of the network"
+        return [Refusal("the picture", rule, "no such chain", "leave --rows out")]
+    limit = options.max_ram
+    fitting = [one for one in found if limit is None or one[0].arena_bytes <= limit]
+    if not fitting:
+        least = min(one[0].arena_bytes for one in found)
+        remedy = f"allow {least} bytes" + ("" if options.rows else ", or feed the picture: --rows")
+        rule = f"the arena must fit --max-ram {limit}"
+        return [Refusal("memory", rule, f"{least} bytes at least", remedy)]
+    chosen, made, plan = min(fitting, key=lambda one: (one[0].extra, one[0].arena_bytes))
+    if watch is not None:
+        watch("layout", made)
+    planar = {name: la for name, la in layouts.items() if la != PACKED}
+    return Arranged(made, plan, planar, chosen, tuple(one[0] for one in found))
