@@ -106,9 +106,16 @@ class Chunks:
         return (self.chunk,) * whole + ((rest,) if rest else ())
 
     @property
+    def in_bytes(self) -> bool:
+        """Whether bytes can count all chunks but the last together, and the last one."""
+        return sum(self.sizes[:-1]) <= MAX_CHUNK
+
+    @property
     def state_bytes(self) -> int:
         """Bytes that wait between chunks for each output of a group."""
-        return {1: 0, 2: 32}.get(len(self.sizes), 64)
+        if len(self.sizes) == 1:
+            return 0
+        return 32 if self.in_bytes else 64
 
     def scratch(self, shape: ConvShape) -> int:
         """Bytes of scratch: BW_PLANAR_SCRATCH."""
@@ -120,9 +127,11 @@ class Chunks:
 
     @property
     def valid(self) -> bool:
-        """Whether counts fit: chunks that are counted in bytes must have room for a bias."""
+        """Whether counts fit; in bytes, the first and the last chunk need room for a bias."""
         sizes = self.sizes
-        return self.chunk <= MAX_CHUNK and (len(sizes) > 2 or all(n % 5 for n in sizes))
+        return self.chunk <= MAX_CHUNK and (
+            not self.in_bytes or (sizes[0] % 5 > 0 and sizes[-1] % 5 > 0)
+        )
 
 
 def divide(inputs: int, count: int) -> Chunks | None:

@@ -4,10 +4,11 @@ A threshold t means: output bit = acc > t, acc the number of products that are -
 first clamped to -1 … K, which keeps its meaning (always, never). What counting compares with:
 
 - one chunk: acc + 1 in a byte; bit = acc + 1 + B > 255 with B = 254 - t.
-- two chunks: bytes u and v with u + v = acc + b; bit = (u + v) / 2 + B > 255. With T = t + 1 the
-  bit is acc >= T; b = T mod 2 makes T + b even, so that halving loses nothing: B = 256 - (T+b)/2.
-  T = 0 would need B = 256; there b = 2, one in each chunk, and B = 255 say "always" too.
-- more chunks: half-words that begin at 0x7fff - t; the bit is their top bit.
+- bytes u of all chunks but the last, v of the last, u + v = acc + b; bit = (u + v) / 2 + B > 255.
+  With T = t + 1 the bit is acc >= T; b = T mod 2 makes T + b even, so that halving loses nothing:
+  B = 256 - (T + b) / 2. b is added by the first chunk. T = 0 would need B = 256; there b = 2, one
+  from the first chunk and one from the last, and B = 255 say "always" too.
+- else: half-words that begin at 0x7fff - t; the bit is their top bit.
 """
 
 from __future__ import annotations
@@ -73,11 +74,12 @@ def biases(thresholds: NDArray[np.int32], inputs: int, chunks: Chunks) -> tuple[
     none, all_ = np.zeros(t.shape, bool), np.ones(t.shape, bool)
     if count == 1:
         return [all_], ((254 - t) * 0x0101).astype(np.uint32)
-    if count == 2:
+    if chunks.in_bytes:
         least = t + 1
         odd = least % 2 == 1
         byte = np.where(least == 0, 255, 256 - (least + odd) // 2)
-        return [odd | (least == 0), least == 0], (byte * 0x0101).astype(np.uint32)
+        flags = [odd | (least == 0), *[none] * (count - 2), least == 0]
+        return flags, (byte * 0x0101).astype(np.uint32)
     return [none] * count, (0x7FFF - t).astype(np.uint32)
 
 

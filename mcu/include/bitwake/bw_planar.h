@@ -65,13 +65,13 @@ typedef struct {
     const uint16_t *bias;  /* [groups * out_c]: thresholds, see pack.py */
 } bw_planar_conv;
 
-/* Chunks of a convolution; 1 and 2 count in bytes, more in half-words. */
 #define BW_PLANAR_CHUNKS(triples, chunk) (((uint32_t)(triples) + (chunk)-1u) / (chunk))
+/* Whether bytes can count: all chunks but the last one together, and the last one. */
+#define BW_PLANAR_IN_BYTES(triples, chunk)                                                         \
+    ((BW_PLANAR_CHUNKS(triples, chunk) - 1u) * (chunk) <= BW_PLANAR_MAX_CHUNK)
 /* Bytes that wait between chunks for each output of a group. */
 #define BW_PLANAR_STATE(triples, chunk)                                                            \
-    (BW_PLANAR_CHUNKS(triples, chunk) == 1u                                                        \
-         ? 0u                                                                                      \
-         : (BW_PLANAR_CHUNKS(triples, chunk) == 2u ? 32u : 64u))
+    (BW_PLANAR_CHUNKS(triples, chunk) == 1u ? 0u : (BW_PLANAR_IN_BYTES(triples, chunk) ? 32u : 64u))
 /* Rows of the output that 32 lanes can touch, where each needs its own shift; else 1. */
 #define BW_PLANAR_SEGMENTS(in_w, out_w) ((in_w) == (out_w) ? 1u : 30u / (uint32_t)(out_w) + 2u)
 /* Scratch of a convolution, bytes. */

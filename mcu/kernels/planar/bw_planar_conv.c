@@ -1,6 +1,8 @@
 /* Binary convolution on planar maps: prepares blocks of 32 lanes, then counts. */
 #include "bitwake/bw_planar.h"
 
+#include <stdbool.h>
+
 #include "bw_planar_count.h"
 #include "bw_planar_taps.h"
 
@@ -85,15 +87,18 @@ static void fetch(const bw_planar_conv *d, const uint32_t *in, uint32_t group, u
     }
 }
 
-static bw_count_kind kind(uint32_t chunk, uint32_t chunks)
+static bw_count_kind kind(uint32_t chunk, uint32_t chunks, bool bytes)
 {
     if (chunks == 1) {
         return BW_COUNT_ONLY;
     }
-    if (chunks == 2) {
-        return chunk == 0 ? BW_COUNT_KEEP : BW_COUNT_PAIR;
+    if (chunk == 0) {
+        return bytes ? BW_COUNT_KEEP : BW_COUNT_FIRST;
     }
-    return chunk == 0 ? BW_COUNT_FIRST : (chunk + 1 < chunks ? BW_COUNT_MORE : BW_COUNT_LAST);
+    if (chunk + 1 < chunks) {
+        return bytes ? BW_COUNT_ADD : BW_COUNT_MORE;
+    }
+    return bytes ? BW_COUNT_PAIR : BW_COUNT_LAST;
 }
 
 void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch)
@@ -102,6 +107,7 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
     const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
     const uint32_t segments = bw_planar_segments(&g);
     const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
+    const bool bytes = BW_PLANAR_IN_BYTES(d->triples, d->chunk);
     bw_tap *taps = scratch;
     uint32_t *state = (uint32_t *)(taps + (uint32_t)d->k_h * d->k_w * segments);
     uint32_t *table = state + BW_PLANAR_STATE(d->triples, d->chunk) / 4u * d->out_c;
@@ -122,7 +128,7 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
                 fetch(d, in, group, 3u * begin, taps, segments, inputs, 3u * n);
                 bw_planar_tables(inputs, table, n);
                 job.triples = n;
-                job.kind = kind(chunk, chunks);
+                job.kind = kind(chunk, chunks, bytes);
                 bw_planar_count(&job);
                 job.index += d->out_c * ((n + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD);
             }

@@ -175,6 +175,12 @@ void bw_planar_count_c(const bw_count_job *job)
             }
             state += 8;
             break;
+        case BW_COUNT_ADD:
+            for (uint32_t j = 0; j < 8u; j++) {
+                state[j] += v[j];
+            }
+            state += 8;
+            break;
         case BW_COUNT_PAIR:
             *out = decide_bytes(v, state, job->bias[o]);
             out += job->out_stride;

@@ -33,6 +33,7 @@
 typedef enum {
     BW_COUNT_ONLY,  /* bit = v + byte(b) > 255 */
     BW_COUNT_KEEP,  /* state = v, 8 words */
+    BW_COUNT_ADD,   /* state += v */
     BW_COUNT_PAIR,  /* bit = (state + v) / 2 + byte(b) > 255 */
     BW_COUNT_FIRST, /* state = b + v as half-words: 16 words, word l has lanes l and l + 16 */
     BW_COUNT_MORE,  /* state += v */

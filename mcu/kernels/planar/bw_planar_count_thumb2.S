@@ -599,6 +599,26 @@ bw_planar_count:
     cmp r11, r0
     bne.w .Loutput
     b.w .Lend
+.Ladd:
+    ldr r3, [sp, #32]
+    ldm r3!, {r0, r1}
+    add r4, r4, r0
+    add r5, r5, r1
+    ldm r3!, {r0, r1}
+    add r6, r6, r0
+    add r7, r7, r1
+    ldm r3!, {r0, r1}
+    add r8, r8, r0
+    add r9, r9, r1
+    ldm r3!, {r0, r1}
+    add r10, r10, r0
+    add r12, r12, r1
+    stmdb r3, {r4, r5, r6, r7, r8, r9, r10, r12}
+    str r3, [sp, #32]
+    ldr r0, [sp, #28]
+    cmp r11, r0
+    bne.w .Loutput
+    b.w .Lend
 .Lpair:
     ldr r3, [sp, #32]
     ldm r3!, {r0, r1}
@@ -801,6 +821,7 @@ bw_planar_count:
 .Lkinds:
     .word .Lonly + 1
     .word .Lkeep + 1
+    .word .Ladd + 1
     .word .Lpair + 1
     .word .Lfirst + 1
     .word .Lmore + 1

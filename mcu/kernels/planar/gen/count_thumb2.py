@@ -351,10 +351,19 @@ def decide() -> list[str]:
 
 
 def finish() -> list[str]:
-    """The six ends of an output, in the order of bw_count_kind."""
+    """The seven ends of an output, in the order of bw_count_kind."""
     state, keep = f"    ldr r3, [sp, #{F_STATE}]", f"    str r3, [sp, #{F_STATE}]"
     code = [".Lonly:", *bias(), *decide(), *store("r1"), *following()]
     code += [".Lkeep:", state, f"    stm r3!, {listed(BYTES)}", keep, *following()]
+
+    code += [".Ladd:", state]
+    for j in range(0, 8, 2):
+        code += [
+            "    ldm r3!, {r0, r1}",
+            f"    add {BYTES[j]}, {BYTES[j]}, r0",
+            f"    add {BYTES[j + 1]}, {BYTES[j + 1]}, r1",
+        ]
+    code += [f"    stmdb r3, {listed(BYTES)}", keep, *following()]
 
     code += [".Lpair:", state]
     for j in range(0, 8, 2):
@@ -412,7 +421,8 @@ def text() -> str:
     code += [f"    .word .Lslot{number} + 1" for number in range(10)]
     code.append(".Lkinds:")
     code += [
-        f"    .word .L{kind} + 1" for kind in ("only", "keep", "pair", "first", "more", "last")
+        f"    .word .L{kind} + 1"
+        for kind in ("only", "keep", "add", "pair", "first", "more", "last")
     ]
     code += ["    .ltorg", "#endif", ""]
     return "\n".join(code)
