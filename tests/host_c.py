@@ -22,7 +22,7 @@ import numpy as np
 
 from convert.compile import Compiled
 from convert.ir import Array, Tensor
-from convert.words import pack
+from convert.words import pack, unpack
 from kit.files import lock, sha256, tree_digest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,7 +166,12 @@ def to_device(t: Tensor, array: Array) -> bytes:
 
 
 def from_device(t: Tensor, data: bytes) -> Array:
-    """An output [1, ...]; bits as int32 words."""
+    """A map [1, ...]; bits, packed or planar, as int32 words of 32 channels."""
+    if t.dtype == "planes":
+        _, h, w, channels = t.shape
+        words = np.frombuffer(data, "<u4").reshape(channels, -1)
+        pixels = unpack(words, h * w).T  # [pixels, channels]
+        return pack(pixels).view(np.int32).reshape(1, h, w, -1)
     if t.dtype == "bits":
         return np.frombuffer(data, "<i4").reshape(*t.shape[:-1], t.words)
     return np.frombuffer(data, t.dtype).reshape(t.shape)
@@ -240,13 +245,15 @@ class HostModels:
 
 
 def layer_map(compiled: Compiled, answer: Answer, layer: int) -> tuple[str, Array]:
-    """The tensor that a traced layer made: its name and value [1, ...], bits as words."""
+    """The tensor that a traced layer made: its name in the flatbuffer and its value [1, ...]."""
     ops = [op for op in compiled.graph.ops if op.kind != "alias"]
     name = ops[layer].outputs[0]
     t = compiled.graph.tensors[name]
     assert answer.trace is not None
     at = compiled.plan.offsets[name]
-    return name, from_device(t, answer.trace[layer, at : at + t.bytes].tobytes())
+    return name.removesuffix(".planes"), from_device(
+        t, answer.trace[layer, at : at + t.bytes].tobytes()
+    )
 
 
 def packed_noise(rng: np.random.Generator, shape: tuple[int, ...], channels: int) -> Array:

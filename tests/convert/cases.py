@@ -149,6 +149,8 @@ def move_case(rng: Rng) -> Case:
     a = f.reshape(f.dequantize(x, channels), (1, h, w, groups, channels // groups))
     a = f.transpose(a, (0, 1, 2, 4, 3))
     f.output("usual", f.quantize(f.reshape(a, (1, h, w, channels))))
+    # Between pixels: no movement of bits within a pixel, but numbers may move.
+    f.output("turned", f.quantize(f.transpose(f.dequantize(x, channels), (0, 2, 1, 3))))
     inputs = [{"x": packed_noise(rng, (1, h, w), channels)} for _ in range(3)]
     return Case(f.finish(), inputs, {"channels": channels, "groups": groups})
 
