@@ -83,6 +83,9 @@ def _model(run: ModelRun, place: Place) -> Html:
         run.name,
         tag("p", _about(run), class_="soft"),
         tag("div", *_figures(run, place), class_="stats"),
+        page.notice("No better than guessing?", tag("p", run.doubt), level="h3")
+        if run.doubt
+        else None,
         _gallery(run),
         tag(
             "div",

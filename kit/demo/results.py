@@ -12,7 +12,7 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kit.report.stats import wilson
+from kit.report.stats import percent, wilson
 
 SCHEMA = 1
 
@@ -142,6 +142,22 @@ class ModelRun:
         return wilson(self.right, self.total)
 
     @property
+    def doubt(self) -> str:
+        """A sentence when these pictures cannot tell the network from a constant answer."""
+        if not self.pictures:
+            return ""
+        labels = [picture.label for picture in self.pictures]
+        common = max(sorted(set(labels)), key=labels.count)
+        chance = labels.count(common) / len(labels)
+        if self.interval[0] > chance:
+            return ""
+        return (
+            f"Always answering “{self.label_name(common)}” would get {percent(chance)} of these "
+            "pictures, which the interval does not exclude: they do not show that the network sees "
+            "anything."
+        )
+
+    @property
     def compared(self) -> int:
         """Pictures for which LCE's output was recorded."""
         return sum(picture.bit_exact is not None for picture in self.pictures)
@@ -227,6 +243,7 @@ def _model(run: ModelRun) -> dict[str, Any]:
         "labels": list(run.labels),
         "planned": run.planned,
         "notes": list(run.notes),
+        "doubt": run.doubt,
         "input_shape": list(run.shape),
         "stopped": run.stopped,
         "accuracy": {

@@ -111,6 +111,18 @@ def test_only_a_model_for_the_same_pictures_stands_beside_the_published_one() ->
     assert ["22,928,450" in text for text in pages] == [True, False, False]
 
 
+def test_a_network_that_may_be_guessing_is_said_to() -> None:
+    """4 of 5 right where one answer gets 3 of 5: the interval begins at 37.6 %."""
+    run = run_of()
+    assert "Always answering" in run.doubt
+    assert "60.0 %" in run.doubt
+    assert "No better than guessing?" in demo_page.render(Demo(PLACE, (run,)))
+    many = replace(run, pictures=run.pictures * 40)  # the same share, 200 pictures
+    assert many.doubt == ""
+    assert "guessing" not in demo_page.render(Demo(PLACE, (many,)))
+    assert replace(run, pictures=()).doubt == ""
+
+
 def test_the_balance_check_can_fail() -> None:
     """Negative control of the test above."""
     found = parsed("<div><p>one</div><a href='#gone'>x</a>")
