@@ -111,7 +111,8 @@ def use_tools(prefix: str) -> None:
 def link_flags() -> list[str]:
     """For the linker, without the machine's."""
     if not CROSS:
-        return ["-no-pie", "-Wl,--gc-sections"]
+        # Assembly for other machines leaves empty objects that say nothing of the stack.
+        return ["-no-pie", "-Wl,--gc-sections", "-Wl,-z,noexecstack"]
     memory: dict[str, Any] = board.get("build.memory")
     symbols = ("flash_origin", "flash_size", "ram_origin", "ram_size", "stack_size")
     return [
