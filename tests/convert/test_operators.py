@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convert.arrange import Options
 from convert.compile import Compiled, compile_bytes
 from convert.ir import Array
 from convert.oracle import Oracle
@@ -36,8 +37,8 @@ def all_cases() -> Iterator[tuple[str, Case]]:
             yield f"{kind} {i}", make(np.random.default_rng([SEED, len(kind), count, i]))
 
 
-def compiled(content: bytes, name: str = "case") -> Compiled:
-    result = compile_bytes(content, name=name)
+def compiled(content: bytes, name: str = "case", layout: str = "auto") -> Compiled:
+    result = compile_bytes(content, name=name, options=Options(layout=layout))
     assert isinstance(result, Compiled), [r.as_dict() for r in result]
     return result
 
@@ -54,12 +55,26 @@ def differences(got: dict[str, Array], wanted: dict[str, Array]) -> int:
     return n
 
 
+def in_every_layout(content: bytes, name: str) -> dict[str, Compiled]:
+    """The model packed, and planar or mixed where that makes other C."""
+    found: dict[str, Compiled] = {}
+    for layout in ("packed", "planar", "auto"):
+        whole = compiled(content, name, layout)
+        if all(whole.emitted.source != other.emitted.source for other in found.values()):
+            found[f"{name} [{layout}]"] = whole
+    return found
+
+
 class Built:
-    """All cases, compiled into one program, and its answers."""
+    """All cases in every layout, compiled into one program, and its answers."""
 
     def __init__(self, folder: Path) -> None:
-        self.cases = dict(all_cases())
-        self.models = {name: compiled(case.content) for name, case in self.cases.items()}
+        self.cases: dict[str, Case] = {}
+        self.models: dict[str, Compiled] = {}
+        for name, case in all_cases():
+            made = in_every_layout(case.content, name)
+            self.models |= made
+            self.cases |= dict.fromkeys(made, case)
         self.host = HostModels(folder, self.models)
         requests = [
             (name, inputs, False) for name, case in self.cases.items() for inputs in case.inputs
@@ -106,3 +121,11 @@ def test_cases_are_not_constant(built: Built) -> None:
         live += any((a != b).any() for a, b in zip(arrays, others, strict=True))
         assert answers, name
     assert live > 0.85 * len(built.answers)
+
+
+def test_layouts_make_a_difference(built: Built) -> None:
+    """Otherwise the planar kernels would not be compared at all."""
+    planar = [name for name in built.models if name.endswith("[planar]")]
+    for kind in ("bconv bits", "pool", "move", "encoder"):
+        assert any(name.startswith(kind) for name in planar), kind
+    assert any("bw_planar_conv_bits(" in m.emitted.source for m in built.models.values())

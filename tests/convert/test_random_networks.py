@@ -12,7 +12,7 @@ from convert.oracle import Oracle
 from convert.plan_check import check_plan
 from tests.convert import cases
 from tests.convert.flat import NONE, RELU, SAME, VALID, Flat
-from tests.convert.test_operators import compiled, differences
+from tests.convert.test_operators import differences, in_every_layout
 from tests.host_c import HostModels, layer_map, packed_noise
 
 pytestmark = pytest.mark.host_c
@@ -81,8 +81,13 @@ def random_network(seed: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], HostModels]:
-    contents = {f"random{seed}": random_network(seed) for seed in range(COUNT)}
-    models = {name: compiled(content, name) for name, content in contents.items()}
+    contents: dict[str, bytes] = {}
+    models = {}
+    for seed in range(COUNT):
+        content = random_network(seed)
+        made = in_every_layout(content, f"random{seed}")
+        models |= made
+        contents |= dict.fromkeys(made, content)
     return contents, HostModels(tmp_path_factory.mktemp("random"), models)
 
 
