@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from convert.emit import int8, planar
+from convert.emit import int8, planar, real
 from convert.emit.call import Call, Fields
 from convert.ir import Array, Graph, Op
 
@@ -119,5 +119,6 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "dequantize_f32": bitcast,
     "dequantize_i8": bitcast,
     **int8.CALLS,
+    **real.CALLS,
     **planar.CALLS,
 }

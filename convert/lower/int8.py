@@ -26,8 +26,8 @@ PASSES: tuple[Pass, ...] = (
 KERNELS = frozenset(
     {
         "conv2d_i8", "depthwise_i8", "transpose_conv_i8", "average_pool_i8", "max_pool_i8",
-        *int8_elementwise.PAIRS.values(), "table_i8", "table_u8_i8", "softmax_i8", "mean_i8", "sum_i8",
-        "reduce_max_i8", "reduce_min_i8", "bilinear_i8", "quantize_f32_i8", "dequantize_i8_f32",
-        "move",
+        *int8_elementwise.PAIRS.values(), "table_i8", "table_u8_i8", "softmax_i8", "mean_i8",
+        "sum_i8", "reduce_max_i8", "reduce_min_i8", "bilinear_i8", "quantize_f32_i8",
+        "dequantize_i8_f32", "move",
     }
 )  # fmt: skip

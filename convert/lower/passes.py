@@ -15,7 +15,7 @@ import numpy as np
 
 from convert import geometry
 from convert.ir import Array, Graph, Op, Tensor, short_name, verify
-from convert.lower import encoder, int8
+from convert.lower import encoder, int8, real
 from convert.lower.bits import type_bits
 from convert.lower.rewrite import Context, Pass, Rewrite
 from convert.pixels import REMEDY
@@ -260,14 +260,14 @@ def fold_gather(graph: Graph, op: Op, context: Context) -> Rewrite | None:
 
 PASSES: tuple[Pass, ...] = (
     encode_input, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape, fold_gather,
-    *int8.PASSES,
+    *int8.PASSES, *real.PASSES,
 )  # fmt: skip
 
 KERNELS = frozenset(
     {
         "encode_u8", "gather_channels_bits", "bconv2d_bits", "bconv2d_f32", "bconv2d_i8",
         "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
-        "alias", *int8.KERNELS,
+        "alias", *int8.KERNELS, *real.KERNELS,
     }
 )  # fmt: skip
 
