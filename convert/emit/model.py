@@ -190,12 +190,22 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
         w.line(f".n_layers = {len(rows)},")
         w.line(".arena_bytes = BW_MODEL_ARENA_BYTES,")
         w.line(f".weights_bytes = {total},")
-        w.line(".run_rows = run," if _fed(graph) else ".run = run,")
+        if _fed(graph):
+            w.line(".run_rows = run,")
+            w.line(f".rows_most = {_rows_most(graph)},")
+        else:
+            w.line(".run = run,")
     return w.text(), tuple(rows), total
 
 
 def _fed(graph: Graph) -> bool:
     return any(port.fed for port in graph.inputs)
+
+
+def _rows_most(graph: Graph) -> int:
+    """Rows of the picture that one call takes, at most."""
+    streams = [op for op in graph.ops if op.kind == "stream"]
+    return max(call.rows[1] for op in streams for call in op.attrs["calls"])
 
 
 def _run(w: Writer, calls: list[str], fed: bool) -> None:

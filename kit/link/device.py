@@ -58,6 +58,7 @@ class Device:
         self.banner: list[str] = []
         self._wire = Wire(url, baud)
         self._info: replies.Info | None = None
+        self._picture: bytes | None = None
         self._frames = True  # until the device says that it does not know p-frame
 
     def __enter__(self) -> Device:
@@ -178,6 +179,9 @@ class Device:
         Raises:
             BoardError: refused, or damaged FRAME_TRIES times.
         """
+        if self._info is not None and self._info.by_rows:
+            self._picture = frame  # it goes with the run
+            return None
         if not self._frames:
             return self._load_db(frame)
         last: DeviceError | None = None
@@ -202,6 +206,12 @@ class Device:
 
     def _load_frame(self, frame: bytes) -> None:
         text = f"p-frame {len(frame)}"
+        lines = self._send(text, frame, SILENCE_SECONDS)
+        if "p-frame-ok" not in lines:
+            raise DeviceError("frame: crc (no acknowledgement)", text, self.url)
+
+    def _send(self, text: str, frame: bytes, seconds: float) -> list[str]:
+        """A command that takes a picture when it says p-go; the lines of its reply."""
         self._wire.write(text.encode() + b"%")
         while True:
             line = self._wire.read_line(SILENCE_SECONDS)
@@ -214,9 +224,7 @@ class Device:
             if fault is not None:
                 raise faults.describe(fault, self.board, self.elf)
         self._wire.write(frame + struct.pack("<I", zlib.crc32(frame)))
-        lines = self._reply(text, SILENCE_SECONDS)
-        if "p-frame-ok" not in lines:
-            raise DeviceError("frame: crc (no acknowledgement)", text, self.url)
+        return self._reply(text, seconds)
 
     def _load_db(self, frame: bytes) -> None:
         self.command(f"db load {len(frame)}")
@@ -239,7 +247,26 @@ class Device:
         """
         expected = self.info()
         name = "p-run" if layers else "p-infer"
+        if expected.by_rows:
+            return self._run_by_rows(name, seconds, expected)
         return self._again(lambda: replies.run(self.command(name, seconds), expected))
+
+    def _run_by_rows(self, name: str, seconds: float, expected: replies.Info) -> replies.Run:
+        """A run that takes the loaded picture over the line as it goes; damaged ones are repeated.
+
+        Raises:
+            BoardError: damaged FRAME_TRIES times.
+        """
+        last = DeviceError("no picture was loaded", name, self.url)
+        for _ in range(FRAME_TRIES if self._picture is not None else 0):
+            try:
+                picture = self._picture or b""
+                return replies.run(self._send(name, picture, seconds), expected)
+            except DeviceError as error:
+                if not error.text.startswith("frame: "):
+                    raise
+                last = error
+        raise BoardError("the picture did not arrive", where=self.url, found=last.text)
 
     def infer(self, frame: bytes, layers: bool = False) -> replies.Run:
         """Loads a frame and runs it."""

@@ -57,6 +57,11 @@ class Info:
         return self.fields.get("unit", "unknown")
 
     @property
+    def by_rows(self) -> bool:
+        """Whether the picture is sent with every run: the board has no room to keep one."""
+        return self.fields.get("rows") == "line"
+
+    @property
     def labels(self) -> list[str]:
         """Class names, or nothing when the model carries none."""
         text = self.fields.get("labels", "")

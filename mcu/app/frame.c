@@ -6,6 +6,7 @@
 #include "bw_hal.h"
 #include "crc32.h"
 #include "print.h"
+#include "rows.h"
 
 #define FRAME_TIMEOUT_MS 2000u
 
@@ -32,7 +33,7 @@ static void store(uint32_t offset, const uint8_t *bytes, uint32_t count)
         }
         const uint32_t room = input->bytes - offset;
         const uint32_t part = count < room ? count : room;
-        memcpy(input->data + offset, bytes, part);
+        memcpy((input->data != NULL ? input->data : bw_rows_store()) + offset, bytes, part);
         bytes += part;
         count -= part;
         offset = 0;
@@ -49,8 +50,23 @@ static void refuse_size(const char *prefix)
     bw_line(" bytes]");
 }
 
+/* True, with the reason printed, where no picture can be kept: it then comes with p-run. */
+static bool refuse_to_keep(const char *prefix)
+{
+    if (!bw_rows_fed() || bw_rows_store() != NULL) {
+        return false;
+    }
+    bw_put("e-[");
+    bw_put(prefix);
+    bw_line("no RAM to keep a picture; p-run and p-infer take it by rows]");
+    return true;
+}
+
 void bw_db_load(const bw_command *command)
 {
+    if (refuse_to_keep("db load: ")) {
+        return;
+    }
     if (command->number[0] != bw_frame_bytes()) {
         db_expected = db_taken = 0;
         refuse_size("db load: ");
@@ -119,8 +135,11 @@ void bw_frame_receive(const bw_command *command)
         refuse_size("frame: ");
         return;
     }
+    if (refuse_to_keep("frame: ")) {
+        return;
+    }
     uint32_t spare;
-    uint8_t *staged = bw_hal_spare(&spare);
+    uint8_t *staged = bw_rows_spare(&spare);
     if (spare < bytes) {
         staged = NULL;
     }

@@ -4,6 +4,7 @@
 #include "bw_build.h" /* written by the build: BW_BOARD, BW_CORE, BW_COMMIT, BW_FLAGS */
 #include "bw_hal.h"
 #include "print.h"
+#include "rows.h"
 
 static const char *dtype_name(bw_dtype dtype)
 {
@@ -82,6 +83,9 @@ void bw_print_info(void)
     field_number("p-runtime-", BW_RUNTIME_VERSION);
     print_tensors("p-input-", model->inputs, model->n_inputs);
     print_tensors("p-output-", model->outputs, model->n_outputs);
+    if (bw_rows_fed()) {
+        bw_line_field("p-rows-", bw_rows_store() != NULL ? "kept" : "line");
+    }
     if (model->labels != NULL && model->n_labels > 0) {
         bw_put("p-labels-[");
         for (uint32_t i = 0; i < model->n_labels; i++) {

@@ -4,6 +4,7 @@
 #include "bw_hal.h"
 #include "print.h"
 #include "results.h"
+#include "rows.h"
 
 #define OUT_BYTES_A_LINE 64u
 
@@ -27,16 +28,35 @@ uint64_t bw_clock(void)
     return elapsed;
 }
 
-/* Runs the network; returns how many ticks it took. */
-static uint64_t run_model(const bw_probe *probe)
+/* Ticks of the network: the clock without the waits for rows. */
+static uint64_t own_clock(void)
 {
-    const uint64_t start = bw_clock();
+    const uint64_t now = bw_clock();
+    return now - bw_rows_waited();
+}
+
+/* Runs the network; *ticks is how many it took. False, with e-[] printed, when it got no whole
+ * picture. */
+static bool run_model(const bw_probe *probe, uint64_t *ticks)
+{
+    const bw_rows *rows = NULL;
+    if (bw_rows_fed()) {
+        rows = bw_rows_begin();
+        if (rows == NULL) {
+            return false;
+        }
+    }
+    const uint64_t start = own_clock();
     BARRIER();
-    bw_linked_model.run(probe);
+    if (rows != NULL) {
+        bw_linked_model.run_rows(rows, probe);
+    } else {
+        bw_linked_model.run(probe);
+    }
     BARRIER();
-    const uint64_t end = bw_clock();
-    has_run = true;
-    return end - start;
+    *ticks = own_clock() - start;
+    has_run = rows == NULL || bw_rows_end();
+    return has_run;
 }
 
 static void lap_unit(void)
@@ -59,16 +79,21 @@ void bw_timestamp(void)
 
 void bw_infer(const bw_command *command)
 {
+    uint64_t ticks;
+    if (bw_rows_fed() && bw_rows_store() == NULL) {
+        bw_line("e-[infer: no RAM to keep a picture; p-run and p-infer take it by rows]");
+        return;
+    }
     bw_line_number("m-warmup-start-", command->number[1]);
     for (uint32_t i = 0; i < command->number[1]; i++) {
-        (void)run_model(NULL);
+        (void)run_model(NULL, &ticks);
     }
     bw_line("m-warmup-done");
     bw_line_number("m-infer-start-", command->number[0]);
     lap_unit();
     lap();
     for (uint32_t i = 0; i < command->number[0]; i++) {
-        (void)run_model(NULL);
+        (void)run_model(NULL, &ticks);
     }
     lap();
     bw_line("m-infer-done");
@@ -107,7 +132,7 @@ static void print_outputs(void)
 static void mark(void *context, uint16_t layer)
 {
     profile *p = context;
-    const uint64_t now = bw_clock();
+    const uint64_t now = own_clock();
     if (layer < bw_linked_model.n_layers) {
         p->ticks[layer] += (uint32_t)(now - p->last);
     }
@@ -119,7 +144,7 @@ void bw_run_profiled(void)
     const uint32_t n = bw_linked_model.n_layers;
     uint32_t spare;
     /* Aligned by the HAL's contract. */
-    profile p = {(uint32_t *)(void *)bw_hal_spare(&spare), 0};
+    profile p = {(uint32_t *)(void *)bw_rows_spare(&spare), 0};
     if (spare / sizeof p.ticks[0] < n) {
         bw_line("e-[p-run: no RAM for the ticks of all layers; p-infer needs none]");
         return;
@@ -128,8 +153,11 @@ void bw_run_profiled(void)
         p.ticks[i] = 0;
     }
     const bw_probe probe = {mark, &p};
-    p.last = bw_clock();
-    const uint64_t total = run_model(&probe);
+    uint64_t total;
+    p.last = own_clock();
+    if (!run_model(&probe, &total)) {
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
         bw_put("p-layer-");
         bw_put_number(i);
@@ -144,7 +172,11 @@ void bw_run_profiled(void)
 
 void bw_run_once(void)
 {
-    bw_line_number("p-total-", run_model(NULL));
+    uint64_t total;
+    if (!run_model(NULL, &total)) {
+        return;
+    }
+    bw_line_number("p-total-", total);
     print_outputs();
     bw_print_results();
 }

@@ -83,6 +83,7 @@ typedef struct {
     /* The same where the picture is never in memory as a whole: asks for its rows as it goes. NULL
      * otherwise. */
     void (*run_rows)(const bw_rows *rows, const bw_probe *probe);
+    uint16_t rows_most; /* rows that run_rows asks for at once, at most */
 } bw_model;
 
 /* The model linked into this firmware. */
