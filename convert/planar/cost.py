@@ -1,0 +1,184 @@
+"""Instructions of the planar kernels, predicted from shapes, so that a compiler can choose.
+
+A kernel executes its parts a number of times that follows from the shape; `terms` says how often,
+and `cost_table.py` how many instructions each part takes on a core. The table is fitted to measured
+runs by `python -m tests.planar.fit`, which prints how far off the fit is; measured with QEMU, -O2.
+These are executed instructions, not cycles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convert.planar import geometry, lanes
+from convert.planar.cost_table import TABLE
+from convert.planar.geometry import Chunks, ConvShape, plane_words
+
+Terms = dict[str, float]
+
+
+def conv_terms(shape: ConvShape, chunks: Chunks) -> Terms:
+    """How often the parts of `bw_planar_conv_bits` run."""
+    s = shape
+    blocks = plane_words(s.out_h, s.out_w)
+    rows = blocks + s.out_h - 1  # runs of lanes in one output row, over all blocks
+    count = len(chunks.sizes)
+    outputs = blocks * s.groups * s.out_c
+    # Words and folds of an index stream; the first word may be entered in its second fold.
+    words = sum(-(-n // 10) for n in chunks.sizes)
+    folds = sum(-(-n // 5) for n in chunks.sizes)
+    by_threes = s.segments == 1 and s.taps % 3 == 0
+    inputs = blocks * s.groups * s.inputs
+    return {
+        "call": 1,
+        "blocks": blocks,
+        "taps": blocks * s.taps,
+        "tap_rows": rows * s.taps,
+        "chunks": blocks * s.groups * count,
+        "triples": blocks * s.groups * chunks.triples,
+        "inputs_by_threes": inputs if by_threes else 0,
+        "inputs": inputs if s.segments == 1 and not by_threes else 0,
+        "inputs_by_rows": 0 if s.segments == 1 else inputs,
+        "inputs_segments": 0 if s.segments == 1 else inputs * s.segments,
+        "channels": blocks * s.groups * s.in_c,
+        "counted": outputs * chunks.triples,
+        "words": outputs * words,
+        "folds": outputs * folds,
+        "outputs_only": outputs if count == 1 else 0,
+        "outputs_bytes": outputs if count > 1 and chunks.in_bytes else 0,
+        "outputs_halves": 0 if chunks.in_bytes else outputs,
+        "more_bytes": outputs * (count - 2) if count > 1 and chunks.in_bytes else 0,
+        "more_halves": 0 if chunks.in_bytes else outputs * (count - 2),
+    }
+
+
+def lane_terms(shape: ConvShape, chunk: int) -> Terms:
+    """How often the parts of `bw_lane_conv_bits` run."""
+    s = shape
+    pixels = s.out_h * s.out_w
+    in_words, blocks = -(-s.in_c // 32), -(-s.out_c // 32) * s.groups
+    sizes = lanes.sizes(s.taps * in_words, chunk)
+    triples = [lanes.triples(m) for m in sizes]
+    runs, begin = 0, 0  # pieces of a tap's words within a chunk
+    for m in sizes:
+        runs += (begin + m - 1) // in_words - begin // in_words + 1
+        begin += m
+    return {
+        "call": 1,
+        "blocks": blocks,
+        "chunks": blocks * len(sizes),
+        "triples": blocks * sum(triples),
+        "runs": blocks * runs,
+        "pixel_chunks": blocks * pixels * len(sizes),
+        "pixel_runs": blocks * pixels * runs,
+        "pixel_words": blocks * pixels * sum(sizes),
+        "counted": blocks * pixels * sum(triples),
+        "folds": blocks * pixels * sum(-(-n // 5) for n in triples),
+        "pixels": blocks * pixels,
+    }
+
+
+def split_terms(
+    h: int, w: int, planes: int, stride: tuple[int, int], keep: tuple[int, int]
+) -> Terms:
+    """How often the parts of `bw_planar_split_bits` run."""
+    rows = planes * sum(1 for y in range(h) if y % stride[0] < keep[0])
+    by_bytes = stride[1] == 2 and w % 16 == 0
+    pieces = -(-w // 32)
+    out = planes * keep[0] * keep[1] * plane_words(-(-h // stride[0]), -(-w // stride[1]))
+    return {
+        "phases": planes * keep[0],
+        "cleared": out,
+        "rows": rows,
+        "pieces_bytes": rows * pieces if by_bytes else 0,
+        "pieces_two": rows * pieces if stride[1] == 2 and not by_bytes else 0,
+        "pieces_one": rows * pieces if stride[1] == 1 else 0,
+        "pixels": rows * w if stride[1] > 2 else 0,
+    }
+
+
+def maxpool_terms(h: int, w: int, planes: int, k: int, stride: int, out: tuple[int, int]) -> Terms:
+    """How often the parts of `bw_planar_maxpool_bits` run; padding makes no difference."""
+    words = planes * plane_words(*out)
+    plain = k == stride == 2 and (h, w) == (2 * out[0], 2 * out[1])
+    pieces = planes * out[0] * -(-w // 32)
+    terms = {
+        "call": 1.0,
+        "planes": planes,
+        "rows": planes * out[0] if plain else 0,
+        "pieces_bytes": pieces if plain and w % 16 == 0 else 0,
+        "pieces": pieces if plain and w % 16 else 0,
+        "words": 0 if plain else words,
+        "words_taps": 0 if plain else words * k * k,
+        "taps": 0 if plain else plane_words(*out) * k * k,
+    }
+    split = split_terms(h, w, planes, (stride, stride), (stride, stride))
+    terms |= {f"split_{name}": 0 if plain else value for name, value in split.items()}
+    return terms
+
+
+def layout_terms(pixels: int, channels: int) -> Terms:
+    """How often the parts of a change between packed and planar run."""
+    squares = -(-pixels // 32) * -(-channels // 32)
+    return {
+        "call": 1,
+        "squares": squares,
+        "pixels": pixels * -(-channels // 32),
+        "channels": channels * -(-pixels // 32),
+    }
+
+
+def encode_terms(h: int, w: int, in_c: int, planes: int, stride: int) -> Terms:
+    """How often the parts of `bw_planar_encode_u8` run."""
+    rows, columns = -(-h // stride), -(-w // stride)
+    even = stride == 1 or (h % stride == 0 and w % stride == 0 and columns % 8 == 0)
+    turns = in_c * -(-planes // 8) * stride * stride
+    whole, rest = divmod(rows * columns, 32)
+    far = in_c * stride > 2
+    return {
+        "turns": turns,
+        "blocks": turns * whole if even and not far else 0,
+        "blocks_far": turns * whole if even and far else 0,
+        "gathered": turns * (rest > 0) if even else turns * (whole + (rest > 0)),
+        "words": in_c * planes * stride * stride * plane_words(rows, columns),
+    }
+
+
+def instructions(kernel: str, terms: Terms, core: str = "m4") -> float:
+    """Predicted instructions of one call.
+
+    Args:
+        kernel: "conv", "lanes", "split", "maxpool", "from_packed", "to_packed" or "encode".
+        core: "m4" (also M7), "m3" or "m0plus".
+    """
+    table = TABLE[core][kernel]
+    return sum(table[name] * value for name, value in terms.items() if value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A kernel for a convolution, with its sizes and predicted instructions."""
+
+    kernel: str
+    chunks: Chunks | None
+    chunk: int | None
+    scratch: int
+    instructions: float
+
+
+def choices(shape: ConvShape, core: str = "m4") -> list[Choice]:
+    """Every kernel and division that can run a convolution, cheapest first.
+
+    Conversions and splits around it are not included: they depend on the neighbours.
+    """
+    found = []
+    for chunks in geometry.chunkings(shape.inputs):
+        cost = instructions("conv", conv_terms(shape, chunks), core)
+        found.append(Choice("conv", chunks, None, chunks.scratch(shape), cost))
+    words = shape.taps * -(-shape.in_c // 32)
+    if shape.groups == 1 or (shape.in_c % 32 == 0 and shape.out_c % 32 == 0):
+        for chunk in range(1, min(lanes.MAX_CHUNK, words) + 1):
+            cost = instructions("lanes", lane_terms(shape, chunk), core)
+            scratch = lanes.scratch(shape.out_h * shape.out_w, chunk)
+            found.append(Choice("lanes", None, chunk, scratch, cost))
+    return sorted(found, key=lambda choice: choice.instructions)

@@ -1,0 +1,42 @@
+"""Predicted instructions against the emulator, on shapes that the fit has not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convert.planar import cost
+from convert.planar import lanes as lane_arrays
+from convert.planar.geometry import ConvShape, choose
+from tests.planar import build
+from tests.planar.cases import conv, lanes, same
+
+UNSEEN = (
+    same(ConvShape(16, 16, 64, 0, 0, 64)),
+    same(ConvShape(12, 12, 128, 0, 0, 32)),
+    same(ConvShape(24, 24, 32, 0, 0, 32, groups=2)),
+    same(ConvShape(10, 14, 96, 0, 0, 64, 1, 1)),
+    same(ConvShape(24, 24, 16, 0, 0, 32, stride_h=2, stride_w=2)),
+)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize(("core", "error"), [("m4", 0.03), ("m3", 0.03), ("m0plus", 0.08)])
+def test_prediction(core: str, error: float, tmp_path: Path) -> None:
+    cases = [conv(shape, 1) for shape in UNSEEN]
+    expected = [cost.instructions("conv", cost.conv_terms(s, choose(s)), core) for s in UNSEEN]
+    small = same(ConvShape(6, 6, 96, 0, 0, 64))
+    chunk = lane_arrays.choose(small)
+    cases.append(lanes(small, 1))
+    expected.append(cost.instructions("lanes", cost.lane_terms(small, chunk), core))
+    measured = build.run_core(core, cases, tmp_path)
+    for case, guess, result in zip(cases, expected, measured, strict=True):
+        assert guess == pytest.approx(result.instructions, rel=error), case.name
+
+
+def test_small_maps_take_lanes_of_outputs() -> None:
+    """The crossover that the measurements show: pixels fill 32 lanes badly below 8 × 8."""
+    kernel = {n: cost.choices(same(ConvShape(n, n, 128, 0, 0, 128)))[0].kernel for n in (3, 6, 8)}
+    assert kernel == {3: "lanes", 6: "lanes", 8: "conv"}
+    assert len({c.kernel for c in cost.choices(same(ConvShape(8, 8, 8, 0, 0, 8, groups=2)))}) == 1
