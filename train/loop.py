@@ -24,6 +24,7 @@ from train.backend import keras, larq, seed_everything, tf
 from train.data import Dataset, Split
 from train.figures import accuracy_of, further
 from train.layers import GLT
+from train.layers.gradual import hardening, hardness
 from train.models.binary import BinaryNet, build, count
 from train.recipes.recipe import Recipe
 from train.runfolder import Arrays, Log, load_arrays, save_arrays, write_json, write_whole
@@ -95,7 +96,6 @@ class _Trainer:
             from_logits=True, label_smoothing=recipe.smoothing
         )
 
-        @tf.function(reduce_retracing=True)
         def step(x: Any, y: Any) -> Any:
             with tf.GradientTape() as tape:
                 logits = self.model(tf.cast(x, tf.float32), training=True)
@@ -111,7 +111,8 @@ class _Trainer:
             hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == y, tf.int32))
             return value, hits
 
-        self.step = step
+        # traced apart, so that hard steps do not pay for the soft form
+        self.steps = {soft: tf.function(step, reduce_retracing=True) for soft in (False, True)}
         self.steps_per_epoch = max(1, len(dataset.train) // recipe.batch)
 
     def rate(self, step: int) -> float:
@@ -134,6 +135,11 @@ class _Trainer:
             index = np.sort(order[k * size : (k + 1) * size])
             images = augment(np.asarray(self.data.train.images[index]), self.recipe.augment, rng)
             yield images, self.data.train.labels[index]
+
+    def hardness(self, step: int) -> float:
+        """How binary the network is at a step: 0 to 1 over the recipe's share, then 1."""
+        soft = self.recipe.gradual * self.recipe.epochs * self.steps_per_epoch
+        return min(1.0, step / soft) if soft else 1.0
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """The epoch's training pictures, as many as there are; balanced or each of them once."""
@@ -162,7 +168,10 @@ class _Trainer:
             rate = self.rate(epoch * self.steps_per_epoch + k)
             for optimizer, (_, factor) in zip(self.optimizers, self.groups, strict=True):
                 optimizer.learning_rate = rate * factor
-            value, right = self.step(tf.constant(x), tf.constant(y))
+            hard = self.hardness(epoch * self.steps_per_epoch + k)
+            hardness().assign(hard)
+            with hardening(hard < 1.0):
+                value, right = self.steps[hard < 1.0](tf.constant(x), tf.constant(y))
             losses.append(float(value))
             hits, seen = hits + int(right), seen + len(y)
         seconds = time.monotonic() - began

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from train.backend import keras, larq, tf
+from train.backend import keras, tf
+from train.layers.gradual import GradualSign
 
 
 @keras.utils.register_keras_serializable("bitwake")
@@ -20,7 +21,7 @@ class ChannelShuffle(keras.layers.Layer):
     def __init__(self, groups: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.groups = groups
-        self.sign = larq.quantizers.ApproxSign()
+        self.sign = GradualSign()
 
     def build(self, input_shape: Any) -> None:
         channels = int(input_shape[-1])

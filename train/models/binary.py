@@ -12,7 +12,14 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras, larq, tf
-from train.layers import GLT, AlreadyBits, ChannelShuffle, GroupedQuantConv2D
+from train.layers import (
+    GLT,
+    AlreadyBits,
+    ChannelShuffle,
+    GradualKernel,
+    GradualSign,
+    GroupedQuantConv2D,
+)
 
 BN_MOMENTUM = 0.9
 
@@ -69,7 +76,7 @@ def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
         pad_values=1.0,
         use_bias=False,
         input_quantizer=quantizer,
-        kernel_quantizer="ste_sign",
+        kernel_quantizer=GradualKernel(),
         kernel_constraint="weight_clip",
         kernel_initializer="glorot_normal",
         name=f"bconv{index}",
@@ -85,7 +92,7 @@ def build(net: BinaryNet) -> Any:
     for spec in net.layers:
         if isinstance(spec, Conv):
             index += 1
-            x = _conv(spec, index, AlreadyBits() if bits else "approx_sign")(x)
+            x = _conv(spec, index, AlreadyBits() if bits else GradualSign())(x)
             x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"bn{index}")(x)
         elif isinstance(spec, Pool):
             x = keras.layers.MaxPool2D(2, name=f"pool{index}")(x)
@@ -99,8 +106,8 @@ def build(net: BinaryNet) -> Any:
         (height, width),
         padding="valid",
         use_bias=False,
-        input_quantizer=AlreadyBits() if bits else "approx_sign",
-        kernel_quantizer="ste_sign",
+        input_quantizer=AlreadyBits() if bits else GradualSign(),
+        kernel_quantizer=GradualKernel(),
         kernel_constraint="weight_clip",
         name="head",
     )(x)

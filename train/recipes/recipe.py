@@ -42,6 +42,7 @@ class Recipe:
         learning_rate: peak of Adam's rate; linear warm-up, then cosine to zero.
         glt_rate: factor on the rate of the thermometer's latents.
         smoothing: label smoothing.
+        gradual: over this share of the steps, binary networks harden from real values to bits.
         balanced: draw every class equally often, whatever its share of the training split.
         augment: changes of the training pictures.
         seed: of initial weights, order and augmentation. The dataset's own is data_options["seed"].
@@ -58,6 +59,7 @@ class Recipe:
     glt_rate: float = 1.0
     warmup_epochs: float = 1.0
     smoothing: float = 0.0
+    gradual: float = 0.0
     balanced: bool = False
     augment: Augment = Augment()
     data_options: Mapping[str, Any] = field(default_factory=dict)
