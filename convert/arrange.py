@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from convert.costs import costs_for, stream_cost
-from convert.ir import Graph
+from convert.costs import Model, predicted
+from convert.ir import Graph, Op
 from convert.layout import LAYOUTS, PACKED, Costs, choose
 from convert.lower.planar import to_planar
 from convert.lower.stream import find_chain, stream
@@ -60,13 +60,13 @@ class Candidate:
         streamed: layers at the front that run by rows; 0 for none.
         scratch: bytes that convolutions were given for their tables; None is the default.
         arena_bytes: what it needs.
-        extra: instructions more than the fastest, as the cost model estimates them.
+        instructions: of the binary convolutions, as the cost model predicts them.
     """
 
     streamed: int
     scratch: int | None
     arena_bytes: int
-    extra: int
+    instructions: int
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,7 +87,7 @@ def _assign(graph: Graph, options: Options) -> dict[str, str]:
     fixed = dict(options.layouts)
     if options.layout in LAYOUTS:
         fixed = {op.name: options.layout for op in graph.ops} | fixed
-    model = costs_for(options.core)
+    model = Model(options.core)
     return choose(graph, Costs(model.run, model.convert, fixed))
 
 
@@ -104,7 +104,7 @@ def _candidates(
     found: list[tuple[Candidate, Graph, Plan]] = []
     limited = options.max_ram is not None
     for scratch in SCRATCH if limited else SCRATCH[:1]:
-        planar = to_planar(graph, layouts, scratch)
+        planar = to_planar(graph, layouts, options.core, scratch)
         chain = find_chain(planar)
         lengths = list(range(2, len(chain) + 1)) if limited else []
         if options.rows:
@@ -114,24 +114,29 @@ def _candidates(
         for length in lengths:
             made = stream(planar, length, options.rows) if length else planar
             plan = _plan(made)
-            extra = stream_cost(options.core, planar, made, scratch)
-            found.append((Candidate(length, scratch, plan.arena_bytes, extra), made, plan))
+            cost = predicted(made, options.core)
+            found.append((Candidate(length, scratch, plan.arena_bytes, cost), made, plan))
     return found
 
 
 def unknown_layers(graph: Graph, options: Options) -> list[Refusal]:
     """Layers named in the options that the network does not have, or that have no such kernel."""
     refusals = []
-    model = costs_for(options.core)
+    model = Model(options.core)
     ops = {op.name: op for op in graph.ops}
     for name, layout in options.layouts.items():
-        having = [la for la in LAYOUTS if name in ops and model.run(graph, ops[name], la)]
+        having = [la for la in LAYOUTS if name in ops and costed(model, graph, ops[name], la)]
         if layout not in having:
             known = ", ".join(name for name in ops)
             remedy = f"layouts: {', '.join(having)}" if having else f"layers: {known}"
             rule = "--layout names a layer and a layout that it has a kernel for"
             refusals.append(Refusal(name, rule, f"{name}={layout}", remedy))
     return refusals
+
+
+def costed(model: Model, graph: Graph, op: Op, layout: str) -> bool:
+    """Whether an operation has a kernel for a layout."""
+    return model.run(graph, op, layout) is not None
 
 
 def arrange(
@@ -157,7 +162,7 @@ def arrange(
         remedy = f"allow {least} bytes" + ("" if options.rows else ", or feed the picture: --rows")
         rule = f"the arena must fit --max-ram {limit}"
         return [Refusal("memory", rule, f"{least} bytes at least", remedy)]
-    chosen, made, plan = min(fitting, key=lambda one: (one[0].extra, one[0].arena_bytes))
+    chosen, made, plan = min(fitting, key=lambda one: (one[0].instructions, one[0].arena_bytes))
     if watch is not None:
         watch("layout", made)
     planar = {name: la for name, la in layouts.items() if la != PACKED}

@@ -1,128 +1,140 @@
-"""What a kernel costs on a core, in instructions: the measure by which layouts are chosen."""
+"""What a network costs on a core, in instructions: the measure by which layouts are chosen.
+
+The planar kernels and those between layouts have a model of their own (`convert.planar.cost`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convert.ir import Graph, Op, Tensor
 from convert.layout import PLANAR
+from convert.planar import cost, geometry
+from convert.planar.geometry import ConvShape
+from convert.select import conv_shape, kernel_choice, packed_instructions, table_of
 
 
 @dataclass(frozen=True)
 class Model:
-    """Costs on one core.
+    """Costs on one core; `scratch` as in `convert.lower.planar.to_planar`."""
 
-    Attributes:
-        packed_word: one word of activations against one word of weights, and its share of the
-            loops around it.
-        packed_output: the rest of an output of a packed convolution.
-        triple: three inputs of 32 lanes in a planar convolution.
-        table: a table of a triple, its fetch included.
-        block: 32 lanes of an output, beside its triples.
-        tap: one tap of a block of lanes, prepared.
-    """
+    core: str
+    scratch: int | None = None
 
-    packed_word: float
-    packed_output: float
-    triple: float
-    table: float
-    block: float
-    tap: float
+    def instructions(self, kernel: str, terms: cost.Terms) -> int:
+        return round(cost.instructions(kernel, terms, table_of(self.core)))
 
     def run(self, graph: Graph, op: Op, layout: str) -> int | None:
-        """Instructions of an operation in a layout; None where it has no kernel."""
+        """Instructions of a lowered operation in a layout; None where it has no kernel."""
         planar = layout == PLANAR
         if op.kind == "bconv2d_bits":
-            return self.planar_conv(graph, op) if planar else self.packed_conv(graph, op)
+            return self.convolution(graph, op, planar)
         if op.kind == "encode_u8":
             return self.encode(graph, op, planar)
         if op.kind == "gather_channels_bits":
             out = graph.tensor(op.outputs[0])
-            return 0 if planar else 8 * out.elements
+            return out.channels if planar else 8 * out.elements
         if op.kind == "bmaxpool2d_bits":
-            out = graph.tensor(op.outputs[0])
-            taps = op.attrs["k_h"] * op.attrs["k_w"]
-            return out.elements // 2 if planar else 12 * taps * out.elements // 32 + 40
+            return self.maxpool(graph, op, planar)
         return None if planar else 0
 
-    def packed_conv(self, graph: Graph, op: Op) -> int:
-        a, out = op.attrs, graph.tensor(op.outputs[0])
-        words = a["k_h"] * a["k_w"] * -(-a["channels_in"] // a["groups"] // 32)
-        return round(out.elements * (words * self.packed_word + self.packed_output))
-
-    def planar_conv(self, graph: Graph, op: Op) -> int | None:
-        a, out = op.attrs, graph.tensor(op.outputs[0])
-        taps = a["k_h"] * a["k_w"]
-        inputs = taps * a["channels_in"] // a["groups"]
-        if a["zero_padding"] or taps > 255 or inputs > 32767:
+    def convolution(self, graph: Graph, op: Op, planar: bool) -> int | None:
+        shape = conv_shape(graph, op)
+        choice = None
+        fits = shape.inputs <= 32767 and shape.taps <= 255 and not op.attrs["zero_padding"]
+        if fits:
+            kernel = "conv" if planar else "lanes"
+            choice = kernel_choice(shape, kernel, self.core, self.scratch)
+        if not planar:
+            plain = packed_instructions(shape, self.core)
+            return round(min(plain, choice.instructions if choice else plain))
+        if choice is None:
             return None
-        blocks = -(-out.shape[1] * out.shape[2] // 32)
-        triples = -(-inputs // 3)
-        chunks = -(-triples // 48)
-        per_block = (
-            taps * self.tap
-            + a["groups"] * triples * self.table
-            + out.channels * (triples * self.triple + self.block * chunks)
+        before = graph.producer(op.inputs[0] or "")
+        return round(choice.instructions) + self.split(shape, before)
+
+    def split(self, shape: ConvShape, before: Op | None) -> int:
+        """Parting a map into phases; an encoder writes them without."""
+        if shape.stride_h == shape.stride_w == 1 or (before and before.kind == "encode_u8"):
+            return 0
+        strides = (shape.stride_h, shape.stride_w)
+        planes = shape.in_c * shape.groups
+        terms = cost.split_terms(shape.in_h, shape.in_w, planes, strides, strides)
+        return self.instructions("split", terms)
+
+    def maxpool(self, graph: Graph, op: Op, planar: bool) -> int | None:
+        t, out, a = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0]), op.attrs
+        if not planar:
+            return out.shape[1] * out.shape[2] * t.words * (12 * a["k_h"] * a["k_w"] + 40)
+        if a["k_h"] != a["k_w"] or a["stride_h"] != a["stride_w"]:
+            return None
+        terms = cost.maxpool_terms(
+            t.shape[1],
+            t.shape[2],
+            t.channels,
+            a["k_h"],
+            a["stride_h"],
+            (out.shape[1], out.shape[2]),
         )
-        split = 0.6 * graph.tensor(op.inputs[0]).elements if a["stride_h"] > 1 else 0
-        return round(blocks * per_block + split)
+        return self.instructions("maxpool", terms)
 
     def encode(self, graph: Graph, op: Op, planar: bool) -> int | None:
         image, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
-        pixels = out.elements // out.channels
+        _, h, w, in_c = image.shape
         if not planar:
-            return pixels * (20 * image.channels + 10)
-        planes, rest = divmod(out.channels, image.channels)
-        if rest or planes > 32 or not own_planes(op, image.channels, planes):
+            return h * w * (20 * in_c + 10)
+        planes, rest = divmod(out.channels, in_c)
+        if rest or planes > 32 or not own_planes(op, in_c, planes):
             return None
-        return pixels * image.channels * -(-planes // 8) * 8
+        return self.instructions("encode", cost.encode_terms(h, w, in_c, planes, 1))
 
     def convert(self, tensor: Tensor, layout: str) -> int:
         """Instructions to turn a map from one layout to the other."""
-        return round(1.1 * tensor.elements) + 100
+        pixels = tensor.shape[1] * tensor.shape[2]
+        kernel = "from_packed" if layout == PLANAR else "to_packed"
+        return self.instructions(kernel, cost.layout_terms(pixels, tensor.channels))
+
+    def emitted(self, op: Op) -> int:
+        """Instructions of a planar convolution, or of a stream, as it will be emitted."""
+        if op.kind == "planar_conv_bits":
+            return self.instructions("conv", cost.conv_terms(op.attrs["shape"], op.attrs["chunks"]))
+        if op.kind == "lane_conv_bits":
+            shape, chunk = op.attrs["shape"], op.attrs["arrays"].chunk
+            return self.instructions("lanes", cost.lane_terms(shape, chunk))
+        if op.kind == "split_planes":
+            return 0  # the same with and without streams, but for rows that are parted twice
+        return self.streamed(op) if op.kind == "stream" else 0
+
+    def streamed(self, op: Op) -> int:
+        """Instructions of a stream: its convolutions on windows, and rows that slide."""
+        total = 0
+        for call in op.attrs["calls"]:
+            link = op.attrs["links"][call.layer]
+            if call.kind == "slide":
+                total += call.fields["planes"] * (12 * (call.fields["bits"] // 32 + 1) + 20)
+            elif call.kind == "conv":
+                shape = replace(link.op.attrs["shape"], out_h=call.fields["out_h"])
+                chunks: geometry.Chunks = link.op.attrs["chunks"]
+                total += self.instructions("conv", cost.conv_terms(shape, chunks))
+        return total
 
 
 def own_planes(op: Op, in_c: int, planes: int) -> bool:
     """Whether sample c makes channels c * planes ... (c + 1) * planes - 1 and no others."""
     table, first = op.attrs["table"], op.attrs["first_word"]
     for c in range(in_c):
-        mask = 0
+        used = 0
         for word in range(table.shape[2]):
-            used = int((table[c, :, word]).max(initial=0)) if table.size else 0
+            bits = 0
             for value in table[c, :, word]:
-                used |= int(value)
-            mask |= used << (32 * (word + int(first[c])))
-        if mask & ~(((1 << planes) - 1) << (c * planes)):
+                bits |= int(value)
+            used |= bits << (32 * (word + int(first[c])))
+        if used & ~(((1 << planes) - 1) << (c * planes)):
             return False
     return True
 
 
-# Measured with `kit kernels` on the emulated cores, gcc 12.2 -O2.
-MODELS = {
-    "cortex-m4": Model(9.5, 25.0, 9.0, 45.0, 40.0, 60.0),
-}
-
-
-def costs_for(core: str) -> Model:
-    """The model of a core; cores without one of their own take the Cortex-M4's."""
-    return MODELS.get(core, MODELS["cortex-m4"])
-
-
-def stream_cost(core: str, whole: Graph, streamed: Graph, scratch: int | None) -> int:
-    """Instructions that saving RAM costs: more chunks, more calls, rows that slide."""
-    model = costs_for(core)
-    extra = 0.0
-    for op in whole.ops:
-        if op.kind == "planar_conv_bits":
-            shape, chunks = op.attrs["shape"], op.attrs["chunks"]
-            blocks = -(-shape.out_h * shape.out_w // 32)
-            extra += blocks * shape.groups * shape.out_c * model.block * len(chunks.sizes)
-    for op in streamed.ops:
-        if op.kind == "stream":
-            for call in op.attrs["calls"]:
-                if call.kind == "slide":
-                    words = call.fields["planes"] * (call.fields["bits"] // 32 + 1)
-                    extra += 12 * words + 60
-                else:
-                    extra += 300
-    return round(extra)
+def predicted(graph: Graph, core: str) -> int:
+    """Instructions of the binary convolutions of an arranged graph."""
+    model = Model(core)
+    return sum(model.emitted(op) for op in graph.ops)

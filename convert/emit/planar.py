@@ -71,6 +71,17 @@ def maxpool(graph: Graph, op: Op) -> Call:
     )  # fmt: skip
 
 
+def pick(graph: Graph, op: Op) -> Call:
+    """Planes in another order."""
+    a, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
+    fields = [
+        ("planes", f"{out.channels}"), ("words", _stride(out)),
+        ("in_stride", _stride(a)), ("out_stride", _stride(out)), ("source", "@source"),
+    ]  # fmt: skip
+    arrays = [("source", op.attrs["source"])]
+    return Call("bw_planar_pick", "bw_planar_pick_bits", fields, arrays, *_WORDS, "binary")
+
+
 def layout(graph: Graph, op: Op) -> Call:
     """Between packed and planar."""
     packed = op.inputs[0] if op.kind == "unpack_planes" else op.outputs[0]
@@ -109,10 +120,11 @@ def encode_table(packed: Array, first_word: Array, planes: int) -> Array:
 def encode(graph: Graph, op: Op) -> Call:
     """The input encoder, straight to planes."""
     image, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
-    planes = out.channels // image.channels
+    h, w = op.attrs.get("stride_h", 1), op.attrs.get("stride_w", 1)
+    planes = out.channels // image.channels // (h * w)
     fields = [
         ("h", f"{image.shape[1]}"), ("w", f"{image.shape[2]}"), ("in_c", f"{image.channels}"),
-        ("planes", f"{planes}"), ("stride_h", "1"), ("stride_w", "1"),
+        ("planes", f"{planes}"), ("stride_h", f"{h}"), ("stride_w", f"{w}"),
         ("out_stride", _stride(out)), ("table", "@table"),
     ]  # fmt: skip
     table = encode_table(op.attrs["table"], op.attrs["first_word"], planes)
@@ -123,9 +135,31 @@ def encode(graph: Graph, op: Op) -> Call:
     )  # fmt: skip
 
 
+def lanes(graph: Graph, op: Op) -> Call:
+    """A packed convolution with outputs as lanes; its second output is scratch."""
+    s, arrays = op.attrs["shape"], op.attrs["arrays"]
+    fields: Fields = [
+        ("in_h", f"{s.in_h}"), ("in_w", f"{s.in_w}"),
+        ("out_h", f"{s.out_h}"), ("out_w", f"{s.out_w}"),
+        ("in_words", f"{-(-s.in_c // 32)}"), ("out_words", f"{-(-s.out_c // 32)}"),
+        ("groups", f"{s.groups}"),
+        *((name, f"{getattr(s, name)}") for name in (
+            "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w",
+            "pad_top", "pad_left")),
+        ("chunk", f"{arrays.chunk}"), ("weights", "@weights"), ("start", "@start"),
+    ]  # fmt: skip
+    return Call(
+        "bw_lane_conv", "bw_lane_conv_bits", fields,
+        [("weights", arrays.weights), ("start", arrays.start)], *_WORDS, "binary", macs=s.macs,
+        arguments=_WITH_SCRATCH,
+    )  # fmt: skip
+
+
 CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "planar_conv_bits": conv,
+    "lane_conv_bits": lanes,
     "split_planes": split,
+    "pick_planes": pick,
     "planar_bmaxpool2d_bits": maxpool,
     "unpack_planes": layout,
     "pack_planes": layout,

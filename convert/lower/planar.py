@@ -17,7 +17,9 @@ import numpy as np
 from convert.ir import Array, Graph, Op, Tensor
 from convert.layout import PLANAR
 from convert.planar import geometry
+from convert.planar.lanes import pack as pack_lanes
 from convert.planar.pack import pack
+from convert.select import conv_shape, kernel_choice, packed_instructions
 from convert.words import unpack
 
 
@@ -29,49 +31,17 @@ class View:
     source: Array | None = None
 
 
-def conv_shape(graph: Graph, op: Op) -> geometry.ConvShape:
-    """The shape of a binary convolution as the planar kernels describe it."""
-    a, out = op.attrs, graph.tensor(op.outputs[0])
-    _, h, w, _ = graph.tensor(op.inputs[0]).shape
-    names = ("k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
-    return geometry.ConvShape(
-        h,
-        w,
-        a["channels_in"] // a["groups"],
-        out.shape[1],
-        out.shape[2],
-        out.channels // a["groups"],
-        groups=a["groups"],
-        pad_top=a["pad_top"],
-        pad_left=a["pad_left"],
-        **{name: a[name] for name in names},
-    )
-
-
-def division(shape: geometry.ConvShape, scratch: int | None) -> geometry.Chunks:
-    """The fewest chunks whose scratch fits, or, where none does, those with the least scratch.
-
-    A chunk fills at least one word of the index stream, so that flash does not pay for RAM.
-    """
-    if scratch is None:
-        return geometry.choose(shape)
-    options = geometry.chunkings(shape.inputs)
-    options = tuple(o for o in options if o.chunk >= geometry.TRIPLES_A_WORD) or options[:1]
-    fitting = [option for option in options if option.scratch(shape) <= scratch]
-    return fitting[0] if fitting else min(options, key=lambda option: option.scratch(shape))
-
-
 @dataclass
 class _Rewriter:
     """The graph being rewritten: new operations, new tensors, and where each map lies."""
 
     graph: Graph
+    core: str
     scratch_bytes: int | None
     ops: list[Op] = field(default_factory=list)
     tensors: list[Tensor] = field(default_factory=list)
     packed: set[str] = field(default_factory=set)
     views: dict[str, View] = field(default_factory=dict)
-    gathers: dict[str, Op] = field(default_factory=dict)
     phases: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
     def add(self, op: Op, *tensors: Tensor) -> None:
@@ -95,13 +65,19 @@ class _Rewriter:
         """Makes the packed form of a map exist."""
         if name in self.packed or self.graph.tensors[name].dtype != "bits":
             return
-        gather = self.gathers.get(name)
-        if gather is not None:
-            self.need_packed(gather.inputs[0] or "")
-            self.add(gather)
-        elif name in self.views:
-            self.add(Op("pack_planes", f"{name} packed", (self.views[name].planes,), (name,)))
+        view = self.views.get(name)
+        if view is not None:
+            if view.source is not None:
+                view = self.pick(name, view)
+            self.add(Op("pack_planes", f"{name} packed", (view.planes,), (name,)))
         self.packed.add(name)
+
+    def pick(self, name: str, view: View) -> View:
+        """The chosen planes one after the other, for a reader that does not choose."""
+        planes = self.planes_of(name)
+        attrs = {"source": np.asarray(view.source, np.uint16)}
+        self.add(Op("pick_planes", f"{name} in order", (view.planes,), (planes.name,), attrs))
+        return self.views[name]
 
     def need_planes(self, name: str) -> View:
         """Makes the planes of a map exist."""
@@ -136,7 +112,6 @@ class _Rewriter:
         if base.source is not None:
             source = base.source[source.astype(np.int64)]
         self.views[op.outputs[0]] = View(base.planes, source)
-        self.gathers[op.outputs[0]] = op
 
     def conv(self, op: Op) -> None:
         """A binary convolution with bit output."""
@@ -145,7 +120,10 @@ class _Rewriter:
         read = view.planes
         if shape.stride_h > 1 or shape.stride_w > 1:
             read = self.need_phases(view, map_, shape.stride_h, shape.stride_w)
-        chunks = division(shape, self.scratch_bytes)
+        choice = kernel_choice(shape, "conv", self.core, self.scratch_bytes)
+        assert choice is not None, op.name
+        assert choice.chunks is not None, op.name
+        chunks = choice.chunks
         weights = unpack(op.attrs["weights"], shape.in_c).astype(bool)
         streams = pack(weights, op.attrs["thresholds"], shape.groups, chunks)
         out = self.planes_of(op.outputs[0])
@@ -159,14 +137,27 @@ class _Rewriter:
         scratch = self.scratch(op, chunks.scratch(shape))
         self.add(Op("planar_conv_bits", op.name, (read,), (out.name, scratch.name), attrs))
 
+    def lanes(self, op: Op) -> bool:
+        """A packed convolution whose lanes are outputs, where that is cheaper; whether it was."""
+        shape = conv_shape(self.graph, op)
+        choice = kernel_choice(shape, "lanes", self.core, self.scratch_bytes)
+        plain = packed_instructions(shape, self.core)
+        if op.attrs["zero_padding"] or choice is None or choice.instructions >= plain:
+            return False
+        assert choice.chunk is not None
+        weights = unpack(op.attrs["weights"], shape.in_c).astype(bool)
+        arrays = pack_lanes(weights, op.attrs["thresholds"], shape.groups, choice.chunk)
+        attrs: dict[str, Any] = {"shape": shape, "arrays": arrays}
+        scratch = self.scratch(op, choice.scratch)
+        outputs = (op.outputs[0], scratch.name)
+        self.add(replace(op, kind="lane_conv_bits", outputs=outputs, attrs=attrs))
+        return True
+
     def maxpool(self, op: Op) -> None:
-        """Max pooling of bits; behind a gather it stays packed, since it does not choose planes."""
+        """Max pooling of bits."""
         view = self.need_planes(op.inputs[0] or "")
         if view.source is not None:
-            self.need_packed(op.inputs[0] or "")
-            self.add(op)
-            self.packed.update(op.outputs)
-            return
+            view = self.pick(op.inputs[0] or "", view)
         t, out = self.graph.tensor(op.inputs[0]), self.planes_of(op.outputs[0])
         a = op.attrs
         size = geometry.maxpool_scratch(t.shape[1:3], out.shape[1:3], a)
@@ -179,15 +170,18 @@ class _Rewriter:
         self.add(replace(op, kind="planar_encode_u8", outputs=(out.name,)))
 
 
-def to_planar(graph: Graph, assignment: Mapping[str, str], scratch: int | None = None) -> Graph:
+def to_planar(
+    graph: Graph, assignment: Mapping[str, str], core: str, scratch: int | None = None
+) -> Graph:
     """The graph with the assigned operations on planar kernels.
 
     Args:
         graph: lowered; all maps packed.
         assignment: layout by operation's name.
+        core: of convert.costs.CORES.
         scratch: wanted most bytes of scratch of a convolution; None: tables of the default size.
     """
-    r = _Rewriter(graph, scratch)
+    r = _Rewriter(graph, core, scratch)
     actions = {
         "gather_channels_bits": r.gather,
         "bconv2d_bits": r.conv,
@@ -201,8 +195,22 @@ def to_planar(graph: Graph, assignment: Mapping[str, str], scratch: int | None =
         for name in op.inputs:
             if name is not None:
                 r.need_packed(name)
-        r.add(op)
+        if op.kind != "bconv2d_bits" or not r.lanes(op):
+            r.add(op)
         r.packed.update(op.outputs)
     for port in graph.outputs:
         r.need_packed(port.tensor)
-    return graph.with_ops(r.ops, r.tensors)
+    return encode_phases(graph.with_ops(r.ops, r.tensors))
+
+
+def encode_phases(graph: Graph) -> Graph:
+    """An encoder whose planes are only split writes the phases itself."""
+    for op in graph.ops:
+        split = graph.sole_consumer(op.outputs[0]) if op.kind == "planar_encode_u8" else None
+        if split is not None and split.kind == "split_planes":
+            strides = {name: split.attrs[name] for name in ("stride_h", "stride_w")}
+            attrs = {**op.attrs, **strides}
+            made = replace(op, outputs=split.outputs, attrs=attrs)
+            ops = [made if one is op else one for one in graph.ops if one is not split]
+            return encode_phases(graph.with_ops(ops))
+    return graph

@@ -96,10 +96,16 @@ def show_choices(made: Arranged) -> None:
                 one.streamed or "none",
                 one.scratch or "default",
                 one.arena_bytes,
-                f"+{one.extra:,}",
+                one.instructions,
                 "chosen" if one == made.chosen else "",
             )
-            for one in sorted(made.candidates, key=lambda c: (c.arena_bytes, c.extra))
+            for one in sorted(made.candidates, key=lambda c: (c.arena_bytes, c.instructions))
         ]
-        heads = ("#layers by rows", "#scratch", "#arena", "#instructions (estimate)", "")
+        heads = (
+            "#layers by rows",
+            "#scratch",
+            "#arena",
+            "#instructions (predicted, binary convolutions)",
+            "",
+        )
         console.table("RAM against instructions", heads, rows)

@@ -153,6 +153,18 @@ uint32_t bw_planar_maxpool_scratch(const bw_planar_maxpool *d);
 void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out,
                             void *scratch);
 
+/* ---- picking planes ----------------------------------------------------------------------------
+ * Plane n of the output is plane source[n] of the input: a shuffle for kernels that do not choose
+ * their planes themselves. */
+typedef struct {
+    uint16_t planes; /* of the output */
+    uint32_t words;  /* of a plane */
+    uint32_t in_stride, out_stride;
+    const uint16_t *source; /* [planes] */
+} bw_planar_pick;
+
+void bw_planar_pick_bits(const bw_planar_pick *d, const uint32_t *in, uint32_t *out);
+
 /* ---- between layouts ---------------------------------------------------------------------------
  * Packed: [pixels][BW_WORDS(channels)], see bw_kernels.h. Either side's unused bits are written 0;
  * those that are read must be 0 (planar to packed) or are ignored (packed to planar). */

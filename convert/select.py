@@ -1,0 +1,83 @@
+"""Which kernel a binary convolution gets: shapes, predicted instructions, scratch.
+
+The packed kernel's prediction is small: constants measured on the Cortex-M4, gcc 12.2 -O2.
+"""
+
+from __future__ import annotations
+
+from convert.ir import Graph, Op
+from convert.planar import geometry
+from convert.planar.cost import Choice, choices
+from convert.planar.cost_table import TABLE
+from convert.planar.geometry import ConvShape
+
+# Board's core -> the cost table that fits it best.
+CORES = {
+    "cortex-m0": "m0plus",
+    "cortex-m0plus": "m0plus",
+    "cortex-m3": "m3",
+    "cortex-m33": "m4",
+    "cortex-m4": "m4",
+    "cortex-m7": "m4",
+    "cortex-m55": "m4",
+}
+# Bytes of scratch of one convolution where RAM is not limited.
+DEFAULT_SCRATCH = 10240
+# A packed convolution: a word of activations against a word of weights; what else an output takes;
+# copying a word of the patch.
+WORD, OUTPUT, PATCH = 10.5, 26.0, 9.0
+# Packed kernels on the cores without bit-field instructions take about twice as many.
+SLOWER = {"m0plus": 1.6, "m3": 1.0, "m4": 1.0}
+
+
+def table_of(core: str) -> str:
+    """The cost table of a core; the Cortex-M4's where there is none."""
+    table = CORES.get(core, "m4")
+    return table if table in TABLE else "m4"
+
+
+def packed_instructions(shape: ConvShape, core: str) -> float:
+    """Predicted instructions of `bw_bconv2d_bits`."""
+    words = shape.taps * -(-shape.in_c // 32)
+    pixels = shape.out_h * shape.out_w * shape.groups
+    each = pixels * (PATCH * words + shape.out_c * (WORD * words + OUTPUT))
+    return each * SLOWER[table_of(core)]
+
+
+def conv_shape(graph: Graph, op: Op) -> geometry.ConvShape:
+    """The shape of a binary convolution as the planar kernels describe it."""
+    a, out = op.attrs, graph.tensor(op.outputs[0])
+    _, h, w, _ = graph.tensor(op.inputs[0]).shape
+    names = ("k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
+    return geometry.ConvShape(
+        h,
+        w,
+        a["channels_in"] // a["groups"],
+        out.shape[1],
+        out.shape[2],
+        out.channels // a["groups"],
+        groups=a["groups"],
+        pad_top=a["pad_top"],
+        pad_left=a["pad_left"],
+        **{name: a[name] for name in names},
+    )
+
+
+def kernel_choice(
+    shape: geometry.ConvShape, kernel: str, core: str, scratch: int | None
+) -> Choice | None:
+    """The cheapest form of a convolution kernel whose scratch fits; where none does, the one with
+    the least scratch; None when the kernel does not take the shape.
+
+    A chunk fills at least one word of the index stream, so that flash does not pay for RAM.
+    """
+    limit = DEFAULT_SCRATCH if scratch is None else scratch
+    options = [one for one in choices(shape, table_of(core)) if one.kernel == kernel]
+    wide = [
+        one for one in options if one.chunks is None or one.chunks.chunk >= geometry.TRIPLES_A_WORD
+    ]
+    options = wide or options
+    fitting = [one for one in options if one.scratch <= limit]
+    if fitting:
+        return fitting[0]
+    return min(options, key=lambda one: one.scratch, default=None)
