@@ -93,6 +93,25 @@ def clamp(attrs: dict[str, Any]) -> None:
     attrs["clamp_max"] = 2 * 144
 
 
+def planar_threshold(attrs: dict[str, Any]) -> None:
+    flat = attrs["bias"].reshape(-1)
+    flat[7] += 1
+
+
+def planar_weight(attrs: dict[str, Any]) -> None:
+    attrs["index"].reshape(-1)[2] ^= attrs["index"].dtype.type(1 << 4)
+
+
+def planar_origin(attrs: dict[str, Any]) -> None:
+    attrs["shape"] = replace(attrs["shape"], pad_left=attrs["shape"].pad_left + 1)
+
+
+PLANAR = {
+    "planar threshold": ("planar_conv_bits", planar_threshold),
+    "planar weight": ("planar_conv_bits", planar_weight),
+    "planar origin": ("planar_conv_bits", planar_origin),
+    "planar window": ("planar_bmaxpool2d_bits", window),
+}
 CHANGES = {
     "threshold": ("bconv2d_bits", threshold),
     "border": ("bconv2d_bits", border),
@@ -110,9 +129,10 @@ CHANGES = {
 def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """Differing elements over all inputs, for the right model and for each wrong one."""
     content, inputs = network()
-    whole = compiled(content)
-    models = {"right": whole}
+    whole, planar = compiled(content, layout="packed"), compiled(content, layout="planar")
+    models = {"right": whole, "planar right": planar}
     models |= {name: mutate(whole, kind, change) for name, (kind, change) in CHANGES.items()}
+    models |= {name: mutate(planar, kind, change) for name, (kind, change) in PLANAR.items()}
     host = HostModels(tmp_path_factory.mktemp("controls"), models)
     oracle = Oracle(content)
     wanted = [oracle.predict(i) for i in inputs]
@@ -126,9 +146,9 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 
 
 def test_right_model_is_equal(counts: dict[str, int]) -> None:
-    assert counts["right"] == 0
+    assert counts["right"] == counts["planar right"] == 0
 
 
-@pytest.mark.parametrize("name", sorted(CHANGES))
+@pytest.mark.parametrize("name", sorted(CHANGES | PLANAR))
 def test_wrong_model_is_noticed(counts: dict[str, int], name: str) -> None:
     assert counts[name] > 0

