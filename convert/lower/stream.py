@@ -43,7 +43,10 @@ class StreamCall:
 
 @dataclass(frozen=True)
 class Link:
-    """A layer of the chain: its operation, the phases made in front of it, and its output map."""
+    """A layer of the chain: its operation, the phases made in front of it, and its output map.
+
+    An encoder may write phases: its map then has a row for every `step` rows of the picture.
+    """
 
     op: Op
     split: Op | None
@@ -52,6 +55,14 @@ class Link:
     @property
     def width(self) -> int:
         return self.out.shape[2]
+
+    @property
+    def step(self) -> int:
+        return int(self.op.attrs.get("stride_h", 1)) if self.is_encoder else 1
+
+    @property
+    def is_encoder(self) -> bool:
+        return self.op.kind == "planar_encode_u8"
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,8 @@ def find_chain(graph: Graph) -> tuple[Link, ...]:
         if reader is None or reader.kind != "planar_conv_bits":
             return tuple(links)
         shape: ConvShape = reader.attrs["shape"]
-        if shape.dilation_h != 1:
+        phased = links[-1].step > 1
+        if shape.dilation_h != 1 or (phased and shape.stride_h != links[-1].step):
             return tuple(links)
         links.append(Link(reader, split, graph.tensor(reader.outputs[0])))
 
@@ -107,13 +119,17 @@ def whole_words(width: int, height: int) -> int:
 def stages_of(links: tuple[Link, ...]) -> tuple[Stage, ...]:
     """The chain as the scheduler sees it."""
     stages = []
-    for link in links:
+    for before, link in zip((None, *links), links, strict=False):
         out_h, batch = link.out.shape[1], whole_words(link.width, link.out.shape[1])
-        if link.op.kind == "planar_encode_u8":
+        if before is None:
             stages.append(Stage(out_h, out_h, 1, 1, 0, batch))
-        else:
-            s: ConvShape = link.op.attrs["shape"]
+            continue
+        s: ConvShape = link.op.attrs["shape"]
+        if before.step == 1:
             stages.append(Stage(s.in_h, out_h, s.k_h, s.stride_h, s.pad_top, batch))
+        else:  # in rows of phases, of which tap ky reads row y + floor((ky - pad) / step)
+            low, high = (tap // before.step for tap in (-s.pad_top, s.k_h - 1 - s.pad_top))
+            stages.append(Stage(before.out.shape[1], out_h, high - low + 1, 1, -low, batch))
     return tuple(stages)
 
 
@@ -123,7 +139,7 @@ class _Builder:
 
     links: tuple[Link, ...]
     windows: list[_Window]
-    scratch: int
+    picture_h: int
     phases: int
     calls: list[StreamCall] = field(default_factory=list)
     phase_bytes: int = 0
@@ -155,17 +171,20 @@ class _Builder:
 
     def encode(self, run: Run) -> None:
         write, stride = self.target(0, run.first)
-        width = self.links[0].width
-        fields = {"h": run.rows, "w": width, "out_stride": stride}
-        self.calls.append(StreamCall(0, "encode", fields, None, write, (run.first, run.rows)))
+        step = self.links[0].step
+        first = run.first * step
+        rows = min(self.picture_h - first, run.rows * step)
+        fields = {"h": rows, "out_stride": stride}
+        self.calls.append(StreamCall(0, "encode", fields, None, write, (first, rows)))
 
     def conv(self, run: Run) -> None:
         link, before = self.links[run.stage], self.windows[run.stage - 1]
         s: ConvShape = link.op.attrs["shape"]
         rows = run.in_high - run.in_low
         write, stride = self.target(run.stage, run.first)
+        step = self.links[run.stage - 1].step
         read, in_h, in_w, in_stride, origin = (
-            (before.output, 0), rows, s.in_w, before.stride, before.origin
+            (before.output, 0), rows, before.width, before.stride, before.origin
         )  # fmt: skip
         if link.split is not None:
             in_h, in_w = -(-rows // s.stride_h), -(-s.in_w // s.stride_w)
@@ -181,7 +200,7 @@ class _Builder:
         fields = {
             "in_h": in_h, "in_w": in_w, "in_stride": in_stride, "in_origin": origin,
             "out_h": run.rows, "out_stride": stride,
-            "pad_top": s.pad_top - run.first * s.stride_h + run.in_low,
+            "pad_top": s.pad_top - run.first * s.stride_h + run.in_low * step,
         }  # fmt: skip
         self.calls.append(StreamCall(run.stage, "conv", fields, read, write))
 
@@ -225,7 +244,8 @@ def stream(graph: Graph, length: int, fed: bool = False) -> Graph:
         else:
             windows.append(_Window(0, planes, width, plane_words(last.shape[1], width)))
     shapes = [(link.op.attrs["shape"], link.op.attrs["chunks"]) for link in links[1:]]
-    builder = _Builder(links, windows, scratch=length, phases=length + 1)
+    picture = graph.tensor(links[0].op.inputs[0])
+    builder = _Builder(links, windows, picture.shape[1], phases=length + 1)
     builder.follow(plan)
     tensors.append(Tensor(f"{name}.scratch", (max(_scratch(*one) for one in shapes),), "uint8"))
     tensors.append(Tensor(f"{name}.phases", (max(4, builder.phase_bytes),), "uint8"))
