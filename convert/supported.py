@@ -48,29 +48,17 @@ RULES: dict[str, tuple[Rule, ...]] = {
     **builtin_rules.RULES,
 }
 
-# Operators that compile only as part of a pattern, with what the pattern is.
+# Operators that compile only under a condition that no rule of theirs can see, with the condition.
 PATTERNS: dict[str, str] = {
-    "DEPTHWISE_CONV_2D": "1x1, between the input and LceQuantize: an input encoder such as the "
-    "Generic Learned Thermometer, evaluated on all 256 byte values",
-    "ADD": "with a constant, between the input and LceQuantize (input encoder)",
-    "SUB": "with a constant, between the input and LceQuantize (input encoder)",
-    "MUL": "with a constant, between the input and LceQuantize (input encoder)",
-    "GATHER": "of channels with constant indices, between LceDequantize and LceQuantize "
-    "(channel shuffle: bits move)",
-    "TRANSPOSE": "between LceDequantize and LceQuantize, when it only moves channels",
+    "CONV_2D": "on int8 maps: a float convolution is a layer that was not binarized",
+    "DEPTHWISE_CONV_2D": "on int8 maps, or 1x1 between the input and LceQuantize: an input encoder "
+    "such as the Generic Learned Thermometer, evaluated on all 256 byte values",
 }
 
 REMEDIES: dict[str, str] = {
-    "CONV_2D": "a float convolution stays where a layer was not binarized: use QuantConv2D "
-    "with ste_sign for input and kernel, and groups of a multiple of 32 channels",
-    "FULLY_CONNECTED": "use a QuantConv2D over the whole map, padding valid, for a dense layer",
-    "SOFTMAX": "leave the softmax out: the firmware computes probabilities from logits",
-    "MEAN": "use a QuantConv2D over the whole map, padding valid, for global average pooling",
-    "AVERAGE_POOL_2D": "use max pooling after batch norm, or strides",
-    "MAX_POOL_2D": "put max pooling after batch norm and before the sign, so that it pools bits",
-    "PADV2": "use padding='same' with pad_values=1",
-    "DEPTHWISE_CONV_2D": "only an input encoder may be a depthwise convolution",
-    "ADD": "add bits before the sign is not supported yet: keep one branch",
+    "CONV_2D": "use QuantConv2D with ste_sign for input and kernel and groups of a multiple of 32 "
+    "channels, or quantize the layer to int8 with fake-quant around it",
+    "DEPTHWISE_CONV_2D": "quantize the layer to int8 with fake-quant around it",
 }
 
 
@@ -111,13 +99,15 @@ def render_supported() -> str:
         "",
         "## Operators",
         "",
-        "Each compiles to C that equals LCE's interpreter bit for bit.",
+        "Each compiles to C that equals LCE's interpreter (Lce operators) or TFLite's reference "
+        "kernels (the others) bit for bit. A layer on float32 maps is listed as float in the "
+        "compile report.",
         "",
     ]
     for kind, rules in RULES.items():
         lines += [f"### {kind}", ""]
         lines += [f"- {rule_text(rule)}" for rule in rules] + [""]
-    lines += ["## Operators inside a pattern", "", "| operator | where it compiles |", "|---|---|"]
+    lines += ["## Operators under a condition", "", "| operator | compiles only |", "|---|---|"]
     lines += [f"| {kind} | {text} |" for kind, text in sorted(PATTERNS.items())]
     return "\n".join(lines) + "\n"
 

@@ -120,11 +120,11 @@ def test_int8_without_fake_quantization_is_noticed(k: Any) -> None:
 
 
 def test_a_float_island_is_refused(k: Any) -> None:
-    """Global average pooling of a float map: no kernel, and the message says what to use."""
-    tail = (bconv(8, 3), k.layers.BatchNormalization(), k.layers.GlobalAveragePooling2D())
+    """A convolution that was not binarized: no kernel, and the message says what to use."""
+    tail = (bconv(8, 3), k.layers.BatchNormalization(), k.layers.Conv2D(4, 3))
     error = refusal(model(k, *tail))
     assert "would not compile" in error.what
-    assert "MEAN" in error.found
+    assert "CONV_2D" in error.found
 
 
 @pytest.mark.host_c
