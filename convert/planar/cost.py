@@ -182,3 +182,17 @@ def choices(shape: ConvShape, core: str = "m4") -> list[Choice]:
             scratch = lanes.scratch(shape.out_h * shape.out_w, chunk)
             found.append(Choice("lanes", None, chunk, scratch, cost))
     return sorted(found, key=lambda choice: choice.instructions)
+
+
+def cheapest(shape: ConvShape, scratch: int | None = None, core: str = "m4") -> Choice:
+    """The choice with the fewest predicted instructions whose scratch fits.
+
+    Raises:
+        ValueError: no kernel fits the scratch; the message says what the least one takes.
+    """
+    options = choices(shape, core)
+    for option in options:
+        if scratch is None or option.scratch <= scratch:
+            return option
+    least = min(option.scratch for option in options)
+    raise ValueError(f"scratch of {scratch} bytes is too small; the least is {least}")

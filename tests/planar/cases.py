@@ -14,6 +14,7 @@ from convert.planar.pack import pack
 from tests.planar import oracle
 
 CONV, LANES = 1, 7
+UNTOUCHED = 0xA5A5A5A5  # what the runner fills outputs with
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def conv(
     *,
     chunks: Chunks | None = None,
     shuffled: bool = False,
+    apart: int = 0,
     flip: int | None = None,
     name: str = "",
 ) -> Case:
@@ -111,6 +113,7 @@ def conv(
 
     Args:
         shuffled: the input has more planes, which `source` picks in any order.
+        apart: words between planes, which the kernel must leave alone.
         flip: number of a weight that the packed stream gets wrong.
     """
     s = shape
@@ -118,10 +121,12 @@ def conv(
     data = layer(s, seed, shuffled, flip)
     streams = pack(data.weights, data.thresholds, s.groups, chunks)
     phases = oracle.split(data.held, s.stride_h, s.stride_w)
-    expected = oracle.planes(data.result)
+    in_stride = plane_words(s.phase_h, s.phase_w) + apart
+    out_stride = plane_words(s.out_h, s.out_w) + apart
+    expected = oracle.planes(data.result, out_stride).reshape(-1, out_stride)
+    expected[:, out_stride - apart :] = UNTOUCHED
     numbers = (
-        *(s.phase_h, s.phase_w, plane_words(s.phase_h, s.phase_w)),
-        *(s.out_h, s.out_w, plane_words(s.out_h, s.out_w)),
+        *(s.phase_h, s.phase_w, in_stride, s.out_h, s.out_w, out_stride),
         *(s.in_c, s.out_c, s.groups, s.k_h, s.k_w, s.stride_h, s.stride_w),
         *(s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, chunks.triples, chunks.chunk),
     )
@@ -130,7 +135,13 @@ def conv(
         name or f"conv {s} {chunks.sizes}",
         CONV,
         numbers,
-        (oracle.planes(phases), listed, streams.index, halves(streams.bias), expected),
+        (
+            oracle.planes(phases, in_stride),
+            listed,
+            streams.index,
+            halves(streams.bias),
+            expected.ravel(),
+        ),
         s.macs,
         chunks.scratch(s),
     )

@@ -32,6 +32,10 @@ def random_shape(rng: np.random.Generator) -> ConvShape:
         dilation_h=int(dilation[0]),
         dilation_w=int(dilation[1]),
     )
+    if rng.random() < 0.25:  # a window of a map: any output size, any padding
+        out_h, out_w = (int(n) for n in rng.integers(1, 20, 2))
+        pad_top, pad_left = (int(n) for n in rng.integers(-4, 5, 2))
+        return replace(shape, out_h=out_h, out_w=out_w, pad_top=pad_top, pad_left=pad_left)
     return same(shape) if padded else valid(shape)
 
 
@@ -43,7 +47,8 @@ def random_cases(count: int, seed: int) -> list[Case]:
         shape = random_shape(rng)
         options = chunkings(shape.inputs)
         chunks = options[int(rng.integers(0, min(len(options), 5)))]
-        cases.append(conv(shape, seed + i, chunks=chunks, shuffled=bool(rng.random() < 0.5)))
+        shuffled, apart = bool(rng.random() < 0.5), int(rng.choice([0, 0, 3]))
+        cases.append(conv(shape, seed + i, chunks=chunks, shuffled=shuffled, apart=apart))
     return cases
 
 

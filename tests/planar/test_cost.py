@@ -40,3 +40,12 @@ def test_small_maps_take_lanes_of_outputs() -> None:
     kernel = {n: cost.choices(same(ConvShape(n, n, 128, 0, 0, 128)))[0].kernel for n in (3, 6, 8)}
     assert kernel == {3: "lanes", 6: "lanes", 8: "conv"}
     assert len({c.kernel for c in cost.choices(same(ConvShape(8, 8, 8, 0, 0, 8, groups=2)))}) == 1
+
+
+def test_less_scratch_costs_instructions() -> None:
+    shape = same(ConvShape(24, 24, 64, 0, 0, 64))
+    fitting = [cost.cheapest(shape, scratch) for scratch in (16384, 8192, 6000)]
+    assert [c.scratch <= n for c, n in zip(fitting, (16384, 8192, 6000), strict=True)] == [True] * 3
+    assert [c.instructions for c in fitting] == sorted(c.instructions for c in fitting)
+    with pytest.raises(ValueError, match="the least is"):
+        cost.cheapest(shape, 1000)

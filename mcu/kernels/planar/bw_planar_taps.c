@@ -1,6 +1,8 @@
 /* Words, shifts and masks of the taps of a block of lanes. */
 #include "bw_planar_taps.h"
 
+#include <stdbool.h>
+
 #include "bitwake/bw_planar.h"
 
 uint32_t bw_planar_segments(const bw_tap_geometry *g)
@@ -44,62 +46,83 @@ static void place(bw_tap *t, uint32_t plane, int32_t bit, int32_t words)
     t->mask = 0;
 }
 
-/* One tap: dy, dx in pixels of its plane, of which rows x columns exist. */
+/* A run of lanes in one output row: lanes [lane, lane + n) are pixels (y, x), (y, x + 1), ... */
 typedef struct {
-    uint32_t plane;
-    int32_t dy, dx, rows, columns;
-} bw_tap_at;
+    int32_t lane, n, y, x;
+} bw_run;
 
-static void tap(const bw_tap_geometry *g, uint32_t first, uint32_t segments, const bw_tap_at *at,
-                bw_tap *t)
+/* The next run of a block; false behind the last one. Starts with lane = n = 0. */
+static bool next_run(const bw_tap_geometry *g, bw_run *r)
 {
-    const int32_t in_w = (int32_t)g->in_w, out_w = (int32_t)g->out_w;
+    r->lane += r->n;
+    if (r->n != 0) {
+        r->y++;
+        r->x = 0;
+    }
+    r->n = least((int32_t)g->out_w - r->x, 32 - r->lane);
+    return r->lane < 32 && r->y < (int32_t)g->out_h;
+}
+
+/* Words and shifts of one tap, dy and dx pixels away in its plane, with empty masks. */
+static void place_tap(const bw_tap_geometry *g, uint32_t first, bw_run run, uint32_t segments,
+                      uint32_t plane, int32_t dy, int32_t dx, bw_tap *t)
+{
+    const int32_t in_w = (int32_t)g->in_w;
     const int32_t origin = (int32_t)g->in_origin;
     const int32_t words = (origin + (int32_t)(g->in_h * g->in_w) + 31) / 32;
-    int32_t y = (int32_t)(first / g->out_w), x = (int32_t)(first % g->out_w);
-    int32_t lane = 0;
-
+    const bw_tap *end = t + segments;
     if (segments == 1) {
-        place(t, at->plane, origin + (int32_t)first + at->dy * in_w + at->dx, words);
+        place(t, plane, origin + (int32_t)first + dy * in_w + dx, words);
+        return;
     }
-    for (uint32_t s = 0; lane < 32 && y < (int32_t)g->out_h; s++, y++, x = 0) {
-        const int32_t n = least(out_w - x, 32 - lane);
-        bw_tap *segment = segments == 1 ? t : t + s;
-        if (segments != 1) {
-            place(segment, at->plane, origin + (y + at->dy) * in_w + x + at->dx - lane, words);
-        }
-        if (y + at->dy >= 0 && y + at->dy < at->rows) {
-            segment->mask |=
-                range(lane + most(0, -at->dx - x), lane + least(n, at->columns - at->dx - x));
-        }
-        lane += n;
+    while (t != end && next_run(g, &run)) {
+        place(t++, plane, origin + (run.y + dy) * in_w + run.x + dx - run.lane, words);
+    }
+    while (t != end) {
+        place(t++, plane, 0, words);
     }
 }
 
-/* Pixels of a phase. */
-static int32_t extent(uint32_t real, uint32_t phase, uint32_t stride)
+/* Masks of one column of taps: lanes of a run are inside from some x to another, in all the rows
+ * of taps that are inside. */
+static void mask_column(const bw_tap_geometry *g, bw_run run, uint32_t segments, int32_t dx,
+                        int32_t columns, bw_tap *taps)
 {
-    return (int32_t)((real + stride - 1u - phase) / stride);
+    for (uint32_t s = 0; next_run(g, &run); s += segments != 1) {
+        const uint32_t mask =
+            range(run.lane + most(0, -dx - run.x), run.lane + least(run.n, columns - dx - run.x));
+        uint32_t y =
+            (uint32_t)(run.y * (int32_t)g->stride_h - g->pad_top); /* wraps above the map */
+        bw_tap *t = taps + s;
+        for (uint32_t ky = 0; ky < g->k_h; ky++) {
+            if (y < g->real_h) {
+                t->mask |= mask;
+            }
+            y += g->dilation_h;
+            t += g->k_w * segments;
+        }
+    }
 }
 
 void bw_planar_taps(const bw_tap_geometry *g, uint32_t first, uint32_t segments, bw_tap *taps)
 {
-    for (uint32_t i = 0; segments != 1 && i < g->k_h * g->k_w * segments; i++) {
-        place(taps + i, 0, 0, 1); /* segments that the block does not have read nothing */
-    }
-    bw_tap_at at;
-    for (uint32_t ky = 0; ky < g->k_h; ky++) {
-        const int32_t y = (int32_t)(ky * g->dilation_h) - g->pad_top;
-        at.dy = floor_div(y, (int32_t)g->stride_h);
-        const uint32_t phase_y = (uint32_t)(y - at.dy * (int32_t)g->stride_h);
-        at.rows = extent(g->real_h, phase_y, g->stride_h);
-        for (uint32_t kx = 0; kx < g->k_w; kx++, taps += segments) {
-            const int32_t x = (int32_t)(kx * g->dilation_w) - g->pad_left;
-            at.dx = floor_div(x, (int32_t)g->stride_w);
-            const uint32_t phase_x = (uint32_t)(x - at.dx * (int32_t)g->stride_w);
-            at.columns = extent(g->real_w, phase_x, g->stride_w);
-            at.plane = (phase_y * g->stride_w + phase_x) * g->in_stride;
-            tap(g, first, segments, &at, taps);
+    const int32_t stride_h = (int32_t)g->stride_h, stride_w = (int32_t)g->stride_w;
+    const bw_run start = {0, 0, (int32_t)(first / g->out_w), (int32_t)(first % g->out_w)};
+
+    for (uint32_t kx = 0; kx < g->k_w; kx++) {
+        const int32_t x = (int32_t)(kx * g->dilation_w) - g->pad_left;
+        const int32_t dx = floor_div(x, stride_w);
+        const uint32_t phase_x = (uint32_t)(x - dx * stride_w);
+        bw_tap *t = taps + kx * segments;
+        for (uint32_t ky = 0; ky < g->k_h; ky++, t += g->k_w * segments) {
+            const int32_t y = (int32_t)(ky * g->dilation_h) - g->pad_top;
+            const int32_t dy = floor_div(y, stride_h);
+            const uint32_t phase_y = (uint32_t)(y - dy * stride_h);
+            place_tap(g, first, start, segments, (phase_y * g->stride_w + phase_x) * g->in_stride,
+                      dy, dx, t);
         }
+        mask_column(g, start, segments, dx,
+                    (int32_t)((g->real_w + g->stride_w - 1u - phase_x) / g->stride_w),
+                    taps + kx * segments);
     }
 }

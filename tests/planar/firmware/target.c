@@ -106,6 +106,9 @@ int main(void)
         if (used >= sizeof memory / sizeof *memory) {
             return 1;
         }
+        for (uint32_t k = 0; k < words; k++) {
+            memory[k] = 0xa5a5a5a5u;
+        }
         memory[words] = memory[used] = GUARD;
         const uint32_t before = TIMER(4);
         if (!run_case(&c, memory, memory + words + 1)) {
