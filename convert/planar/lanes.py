@@ -117,3 +117,26 @@ def pack(weights: Bits, thresholds: NDArray[np.int32], groups: int, chunk: int) 
         np.concatenate(parts, axis=1).astype(np.uint32).ravel(),
         (halves[:, 0] | halves[:, 1] << np.uint32(16)).ravel(),
     )
+
+
+def fields(shape: ConvShape, chunk: int) -> dict[str, int]:
+    """The numbers of a `bw_lane_conv` in the order of its members; pointers are the caller's."""
+    s = shape
+    return {
+        "in_h": s.in_h,
+        "in_w": s.in_w,
+        "out_h": s.out_h,
+        "out_w": s.out_w,
+        "in_words": -(-s.in_c // 32),
+        "out_words": -(-s.out_c // 32),
+        "groups": s.groups,
+        "k_h": s.k_h,
+        "k_w": s.k_w,
+        "stride_h": s.stride_h,
+        "stride_w": s.stride_w,
+        "dilation_h": s.dilation_h,
+        "dilation_w": s.dilation_w,
+        "pad_top": s.pad_top,
+        "pad_left": s.pad_left,
+        "chunk": chunk,
+    }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.planar.geometry import TRIPLES_A_WORD, Chunks
+from convert.planar.geometry import TRIPLES_A_WORD, Chunks, ConvShape, plane_words
 
 MAX_INPUTS = 32767
 Words = NDArray[np.uint32]
@@ -110,3 +110,35 @@ def pack(weights: Bits, thresholds: NDArray[np.int32], groups: int, chunks: Chun
             parts.append(index_words(values[rows, begin : begin + size], flag[rows]).ravel())
             begin += size
     return Streams(chunks, np.concatenate(parts), bias.astype(np.uint16))
+
+
+def fields(
+    shape: ConvShape, chunks: Chunks, in_stride: int | None = None, out_stride: int | None = None
+) -> dict[str, int]:
+    """The numbers of a `bw_planar_conv` in the order of its members; pointers are the caller's.
+
+    Args:
+        in_stride, out_stride: words from plane to plane; as close as possible without them.
+    """
+    s = shape
+    return {
+        "in_h": s.phase_h,
+        "in_w": s.phase_w,
+        "out_h": s.out_h,
+        "out_w": s.out_w,
+        "in_stride": in_stride or plane_words(s.phase_h, s.phase_w),
+        "out_stride": out_stride or plane_words(s.out_h, s.out_w),
+        "in_c": s.in_c,
+        "out_c": s.out_c,
+        "groups": s.groups,
+        "k_h": s.k_h,
+        "k_w": s.k_w,
+        "stride_h": s.stride_h,
+        "stride_w": s.stride_w,
+        "dilation_h": s.dilation_h,
+        "dilation_w": s.dilation_w,
+        "pad_top": s.pad_top,
+        "pad_left": s.pad_left,
+        "triples": chunks.triples,
+        "chunk": chunks.chunk,
+    }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convert.planar import lanes as lane_arrays
 from convert.planar.geometry import Chunks, ConvShape, choose, plane_words
-from convert.planar.pack import pack
+from convert.planar.pack import fields, pack
 from tests.planar import oracle
 
 CONV, LANES = 1, 7
@@ -125,11 +125,7 @@ def conv(
     out_stride = plane_words(s.out_h, s.out_w) + apart
     expected = oracle.planes(data.result, out_stride).reshape(-1, out_stride)
     expected[:, out_stride - apart :] = UNTOUCHED
-    numbers = (
-        *(s.phase_h, s.phase_w, in_stride, s.out_h, s.out_w, out_stride),
-        *(s.in_c, s.out_c, s.groups, s.k_h, s.k_w, s.stride_h, s.stride_w),
-        *(s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, chunks.triples, chunks.chunk),
-    )
+    numbers = tuple(fields(s, chunks, in_stride, out_stride).values())
     listed = halves(data.source.astype(np.uint16)) if shuffled else np.zeros(0, np.uint32)
     return Case(
         name or f"conv {s} {chunks.sizes}",
@@ -160,11 +156,7 @@ def lanes(
     chunk = chunk or lane_arrays.choose(s)
     data = layer(s, seed, flip=flip)
     arrays = lane_arrays.pack(data.weights, data.thresholds, s.groups, chunk)
-    numbers = (
-        *(s.in_h, s.in_w, s.out_h, s.out_w, -(-s.in_c // 32), -(-s.out_c // 32), s.groups),
-        *(s.k_h, s.k_w, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w),
-        *(s.pad_top, s.pad_left, chunk),
-    )
+    numbers = tuple(lane_arrays.fields(s, chunk).values())
     return Case(
         name or f"lanes {s} {chunk}",
         LANES,

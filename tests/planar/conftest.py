@@ -13,7 +13,7 @@ from tests.planar.cases import Case
 Play = Callable[[Sequence[Case]], list[Outcome]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Play:
     """Plays cases on this machine under the sanitizers."""
     folder = tmp_path_factory.mktemp("planar")

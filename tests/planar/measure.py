@@ -20,7 +20,7 @@ def main(cores: list[str]) -> None:
                 verdict = "" if result.mismatches == 0 else f"  {result.mismatches} words differ"
                 each = result.instructions / case.macs if case.macs else 0
                 print(
-                    f"{core:<7} {case.name:<28} {case.scratch:>6} B {result.instructions:>10}"
+                    f"{core:<7} {case.name:<38} {case.scratch:>6} B {result.instructions:>10}"
                     f" {each:.4f}{verdict}"
                 )
 

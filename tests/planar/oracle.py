@@ -57,5 +57,5 @@ def counts(shape: ConvShape, bits: Bits, weights: Bits) -> NDArray[np.int32]:
             for g in range(s.groups):
                 part = patch[:, :, g * s.in_c : (g + 1) * s.in_c]
                 rows = slice(g * s.out_c, (g + 1) * s.out_c)
-                result[y, x, rows] = (part ^ weights[rows]).sum((1, 2, 3))
+                result[y, x, rows] = np.count_nonzero(part ^ weights[rows], (1, 2, 3))
     return result

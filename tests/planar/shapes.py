@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from convert.planar import bench
 from convert.planar.geometry import ConvShape, chunkings
 from tests.planar.cases import Case, conv, lanes, same, valid
 
@@ -77,17 +78,9 @@ def lane_cases(count: int, seed: int) -> list[Case]:
 
 
 def layer_cases() -> list[Case]:
-    """Layers of real size, the ones that benchmarks show."""
+    """Layers of real size, the ones that benchmarks show; small maps with both kernels."""
     return [
-        *(conv(ConvShape(n, n, c, n, n, c), c + n, name=f"3x3 {c} {n}x{n}") for n, c in LAYERS),
-        conv(same(ConvShape(16, 16, 128, 0, 0, 128, k_h=1, k_w=1)), 3, name="1x1 128 16x16"),
-        conv(ConvShape(16, 16, 32, 16, 16, 32, groups=2), 4, name="3x3 2x32 16x16"),
-        *(
-            case(same(ConvShape(n, n, c, 0, 0, c, k, k)), n, name=f"{name} {k}x{k} {c} {n}x{n}")
-            for n, c, k in ((6, 128, 3), (3, 256, 3), (6, 128, 1), (3, 256, 1), (8, 64, 3))
-            for name, case in (("lanes", lanes), ("planar", conv))
-        ),
+        *(conv(shape, 1, name=f"planar {name}") for name, shape in bench.PLANAR.items()),
+        *(lanes(shape, 1, name=f"lanes {name}") for name, shape in bench.LANES.items()),
+        *(conv(shape, 1, name=f"planar {name}") for name, shape in bench.LANES.items()),
     ]
-
-
-LAYERS = ((8, 64), (12, 128), (16, 64), (24, 64))

@@ -10,9 +10,9 @@ static bw_planar_conv conv(const test_case *c)
     const bw_planar_conv d = {
         .in_h = (uint16_t)n[0],
         .in_w = (uint16_t)n[1],
-        .in_stride = n[2],
-        .out_h = (uint16_t)n[3],
-        .out_w = (uint16_t)n[4],
+        .out_h = (uint16_t)n[2],
+        .out_w = (uint16_t)n[3],
+        .in_stride = n[4],
         .out_stride = n[5],
         .in_c = (uint16_t)n[6],
         .out_c = (uint16_t)n[7],
