@@ -67,7 +67,7 @@ def fill(text: str, found: Figures) -> str:
             found=", ".join(names) or "none",
             remedy="one each of: " + ", ".join(f"<!-- figures:{name} -->" for name in BLOCKS),
         )
-    return BLOCK.sub(lambda match: match[1] + BLOCKS[match[2]](found) + match[3], text)
+    return BLOCK.sub(lambda m: f"{m[1]}\n{BLOCKS[m[2]](found)}\n{m[3]}", text)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
