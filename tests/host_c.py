@@ -60,6 +60,20 @@ static void mark(void *context, uint16_t layer)
     put(arena_of, arena_size);
 }
 
+/* The picture of a model that is fed by rows, and how far it was asked for. */
+static uint8_t picture[1 << 20];
+static uint32_t row_bytes, rows_read;
+
+static const uint8_t *rows(void *context, uint16_t first, uint16_t count)
+{
+    const bw_model *m = context;
+    if (first != rows_read || count == 0 || count > m->rows_most) {
+        exit(4);
+    }
+    rows_read = (uint32_t)first + count;
+    return picture + first * row_bytes;
+}
+
 /* Requests: u32 model, u32 trace, then the inputs. offset0 is where input 0 lies in the arena. */
 int main(void)
 {
@@ -67,19 +81,28 @@ int main(void)
     while (fread(head, sizeof head, 1, stdin) == 1) {
         const bw_model *m = models[head[0]];
         for (uint32_t i = 0; i < m->n_inputs; i++) {
-            if (fread(m->inputs[i].data, 1, m->inputs[i].bytes, stdin) != m->inputs[i].bytes) {
+            uint8_t *to = m->inputs[i].data != NULL ? m->inputs[i].data : picture;
+            if (fread(to, 1, m->inputs[i].bytes, stdin) != m->inputs[i].bytes) {
                 return 2;
             }
         }
-        arena_of = m->inputs[0].data - head[2];
+        arena_of = m->inputs[0].data != NULL ? m->inputs[0].data - head[2] : NULL;
         arena_size = m->arena_bytes;
         const bw_probe probe = {mark, NULL};
-        m->run(head[1] != 0u ? &probe : NULL);
+        if (m->run_rows != NULL) {
+            const bw_rows source = {rows, (void *)(uintptr_t)m};
+            row_bytes = (uint32_t)m->inputs[0].dims[1] * m->inputs[0].dims[2];
+            rows_read = 0;
+            m->run_rows(&source, NULL);
+        } else {
+            m->run(head[1] != 0u ? &probe : NULL);
+        }
         for (uint32_t i = 0; i < m->n_outputs; i++) {
             put(m->outputs[i].data, m->outputs[i].bytes);
         }
         for (uint32_t i = 0; i < m->n_inputs; i++) {
-            put(m->inputs[i].data, m->inputs[i].bytes);
+            const uint8_t *kept = m->inputs[i].data != NULL ? m->inputs[i].data : picture;
+            put(kept, m->inputs[i].bytes);
         }
     }
     return 0;
@@ -216,7 +239,7 @@ class HostModels:
         feed, sizes = [], []
         for name, inputs, trace in requests:
             c = self.models[name]
-            first = c.plan.offsets[c.graph.inputs[0].tensor]
+            first = c.plan.offsets.get(c.graph.inputs[0].tensor, 0)
             feed.append(struct.pack("<III", self.index[name], int(trace), first))
             data = [to_device(c.graph.tensors[p.tensor], inputs[p.name]) for p in c.graph.inputs]
             feed += data

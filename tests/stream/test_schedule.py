@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert.lower.geometry import SAME, VALID, out_size, pad_before
+from convert.geometry import SAME, VALID, out_size, pad_before
 from convert.stream.check import ScheduleError, check_schedule
 from convert.stream.schedule import Run, Schedule, Slide, Stage, schedule
 
