@@ -2,7 +2,6 @@
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
     .syntax unified
     .thumb
-    .text
 
 /* mean d, x, y: four bytes (x + y) / 2 with their carries; t is lost without DSP. */
     .macro mean d, x, y, t
@@ -34,6 +33,7 @@
 #endif
     .endm
 
+    .section .text.bw_planar_fetch, "ax", %progbits
     .balign 4
     .global bw_planar_fetch
     .type bw_planar_fetch, %function
@@ -109,6 +109,7 @@ bw_planar_fetch:
     b 4b
 6:  pop {r4-r11, pc}
 
+    .section .text.bw_planar_tables, "ax", %progbits
     .balign 4
     .global bw_planar_tables
     .type bw_planar_tables, %function
@@ -191,6 +192,7 @@ bw_planar_tables:
     add sp, #8
     pop {r4-r11, pc}
 
+    .section .text.bw_planar_count, "ax", %progbits
     .balign 4
     .global bw_planar_count
     .type bw_planar_count, %function
@@ -828,3 +830,4 @@ bw_planar_count:
     .word .Llast + 1
     .ltorg
 #endif
+    .section .note.GNU-stack, "", %progbits

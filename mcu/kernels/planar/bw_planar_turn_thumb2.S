@@ -2,7 +2,7 @@
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
     .syntax unified
     .thumb
-    .text
+    .section .text.bw_planar_turn, "ax", %progbits
     .balign 4
     .global bw_planar_turn
     .type bw_planar_turn, %function
@@ -376,3 +376,4 @@ bw_planar_turn:
     stm r3, {r4-r11}
     pop {r4-r11, pc}
 #endif
+    .section .note.GNU-stack, "", %progbits

@@ -43,7 +43,6 @@ HEADER = """\
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
     .syntax unified
     .thumb
-    .text
 
 /* mean d, x, y: four bytes (x + y) / 2 with their carries; t is lost without DSP. */
     .macro mean d, x, y, t
@@ -86,6 +85,7 @@ def function(name: str) -> list[str]:
     """Head of a global function."""
     return [
         "",
+        f'    .section .text.{name}, "ax", %progbits',
         "    .balign 4",
         f"    .global {name}",
         f"    .type {name}, %function",
@@ -424,7 +424,7 @@ def text() -> str:
         f"    .word .L{kind} + 1"
         for kind in ("only", "keep", "add", "pair", "first", "more", "last")
     ]
-    code += ["    .ltorg", "#endif", ""]
+    code += ["    .ltorg", "#endif", '    .section .note.GNU-stack, "", %progbits', ""]
     return "\n".join(code)
 
 

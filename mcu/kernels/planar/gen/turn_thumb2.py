@@ -20,7 +20,7 @@ HEAD = """\
 #if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
     .syntax unified
     .thumb
-    .text
+    .section .text.bw_planar_turn, "ax", %progbits
     .balign 4
     .global bw_planar_turn
     .type bw_planar_turn, %function
@@ -72,7 +72,8 @@ def text() -> str:
     """The whole file."""
     code = [HEAD, *lookups(1), "    b.w 3f", "2:", *lookups(2), "    b.w 3f"]
     code += ["4:", *lookups(None), "3:", *turns()]
-    code += ["    pop {r3}", "    stm r3, {r4-r11}", "    pop {r4-r11, pc}", "#endif", ""]
+    code += ["    pop {r3}", "    stm r3, {r4-r11}", "    pop {r4-r11, pc}", "#endif"]
+    code += ['    .section .note.GNU-stack, "", %progbits', ""]
     return "\n".join(code)
 
 
