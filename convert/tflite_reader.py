@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import tflite
 from flatbuffers import flexbuffers
@@ -27,6 +28,7 @@ METADATA = "bitwake"
 NO_FILE = "the given bytes"  # where a mistake is, when the content came without a path
 MAX_BYTES = 256 * 1024 * 1024
 MAX_RANK = 8
+SMALLEST_SCALE = 2.0**-60  # quotients of two scales stay within float32
 MAX_ELEMENTS = 1 << 26
 
 DTYPES = {
@@ -243,8 +245,8 @@ class _Reader:
         zero = self._array(raw.ZeroPointAsNumpy(), raw.ZeroPointLength())
         if len(zero) != len(scale):
             raise ValueError(f"{len(scale)} scales and {len(zero)} zero points")
-        if not np.isfinite(scale).all() or (scale <= 0).any():
-            raise ValueError("a quantization scale is not positive")
+        if not ((scale > SMALLEST_SCALE) & (scale < 1 / SMALLEST_SCALE)).all():
+            raise ValueError("a quantization scale is no usable positive number")
         return Quant(
             tuple(float(v) for v in scale), tuple(int(v) for v in zero), raw.QuantizedDimension()
         )
@@ -263,12 +265,13 @@ class _Reader:
             data = self._array(raw.CustomOptionsAsNumpy(), raw.CustomOptionsLength())
             options = flexbuffers.Loads(bytearray(data.astype(np.uint8).tobytes()))
             return {short: int(options[long]) for long, short in LCE_OPTIONS[kind].items()}
-        if kind not in OPTIONS or raw.BuiltinOptions() is None:
+        if kind not in OPTIONS:
             return {}
         cls, fields = OPTIONS[kind]
-        options = cls()
         table = raw.BuiltinOptions()
-        options.Init(table.Bytes, table.Pos)
+        options = _defaults(cls)
+        if table is not None:
+            options.Init(table.Bytes, table.Pos)
         return {short: _number(getattr(options, accessor)()) for short, accessor in fields.items()}
 
     def ops(self, tensors: list[Tensor]) -> list[Op]:
@@ -340,6 +343,14 @@ class _Reader:
         inputs, outputs = self.ports(tensors)
         batched = {t.name: t for t in tensors}
         return Graph(name, tuple(ops), MappingProxyType(batched), inputs, outputs, self.metadata())
+
+
+def _defaults(cls: Any) -> Any:
+    """An options table in which nothing is set, so that every field has the schema's default."""
+    builder = flatbuffers.Builder(16)
+    builder.StartObject(0)
+    builder.Finish(builder.EndObject())
+    return cls.GetRootAs(bytes(builder.Output()))
 
 
 def _by_name(port: Port) -> str:

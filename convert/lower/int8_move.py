@@ -18,6 +18,7 @@ from convert.ir import ITEM_BYTES, Array, Graph, Op, Tensor
 from convert.lower.int8_conv import zero_of
 from convert.lower.rewrite import Context, Rewrite
 from convert.resize import nearest_axis
+from convert.rules import Refusal
 
 LOOPS = 5
 
@@ -282,11 +283,53 @@ MOVES: dict[str, Callable[[Graph, Op], list[Copy]]] = {
 }
 
 
-def move(graph: Graph, op: Op, context: Context) -> Rewrite | None:
+def _reach(fields: dict[str, Any], side: str) -> tuple[int, int]:
+    """First and last-but-one byte that a copy touches on a side, "from" or "to"."""
+    low = high = int(fields[f"{side}_start"])
+    for k, (count, step) in enumerate(zip(fields["count"], fields[side], strict=True)):
+        index = fields["index"][k] if side == "from" else None
+        ends = (0, count - 1) if index is None else (int(index.min()), int(index.max()))
+        low += min(ends[0] * step, ends[1] * step)
+        high += max(ends[0] * step, ends[1] * step)
+    return low, high + int(fields["run"])
+
+
+def misfit(graph: Graph, op: Op, made: list[Copy]) -> str:
+    """What is wrong with copies that read or write outside a map, or do not fill one; or ""."""
+    filled = dict.fromkeys(op.outputs, 0)
+    for copy in made:
+        out = graph.tensor(op.outputs[int(copy.target.lstrip("out"))])
+        if copy.source is None:
+            if copy.fields["count"] * copy.fields["unit"] == out.bytes:
+                filled[out.name] = out.bytes
+            continue
+        if copy.source.startswith("in"):
+            a = graph.tensor(op.inputs[int(copy.source.lstrip("in"))])
+        else:
+            a = graph.tensor(op.inputs[int(copy.source.lstrip("@part"))])
+        for t, side in ((a, "from"), (out, "to")):
+            low, high = _reach(copy.fields, side)
+            if low < 0 or high > t.bytes:
+                return f"bytes {low} to {high} of {t.text()}"
+        if filled[out.name] < out.bytes:
+            filled[out.name] += math.prod(copy.fields["count"]) * int(copy.fields["run"])
+    short = [name for name, n in filled.items() if n != graph.tensor(name).bytes]
+    return f"{filled[short[0]]} bytes for {graph.tensor(short[0]).text()}" if short else ""
+
+
+def move(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | None:
     """Whatever only rearranges becomes copies."""
     if op.kind not in MOVES or graph.tensor(op.outputs[0]).dtype not in ("int8", "float32"):
         return None
-    attrs: dict[str, Any] = {"copies": tuple(MOVES[op.kind](graph, op)), "moves": op.kind.lower()}
+    try:
+        made = MOVES[op.kind](graph, op)
+        fault = misfit(graph, op, made)
+    except (AssertionError, IndexError, ValueError, ZeroDivisionError, OverflowError) as error:
+        fault = str(error) or "parameters that contradict each other"
+    if fault:
+        rule = f"{op.kind}: parameters and the shapes of input and output agree"
+        return Refusal(op.name, rule, fault, "convert again: the file is damaged")
+    attrs: dict[str, Any] = {"copies": tuple(made), "moves": op.kind.lower()}
     if op.kind == "CONCATENATION":
         for k, name in enumerate(op.inputs):
             data = graph.tensor(name).data
