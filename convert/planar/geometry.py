@@ -94,10 +94,14 @@ def maxpool_scratch(in_hw: tuple[int, ...], out_hw: tuple[int, ...], a: Mapping[
 
 @dataclass(frozen=True)
 class Chunks:
-    """How the triples of a convolution are divided: `chunk` at a time, the rest at the end."""
+    """How the triples of a convolution are divided: `chunk` at a time, the rest at the end.
+
+    `blocks` of 32 lanes (1, 2 or 4) have room in the scratch: a core with MVE takes them at once.
+    """
 
     triples: int
     chunk: int
+    blocks: int = 1
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -118,8 +122,8 @@ class Chunks:
         return 32 if self.in_bytes else 64
 
     def scratch(self, shape: ConvShape) -> int:
-        """Bytes of scratch: BW_PLANAR_SCRATCH."""
-        return (
+        """Bytes of scratch: `blocks` times BW_PLANAR_SCRATCH."""
+        return self.blocks * (
             TAP_BYTES * shape.taps * shape.segments
             + self.state_bytes * shape.out_c
             + TABLE_BYTES * self.chunk

@@ -141,4 +141,5 @@ def fields(
         "pad_left": s.pad_left,
         "triples": chunks.triples,
         "chunk": chunks.chunk,
+        "blocks": chunks.blocks,
     }

@@ -19,6 +19,7 @@ CORES = {
     "m4": (("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft"), "mps2-an386"),
     "m7": (("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=soft"), "mps2-an500"),
     "m3": (("-mcpu=cortex-m3", "-mthumb"), "mps2-an385"),
+    "m55": (("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard"), "mps3-an547"),
     # A Cortex-M3 executes every instruction of a Cortex-M0+, and counts the same.
     "m0plus": (("-mcpu=cortex-m0plus", "-mthumb"), "mps2-an385"),
 }

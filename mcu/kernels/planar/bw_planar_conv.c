@@ -1,12 +1,13 @@
 /* Binary convolution on planar maps: prepares blocks of 32 lanes, then counts. */
-#include "bitwake/bw_planar.h"
+#include "bw_planar_conv.h"
 
 #include <stdbool.h>
 
 #include "bw_planar_count.h"
+#include "bw_planar_count_mve.h"
 #include "bw_planar_taps.h"
 
-static bw_tap_geometry geometry(const bw_planar_conv *d)
+bw_tap_geometry bw_planar_conv_geometry(const bw_planar_conv *d)
 {
     const bw_tap_geometry g = {
         .in_h = d->in_h,
@@ -31,9 +32,41 @@ static bw_tap_geometry geometry(const bw_planar_conv *d)
 
 uint32_t bw_planar_conv_scratch(const bw_planar_conv *d)
 {
-    return BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w, BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
+    return BW_PLANAR_BLOCKS(d->blocks) *
+           BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w, BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
                              d->out_c, d->triples, d->chunk);
 }
+
+bw_count_kind bw_planar_conv_kind(const bw_planar_conv *d, uint32_t chunk)
+{
+    const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
+    const bool bytes = BW_PLANAR_IN_BYTES(d->triples, d->chunk);
+    if (chunks == 1) {
+        return BW_COUNT_ONLY;
+    }
+    if (chunk == 0) {
+        return bytes ? BW_COUNT_KEEP : BW_COUNT_FIRST;
+    }
+    if (chunk + 1 < chunks) {
+        return bytes ? BW_COUNT_ADD : BW_COUNT_MORE;
+    }
+    return bytes ? BW_COUNT_PAIR : BW_COUNT_LAST;
+}
+
+void bw_planar_conv_trim(const bw_planar_conv *d, uint32_t *out)
+{
+    const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
+    if (pixels % 32u != 0) {
+        const uint32_t mask = UINT32_MAX >> (32u - pixels % 32u);
+        const uint32_t planes = (uint32_t)d->groups * d->out_c;
+        out += pixels / 32u;
+        for (uint32_t o = 0; o < planes; o++) {
+            out[o * d->out_stride] &= mask;
+        }
+    }
+}
+
+#ifndef BW_HAVE_MVE /* else bw_planar_conv_mve.c */
 
 /* Input words n, n + 1, ... of a group, where every output row has a shift of its own. */
 static void fetch_rows(const bw_fetch_job *job, uint32_t segments)
@@ -87,28 +120,14 @@ static void fetch(const bw_planar_conv *d, const uint32_t *in, uint32_t group, u
     }
 }
 
-static bw_count_kind kind(uint32_t chunk, uint32_t chunks, bool bytes)
-{
-    if (chunks == 1) {
-        return BW_COUNT_ONLY;
-    }
-    if (chunk == 0) {
-        return bytes ? BW_COUNT_KEEP : BW_COUNT_FIRST;
-    }
-    if (chunk + 1 < chunks) {
-        return bytes ? BW_COUNT_ADD : BW_COUNT_MORE;
-    }
-    return bytes ? BW_COUNT_PAIR : BW_COUNT_LAST;
-}
-
 void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch)
 {
-    const bw_tap_geometry g = geometry(d);
+    const bw_tap_geometry g = bw_planar_conv_geometry(d);
     const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
     const uint32_t segments = bw_planar_segments(&g);
     const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
-    const bool bytes = BW_PLANAR_IN_BYTES(d->triples, d->chunk);
     bw_tap *taps = scratch;
+    uint32_t *planes = out;
     uint32_t *state = (uint32_t *)(taps + (uint32_t)d->k_h * d->k_w * segments);
     uint32_t *table = state + BW_PLANAR_STATE(d->triples, d->chunk) / 4u * d->out_c;
     bw_count_job job = {.table = table, .outputs = d->out_c, .state = state};
@@ -128,7 +147,7 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
                 fetch(d, in, group, 3u * begin, taps, segments, inputs, 3u * n);
                 bw_planar_tables(inputs, table, n);
                 job.triples = n;
-                job.kind = kind(chunk, chunks, bytes);
+                job.kind = bw_planar_conv_kind(d, chunk);
                 bw_planar_count(&job);
                 job.index += d->out_c * ((n + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD);
             }
@@ -136,12 +155,7 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
             job.out += d->out_c * d->out_stride;
         }
     }
-    if (pixels % 32u != 0) {
-        const uint32_t mask = UINT32_MAX >> (32u - pixels % 32u);
-        const uint32_t planes = (uint32_t)d->groups * d->out_c;
-        out--;
-        for (uint32_t o = 0; o < planes; o++) {
-            out[o * d->out_stride] &= mask;
-        }
-    }
+    bw_planar_conv_trim(d, planes);
 }
+
+#endif

@@ -829,5 +829,6 @@ bw_planar_count:
     .word .Lmore + 1
     .word .Llast + 1
     .ltorg
-#endif
+#elif defined(__linux__)
     .section .note.GNU-stack, "", %progbits
+#endif

@@ -1,17 +1,26 @@
-/* Between packed words and planes: a 32 x 32 bit matrix at a time, in 512 operations. */
+/* Between packed words and planes: a 32 x 32 bit matrix at a time. */
 #include "bitwake/bw_planar.h"
+
+/* Exchanges bits of words s apart; s is a constant where this is used. */
+static inline void exchange(uint32_t *m, uint32_t s, uint32_t mask)
+{
+    for (const uint32_t *end = m + 32; m != end; m += s) {
+        for (const uint32_t *half = m + s; m != half; m++) {
+            const uint32_t t = ((m[0] >> s) ^ m[s]) & mask;
+            m[s] ^= t;
+            m[0] ^= t << s;
+        }
+    }
+}
 
 /* Swaps bit i of word j with bit j of word i. */
 static void transpose(uint32_t *m)
 {
-    uint32_t mask = 0x0000ffffu;
-    for (uint32_t s = 16; s != 0; s >>= 1, mask ^= mask << s) {
-        for (uint32_t k = 0; k < 32u; k = (k + s + 1u) & ~s) {
-            const uint32_t t = ((m[k] >> s) ^ m[k + s]) & mask;
-            m[k + s] ^= t;
-            m[k] ^= t << s;
-        }
-    }
+    exchange(m, 16, 0x0000ffffu);
+    exchange(m, 8, 0x00ff00ffu);
+    exchange(m, 4, 0x0f0f0f0fu);
+    exchange(m, 2, 0x33333333u);
+    exchange(m, 1, 0x55555555u);
 }
 
 static uint32_t at_most_32(uint32_t n)

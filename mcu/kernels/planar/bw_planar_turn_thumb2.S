@@ -375,5 +375,6 @@ bw_planar_turn:
     pop {r3}
     stm r3, {r4-r11}
     pop {r4-r11, pc}
-#endif
+#elif defined(__linux__)
     .section .note.GNU-stack, "", %progbits
+#endif

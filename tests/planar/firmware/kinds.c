@@ -27,6 +27,7 @@ static bw_planar_conv conv(const test_case *c)
         .pad_left = (int16_t)n[16],
         .triples = (uint16_t)n[17],
         .chunk = (uint16_t)n[18],
+        .blocks = (uint8_t)n[19],
         .source = (const uint16_t *)(const void *)c->array[1],
         .index = c->array[2],
         .bias = (const uint16_t *)(const void *)c->array[3],

@@ -1,13 +1,23 @@
-/* The runner on an emulated Arm MPS2 board: cases linked in, text by semihosting.
+/* The runner on an emulated Arm MPS2 or MPS3 board: cases linked in, text by semihosting.
  *
- * Instructions come from CMSDK timer 0 (25 MHz): with -icount shift=10 an instruction takes 1024 ns
- * of the board's time, that is 25.6 ticks.
+ * With -icount shift=10 an instruction takes 1024 ns of the board's time. MPS2: CMSDK timer 0 counts
+ * down at 25 MHz, 25.6 ticks an instruction. MPS3 (Cortex-M55): the counter of the FPGA's I/O block
+ * counts up at 20 MHz, 20.48 ticks.
  */
 #include <stddef.h>
 
 #include "runner.h"
 
-#define TIMER(offset) (*(volatile uint32_t *)(0x40000000u + (offset)))
+#define REGISTER(address) (*(volatile uint32_t *)(address))
+#ifdef __ARM_FEATURE_MVE
+#define COUNTER()             REGISTER(0x59302018u)
+#define START()               (REGISTER(0x5930201cu) = 0)
+#define INSTRUCTIONS(from, to) ((uint32_t)((uint64_t)((to) - (from)) * 25u / 512u))
+#else
+#define COUNTER()             REGISTER(0x40000004u)
+#define START()               (REGISTER(0x40000008u) = COUNTER() = UINT32_MAX, REGISTER(0x40000000u) = 1)
+#define INSTRUCTIONS(from, to) ((uint32_t)((uint64_t)((from) - (to)) * 10u / 256u))
+#endif
 #define GUARD         0x5afe5afeu
 
 extern uint32_t _estack[], _sdata[], _edata[], _sidata[], _sbss[], _ebss[];
@@ -87,8 +97,7 @@ int main(void)
 {
     const uint32_t *p = bw_cases;
     const uint32_t cases = *p++;
-    TIMER(8) = TIMER(4) = UINT32_MAX;
-    TIMER(0) = 1;
+    START();
     for (uint32_t i = 0; i < cases; i++) {
         test_case c = {.kind = *p++};
         const uint32_t numbers = *p++;
@@ -110,7 +119,7 @@ int main(void)
             memory[k] = 0xa5a5a5a5u;
         }
         memory[words] = memory[used] = GUARD;
-        const uint32_t before = TIMER(4);
+        const uint32_t before = COUNTER();
         if (!run_case(&c, memory, memory + words + 1)) {
             return 1;
         }

@@ -424,7 +424,8 @@ def text() -> str:
         f"    .word .L{kind} + 1"
         for kind in ("only", "keep", "add", "pair", "first", "more", "last")
     ]
-    code += ["    .ltorg", "#endif", '    .section .note.GNU-stack, "", %progbits', ""]
+    code += ["    .ltorg", "#elif defined(__linux__)"]
+    code += ['    .section .note.GNU-stack, "", %progbits', "#endif", ""]
     return "\n".join(code)
 
 

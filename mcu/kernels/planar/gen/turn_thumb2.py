@@ -72,8 +72,13 @@ def text() -> str:
     """The whole file."""
     code = [HEAD, *lookups(1), "    b.w 3f", "2:", *lookups(2), "    b.w 3f"]
     code += ["4:", *lookups(None), "3:", *turns()]
-    code += ["    pop {r3}", "    stm r3, {r4-r11}", "    pop {r4-r11, pc}", "#endif"]
-    code += ['    .section .note.GNU-stack, "", %progbits', ""]
+    code += ["    pop {r3}", "    stm r3, {r4-r11}", "    pop {r4-r11, pc}"]
+    code += [
+        "#elif defined(__linux__)",
+        '    .section .note.GNU-stack, "", %progbits',
+        "#endif",
+        "",
+    ]
     return "\n".join(code)
 
 
