@@ -59,6 +59,9 @@ typedef struct {
     /* ceil(K / 3) or one more, K = k_h * k_w * in_c <= 32767; inputs from K on are constant 0. */
     uint16_t triples;
     uint16_t chunk; /* 1..BW_PLANAR_MAX_CHUNK; the last chunk holds what is left */
+    /* Blocks of 32 lanes that the scratch has room for: 1, 2 or 4, and 0 is 1. A core with MVE
+     * takes up to so many at once; others take one, whatever it is. */
+    uint8_t blocks;
     /* Channel plane read by input channel g * in_c + c, or NULL for that channel itself. A shuffle,
      * slice or concatenation of channels before the convolution costs nothing here. */
     const uint16_t *source;
@@ -75,7 +78,8 @@ typedef struct {
     (BW_PLANAR_CHUNKS(triples, chunk) == 1u ? 0u : (BW_PLANAR_IN_BYTES(triples, chunk) ? 32u : 64u))
 /* Rows of the output that 32 lanes can touch, where each needs its own shift; else 1. */
 #define BW_PLANAR_SEGMENTS(in_w, out_w) ((in_w) == (out_w) ? 1u : 30u / (uint32_t)(out_w) + 2u)
-/* Scratch of a convolution, bytes. */
+#define BW_PLANAR_BLOCKS(blocks) ((blocks) == 0u ? 1u : (uint32_t)(blocks))
+/* Scratch of a convolution, bytes a block. */
 #define BW_PLANAR_SCRATCH(taps, segments, out_c, triples, chunk)                                   \
     (20u * (taps) * (segments) + BW_PLANAR_STATE(triples, chunk) * (out_c) + 128u * (chunk))
 
