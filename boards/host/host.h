@@ -11,8 +11,8 @@ void line_open(int argc, char **argv);
 /* As bw_hal_write, but may be called from a signal handler. */
 void line_send(const void *data, uint32_t bytes);
 
-/* Waits a second at most until the peer of a pseudo terminal has read what was sent: the end of the
- * process would take it away. Callable from a signal handler. */
+/* Waits a second at most until the peer of a pseudo terminal has closed it: the end of the process
+ * would take away what was not read. Callable from a signal handler, once. */
 void line_drain(void);
 
 /* Turns signals that mean a crash into a fault report. */

@@ -9,10 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bw_hal.h"
@@ -20,6 +18,7 @@
 
 #define EXIT_USAGE 2
 #define CHUNK      4096u
+#define DRAIN_MS   1000
 
 static int listener = -1; /* of --port; another peer may come when one has gone */
 static int reader = -1, writer = -1;
@@ -152,13 +151,11 @@ void line_send(const void *data, uint32_t bytes)
 
 void line_drain(void)
 {
-    const struct timespec moment = {0, 1000000};
-    int unread = 0;
-    for (int i = 0; i < 1000 && far_end >= 0; i++) {
-        if (ioctl(far_end, FIONREAD, &unread) != 0 || unread == 0) {
-            return;
-        }
-        (void)nanosleep(&moment, NULL);
+    if (far_end >= 0) {
+        /* Without our handle the terminal hangs up as soon as its peer, if any, has closed it. */
+        struct pollfd entry = {.fd = reader, .events = 0};
+        (void)close(far_end);
+        (void)poll(&entry, 1, DRAIN_MS);
     }
 }
 

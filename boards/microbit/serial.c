@@ -6,7 +6,6 @@
 #define UART_RXDRDY   CM_REG(0x40002108u)
 #define UART_TXDRDY   CM_REG(0x4000211Cu)
 #define UART_INTENSET CM_REG(0x40002304u)
-#define UART_INTENCLR CM_REG(0x40002308u)
 #define UART_ENABLE   CM_REG(0x40002500u)
 #define UART_PSELTXD  CM_REG(0x4000250Cu)
 #define UART_PSELRXD  CM_REG(0x40002514u)
@@ -21,11 +20,13 @@
 #define PIN_RX        25u
 #define TIMER_32_BITS 3u
 
+const uint32_t board_receive_irq = UART_IRQ;
+
 static void uart_handler(void)
 {
     while (UART_RXDRDY != 0) {
         if (cm_line_full()) {
-            UART_INTENCLR = INT_RXDRDY;
+            cm_receive(false);
             return;
         }
         UART_RXDRDY = 0; /* before the byte is taken: the next one raises it again */
@@ -47,14 +48,9 @@ void board_init(void)
     UART_BAUDRATE = BAUD_115200;
     UART_ENABLE = ENABLED;
     UART_INTENSET = INT_RXDRDY;
-    CM_NVIC_ISER[0] = 1u << UART_IRQ;
+    cm_receive(true);
     UART_STARTTX = 1;
     UART_STARTRX = 1;
-}
-
-void board_receive_on(void)
-{
-    UART_INTENSET = INT_RXDRDY;
 }
 
 void board_put_polled(uint8_t byte)

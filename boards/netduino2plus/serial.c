@@ -9,12 +9,13 @@
 #define CR1_RXNEIE (1u << 5)
 #define CR1_UE     (1u << 13)
 
+const uint32_t board_receive_irq = USART1_IRQ;
+
 static void usart1_handler(void)
 {
     while ((USART1_SR & SR_RXNE) != 0) {
         if (cm_line_full()) {
-            /* The emulator waits until there is room again; silicon drops what comes now. */
-            USART1_CR1 &= ~CR1_RXNEIE;
+            cm_receive(false);
             return;
         }
         cm_line_received((uint8_t)USART1_DR);
@@ -34,7 +35,7 @@ void serial_init(void)
     GPIOA_AFRH = (GPIOA_AFRH & ~(0xFFu << 4)) | 0x77u << 4;
     USART1_BRR = (board_usart1_hz + BAUD / 2u) / BAUD;
     USART1_CR1 = CR1_UE | CR1_TE | CR1_RE | CR1_RXNEIE;
-    CM_NVIC_ISER[USART1_IRQ / 32u] = 1u << (USART1_IRQ % 32u);
+    cm_receive(true);
 }
 
 void board_put_polled(uint8_t byte)
@@ -43,9 +44,4 @@ void board_put_polled(uint8_t byte)
     for (uint32_t i = 0; i < 1000000u && (USART1_SR & SR_TXE) == 0; i++) {
     }
     USART1_DR = byte;
-}
-
-void board_receive_on(void)
-{
-    USART1_CR1 |= CR1_RXNEIE;
 }

@@ -13,6 +13,7 @@
 #define CM_REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
 #define CM_NVIC_ISER    (&CM_REG(0xE000E100u))
+#define CM_NVIC_ICER    (&CM_REG(0xE000E180u))
 #define CM_AIRCR        CM_REG(0xE000ED0Cu)
 #define CM_SHCSR        CM_REG(0xE000ED24u)
 #define CM_CFSR         CM_REG(0xE000ED28u)
@@ -52,9 +53,11 @@ _Noreturn void cm_system_reset(void);
 void cm_guard(uint32_t base, uint32_t log2_size);
 
 /* For the board's receive interrupt: stores a byte. Not to be called when full: the interrupt then
- * turns itself off, the emulator waits until there is room again, and silicon drops what comes. */
+ * turns itself off by cm_receive(false), the emulator waits until there is room again, and silicon
+ * drops what comes. */
 void cm_line_received(uint8_t byte);
 bool cm_line_full(void);
+void cm_receive(bool on);
 
 /* ---- supplied by the board ---- */
 
@@ -65,8 +68,8 @@ extern uint32_t board_core_hz;
  * but not for ever. */
 void board_put_polled(uint8_t byte);
 
-/* Turns the receive interrupt on; it may be on already. */
-void board_receive_on(void);
+/* Number of the interrupt that calls cm_line_received. */
+extern const uint32_t board_receive_irq;
 
 bool board_emulated(void);
 

@@ -18,11 +18,13 @@
 #define INT_RX        2u
 #define LEAST_DIVISOR 16u
 
+const uint32_t board_receive_irq = BOARD_UART_IRQ;
+
 static void receive_handler(void)
 {
     while ((UART_STATE & STATE_RX_FULL) != 0) {
         if (cm_line_full()) {
-            UART_CTRL &= ~CTRL_RX_IRQ;
+            cm_receive(false);
             return;
         }
         UART_INTCLEAR = INT_RX; /* before the byte is taken: the next one may follow at once */
@@ -38,13 +40,8 @@ void mps_init(void)
 {
     UART_BAUDDIV = LEAST_DIVISOR; /* the emulator sends at once at any divisor that is allowed */
     UART_CTRL = CTRL_TX | CTRL_RX | CTRL_RX_IRQ;
-    CM_NVIC_ISER[BOARD_UART_IRQ / 32u] = 1u << (BOARD_UART_IRQ % 32u);
+    cm_receive(true);
     MPS_PRESCALE = 0; /* the counter takes every step of its clock */
-}
-
-void board_receive_on(void)
-{
-    UART_CTRL |= CTRL_RX_IRQ;
 }
 
 void board_put_polled(uint8_t byte)
