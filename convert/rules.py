@@ -48,11 +48,16 @@ LCE_INPUTS = {"LceBconv2d": 5}
 
 
 def inputs_present(graph: Graph, op: Op) -> Verdict:
-    """Every input that the operator needs is there."""
+    """Every input that the operator needs is there, and no map is empty."""
     needed = REQUIRED.get(op.kind, 1)
     count = LCE_INPUTS.get(op.kind, needed)
     ok = len(op.inputs) >= count and None not in op.inputs[:needed]
-    return ok, f"{len(op.inputs)} inputs", "convert the model again: the file is damaged"
+    found = f"{len(op.inputs)} inputs"
+    for name in (*op.inputs, *op.outputs):
+        t = graph.tensors[name] if name is not None else None
+        if ok and t is not None and t.data is None and 0 in t.shape:
+            ok, found = False, t.text()
+    return ok, found, "convert the model again: the file is damaged"
 
 
 def batch_of_one(graph: Graph, op: Op) -> Verdict:
