@@ -67,7 +67,7 @@ def _fields(
         "out_zero": zero_of(out),
         "act_min": low,
         "act_max": high,
-        "narrow": int(worst < 2**30 and all(shift <= 0 for _, shift in pairs)),
+        "narrow": int(worst < 2**30 and all(shift < 0 for _, shift in pairs)),
         "row": -(-taps.shape[1] // 4) * 4,
         "weights": weights,
         "channels": channel_block(bias, pairs),
@@ -99,9 +99,9 @@ def padded_rows(taps: Array) -> Array:
     return np.pad(taps, [(0, 0), (0, -taps.shape[1] % 4)]).astype(np.int8)
 
 
-def _scratch(op: Op, row: int) -> Tensor:
-    """Two patches of 16-bit samples, or one of bytes."""
-    return Tensor(f"{op.outputs[0]}.scratch", (1, 2, row), "int16")
+def _scratch(op: Op, row: int, patches: int) -> Tensor:
+    """Two patches of 16-bit samples, and one of bytes where the map cannot be read in words."""
+    return Tensor(f"{op.outputs[0]}.scratch", (1, patches, row), "int16")
 
 
 def conv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -129,7 +129,8 @@ def _with_scratch(op: Op, a: Tensor, fields: dict[str, Any], out: Tensor) -> Rew
     pointwise = fields["k_h"] == fields["k_w"] == 1
     if pointwise and out.elements == out.channels:
         return Rewrite((Op("conv2d_i8", op.name, (a.name,), op.outputs, fields),))
-    scratch = _scratch(op, fields["row"])
+    direct = pointwise or a.channels % 4 == 0
+    scratch = _scratch(op, fields["row"], 2 if direct else 3)
     outputs = (*op.outputs, scratch.name)
     return Rewrite((Op("conv2d_i8", op.name, (a.name,), outputs, fields),), (scratch,))
 

@@ -82,6 +82,7 @@ class Program:
         models: what to link.
         folder: an empty one.
         chunk: models a translation unit.
+        define: a macro for the kernels.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Program:
         models: Sequence[Compiled],
         folder: Path,
         chunk: int = 100,
+        define: str = "BW_HOST",
     ) -> None:
         self.models = models
         units = []
@@ -116,7 +118,7 @@ class Program:
         jobs += [(unit, "-O1") for unit in (Path(__file__).with_name("run_c.c"), *kernels)]
         objects = [folder / f"{k}.o" for k in range(len(jobs))]
         lines = [
-            ["gcc", *FLAGS, level, *include, "-c", str(unit), "-o", str(target)]
+            ["gcc", *FLAGS, level, f"-D{define}", *include, "-c", str(unit), "-o", str(target)]
             for (unit, level), target in zip(jobs, objects, strict=True)
         ]
         with ThreadPoolExecutor(2) as pool:

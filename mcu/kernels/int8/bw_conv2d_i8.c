@@ -9,8 +9,14 @@ void bw_conv2d_i8_patch(const bw_conv2d_i8 *d, const int8_t *in, uint32_t y, uin
     const uint32_t c = d->in_c;
     const int32_t top = (int32_t)(y * d->stride_h) - d->pad_top;
     const int32_t left = (int32_t)(x * d->stride_w) - d->pad_left;
+    const bool whole = d->dilation_w == 1 && left >= 0 && left + d->k_w <= d->in_w;
     for (uint32_t ky = 0; ky < d->k_h; ky++) {
         const int32_t iy = top + (int32_t)(ky * d->dilation_h);
+        if (whole && iy >= 0 && iy < d->in_h) {
+            memcpy(patch, in + ((uint32_t)iy * d->in_w + (uint32_t)left) * c, d->k_w * c);
+            patch += d->k_w * c;
+            continue;
+        }
         for (uint32_t kx = 0; kx < d->k_w; kx++, patch += c) {
             const int32_t ix = left + (int32_t)(kx * d->dilation_w);
             if (iy < 0 || iy >= d->in_h || ix < 0 || ix >= d->in_w) {

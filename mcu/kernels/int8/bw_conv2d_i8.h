@@ -7,6 +7,12 @@
 #include "bitwake/bw_int8.h"
 #include "bw_requant.h"
 
+/* Which fast kernels this build has. BW_DSP_IN_C builds those of the DSP extension in C, to check
+ * them on another machine. */
+#if defined(__ARM_FEATURE_DSP) || defined(BW_DSP_IN_C)
+#define BW_CONV2D_I8_DSP
+#endif
+
 /* Kernels for one core: true when they took the layer, false for the portable kernel. */
 bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch);
 bool bw_depthwise_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out);
