@@ -31,6 +31,7 @@ def conv(graph: Graph, op: Op) -> Call:
             "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w",
             "pad_top", "pad_left")),
         ("triples", f"{chunks.triples}"), ("chunk", f"{chunks.chunk}"),
+        *([("blocks", f"{chunks.blocks}")] if chunks.blocks > 1 else []),
         ("index", "@index"), ("bias", "@bias"),
     ]  # fmt: skip
     arrays: list[tuple[str, Array]] = [("index", op.attrs["index"]), ("bias", op.attrs["bias"])]

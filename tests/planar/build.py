@@ -75,12 +75,13 @@ def run_core(
     blob = folder / "cases.S"
     blob.write_text(f'.section .rodata\n.balign 8\n.global bw_cases\nbw_cases:\n.incbin "{data}"\n')
     image = folder / f"{core}.elf"
+    script = HERE / ("link_an547.ld" if machine == "mps3-an547" else "link.ld")
     link = (
         "-nostartfiles",
         "--specs=nano.specs",
         "--specs=nosys.specs",
         "-T",
-        str(HERE / "link.ld"),
+        str(script),
     )
     command = ["arm-none-eabi-gcc", *flags, *WARN, optimize, "-ffunction-sections", *sources()]
     command += [str(HERE / "target.c"), str(blob), *link, "-Wl,--gc-sections", "-o", str(image)]

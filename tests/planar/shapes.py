@@ -48,18 +48,21 @@ def random_cases(count: int, seed: int) -> list[Case]:
         shape = random_shape(rng)
         options = chunkings(shape.inputs)
         chunks = options[int(rng.integers(0, min(len(options), 5)))]
+        chunks = replace(chunks, blocks=int(rng.choice([1, 2, 4])))
         shuffled, apart = bool(rng.random() < 0.5), int(rng.choice([0, 0, 3]))
         cases.append(conv(shape, seed + i, chunks=chunks, shuffled=shuffled, apart=apart))
     return cases
 
 
 def chunk_cases() -> list[Case]:
-    """Every number of triples 1 … 84 in one chunk, then in two and more."""
+    """Every number of triples 1 … 84 in one chunk, then in two and more, on 1, 2 and 4 words."""
     cases = []
     for triples in range(1, 85):
         inputs = 3 * triples - triples % 3
-        shape = ConvShape(3, 13, inputs, 3, 13, 3, k_h=1, k_w=1, pad_top=0, pad_left=0)
-        cases += [conv(shape, triples, chunks=c) for c in chunkings(inputs)[:3]]
+        for blocks, width in ((1, 6), (2, 13), (4, 37)):
+            shape = ConvShape(3, width, inputs, 3, width, 3, k_h=1, k_w=1, pad_top=0, pad_left=0)
+            options = [replace(c, blocks=blocks) for c in chunkings(inputs)[:3]]
+            cases += [conv(shape, triples, chunks=c) for c in options]
     return cases
 
 

@@ -57,7 +57,7 @@ def test_notices_flipped_weight_wrong_padding_and_threshold(host: Play) -> None:
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m7"])
+@pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m7", "m55"])
 def test_emulated_core(core: str, tmp_path: Path) -> None:
     def played(cases: list[Case]) -> list[str]:
         results = build.run_core(core, cases, tmp_path)

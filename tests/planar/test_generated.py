@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("name", ["count_thumb2", "turn_thumb2"])
+@pytest.mark.parametrize("name", ["count_thumb2", "count_mve", "turn_thumb2"])
 def test_up_to_date(repo: Path, name: str) -> None:
     generator = repo / "mcu" / "kernels" / "planar" / "gen" / f"{name}.py"
     done = subprocess.run([sys.executable, generator, "--check"], check=False)

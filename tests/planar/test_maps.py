@@ -30,7 +30,7 @@ def test_notices_one_wrong_bit(host: Play) -> None:
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("core", ["m0plus", "m4"])
+@pytest.mark.parametrize("core", ["m0plus", "m4", "m55"])
 def test_emulated_core(core: str, tmp_path: Path) -> None:
     cases = maps.all_cases()
     results = build.run_core(core, cases, tmp_path)

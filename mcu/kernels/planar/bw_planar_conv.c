@@ -32,9 +32,9 @@ bw_tap_geometry bw_planar_conv_geometry(const bw_planar_conv *d)
 
 uint32_t bw_planar_conv_scratch(const bw_planar_conv *d)
 {
-    return BW_PLANAR_BLOCKS(d->blocks) *
-           BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w, BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
-                             d->out_c, d->triples, d->chunk);
+    return BW_PLANAR_BLOCKS(d->blocks) * BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w,
+                                                           BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
+                                                           d->out_c, d->triples, d->chunk);
 }
 
 bw_count_kind bw_planar_conv_kind(const bw_planar_conv *d, uint32_t chunk)

@@ -17,7 +17,7 @@ typedef struct {
     const uint32_t *in;
     const bw_tap *taps; /* [blocks][k_h * k_w][segments] */
     uint32_t segments;
-    uint32_t stride; /* words from channel to channel */
+    uint32_t stride;         /* words from channel to channel */
     uint32x4_t block, shift; /* e % blocks as an offset between taps, e / blocks * blocks */
 } bw_lanes;
 

@@ -2,8 +2,8 @@
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
     .syntax unified
     .thumb
-    .text
 
+    .section .text.bw_mve_tables_4, "ax", %progbits
     .balign 4
     .global bw_mve_tables_4
     .type bw_mve_tables_4, %function
@@ -139,6 +139,7 @@ bw_mve_tables_4:
     vpop {d8-d15}
     pop {r4, pc}
 
+    .section .text.bw_mve_count_4, "ax", %progbits
     .balign 4
     .global bw_mve_count_4
     .type bw_mve_count_4, %function
@@ -836,6 +837,7 @@ bw_mve_count_4:
     .word .Llast_4 + 1
     .ltorg
 
+    .section .text.bw_mve_tables_2, "ax", %progbits
     .balign 4
     .global bw_mve_tables_2
     .type bw_mve_tables_2, %function
@@ -915,6 +917,7 @@ bw_mve_tables_2:
     vpop {d8-d15}
     pop {r4, pc}
 
+    .section .text.bw_mve_count_2, "ax", %progbits
     .balign 4
     .global bw_mve_count_2
     .type bw_mve_count_2, %function
@@ -1164,17 +1167,17 @@ bw_mve_count_2:
     vsri.8 q3, q2, #1
     vsri.8 q3, q1, #4
     vsri.8 q3, q0, #5
-    vmov r0, r1, q3[2], q3[0]
-    vmov r2, r3, q3[3], q3[1]
+    vmov r0, r1, d6
+    vmov r2, r3, d7
     mov r9, #0xcccccccc
     bic r0, r9, r0
     bic r1, r9, r1
     bic r2, r9, r2
     bic r3, r9, r3
-    orr r2, r2, r3, lsr #2
-    orr r3, r0, r1, lsr #2
+    orr r2, r2, r0, lsr #2
+    orr r3, r3, r1, lsr #2
     ldrd r0, r1, [sp, #8]
-    strd r3, r2, [r0]
+    strd r2, r3, [r0]
     add r0, r1
     str r0, [sp, #8]
     ldr r0, [sp, #24]
@@ -1224,17 +1227,17 @@ bw_mve_count_2:
     vsri.8 q3, q2, #1
     vsri.8 q3, q1, #4
     vsri.8 q3, q0, #5
-    vmov r0, r1, q3[2], q3[0]
-    vmov r2, r3, q3[3], q3[1]
+    vmov r0, r1, d6
+    vmov r2, r3, d7
     mov r9, #0xcccccccc
     bic r0, r9, r0
     bic r1, r9, r1
     bic r2, r9, r2
     bic r3, r9, r3
-    orr r2, r2, r3, lsr #2
-    orr r3, r0, r1, lsr #2
+    orr r2, r2, r0, lsr #2
+    orr r3, r3, r1, lsr #2
     ldrd r0, r1, [sp, #8]
-    strd r3, r2, [r0]
+    strd r2, r3, [r0]
     add r0, r1
     str r0, [sp, #8]
     ldr r0, [sp, #24]
@@ -1348,17 +1351,17 @@ bw_mve_count_2:
     vsri.8 q7, q5, #4
     vsri.8 q7, q4, #5
     str r1, [sp, #20]
-    vmov r0, r1, q7[2], q7[0]
-    vmov r2, r3, q7[3], q7[1]
+    vmov r0, r1, d14
+    vmov r2, r3, d15
     mov r9, #0xcccccccc
     and r0, r9, r0
     and r1, r9, r1
     and r2, r9, r2
     and r3, r9, r3
-    orr r2, r2, r3, lsr #2
-    orr r3, r0, r1, lsr #2
+    orr r2, r2, r0, lsr #2
+    orr r3, r3, r1, lsr #2
     ldrd r0, r1, [sp, #8]
-    strd r3, r2, [r0]
+    strd r2, r3, [r0]
     add r0, r1
     str r0, [sp, #8]
     ldr r0, [sp, #24]
@@ -1392,6 +1395,7 @@ bw_mve_count_2:
     .word .Llast_2 + 1
     .ltorg
 
+    .section .text.bw_mve_tables_1, "ax", %progbits
     .balign 4
     .global bw_mve_tables_1
     .type bw_mve_tables_1, %function
@@ -1443,6 +1447,7 @@ bw_mve_tables_1:
     vpop {d8-d15}
     pop {r4, pc}
 
+    .section .text.bw_mve_count_1, "ax", %progbits
     .balign 4
     .global bw_mve_count_1
     .type bw_mve_count_1, %function
@@ -1641,16 +1646,16 @@ bw_mve_count_1:
     vhadd.s8 q0, q0, r0
     vhadd.s8 q1, q1, r0
     vsri.8 q1, q0, #4
-    vmov r0, r1, q1[2], q1[0]
-    vmov r2, r3, q1[3], q1[1]
+    vmov r0, r1, d2
+    vmov r2, r3, d3
     mov r9, #0x88888888
     bic r0, r9, r0
     bic r1, r9, r1
     bic r2, r9, r2
     bic r3, r9, r3
-    orr r2, r2, r0, lsr #1
-    orr r2, r2, r3, lsr #2
-    orr r2, r2, r1, lsr #3
+    orr r2, r3, r2, lsr #1
+    orr r2, r2, r1, lsr #2
+    orr r2, r2, r0, lsr #3
     ldrd r0, r1, [sp, #8]
     str r2, [r0]
     add r0, r1
@@ -1694,16 +1699,16 @@ bw_mve_count_1:
     vhadd.s8 q0, q0, r0
     vhadd.s8 q1, q1, r0
     vsri.8 q1, q0, #4
-    vmov r0, r1, q1[2], q1[0]
-    vmov r2, r3, q1[3], q1[1]
+    vmov r0, r1, d2
+    vmov r2, r3, d3
     mov r9, #0x88888888
     bic r0, r9, r0
     bic r1, r9, r1
     bic r2, r9, r2
     bic r3, r9, r3
-    orr r2, r2, r0, lsr #1
-    orr r2, r2, r3, lsr #2
-    orr r2, r2, r1, lsr #3
+    orr r2, r3, r2, lsr #1
+    orr r2, r2, r1, lsr #2
+    orr r2, r2, r0, lsr #3
     ldrd r0, r1, [sp, #8]
     str r2, [r0]
     add r0, r1
@@ -1789,16 +1794,16 @@ bw_mve_count_1:
     vsri.16 q3, q1, #8
     vsri.8 q3, q2, #4
     str r1, [sp, #20]
-    vmov r0, r1, q3[2], q3[0]
-    vmov r2, r3, q3[3], q3[1]
+    vmov r0, r1, d6
+    vmov r2, r3, d7
     mov r9, #0x88888888
     and r0, r9, r0
     and r1, r9, r1
     and r2, r9, r2
     and r3, r9, r3
-    orr r2, r2, r0, lsr #1
-    orr r2, r2, r3, lsr #2
-    orr r2, r2, r1, lsr #3
+    orr r2, r3, r2, lsr #1
+    orr r2, r2, r1, lsr #2
+    orr r2, r2, r0, lsr #3
     ldrd r0, r1, [sp, #8]
     str r2, [r0]
     add r0, r1

@@ -12,14 +12,14 @@
 #include "bw_planar_count.h"
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
-#define BW_HAVE_MVE 1
+#define BW_HAVE_MVE       1
 
 #define BW_MVE_MAX_BLOCKS 4u
 
 typedef struct {
-    bw_count_job job;    /* table: [triples][8][W][4]; out: W words an output */
-    uint32_t sum, high;  /* what S and H begin at, a byte four times: see gen/count_mve.py */
-    uint32_t words;      /* to write, 1..W; less than W only with W = 4 */
+    bw_count_job job;   /* table: [triples][8][W][4]; out: W words an output */
+    uint32_t sum, high; /* what S and H begin at, a byte four times: see gen/count_mve.py */
+    uint32_t words;     /* to write, 1..W; less than W only with W = 4 */
 } bw_mve_job;
 
 /* inputs: [3 * triples] vectors, which may lie at the end of the tables, as in bw_planar_tables.

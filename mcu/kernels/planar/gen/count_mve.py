@@ -17,9 +17,10 @@ I = 8 nf - off, H ends at sum(h) - off, and all sums on the way stay within -128
 15 nf - 127 <= off <= 128: 84 triples are 17 folds, for which off = 128. S begins at 17 I - 8 nf, so
 that S - 16 H is sum(l) - off too.
 
-*Decisions.* Bytes v - 128 and bias B - 128 as signed: v + B > 255 is v' + B' >= 0, the complement of
-the sign of `vhadd.s8`. `vsri.8` puts the top bits of one vector behind those collected already, so
-that a byte of the result holds the bits of the eight (4: two pairs, 1: two) vectors in place.
+*Decisions.* Bytes v - 128 and bias B - 128 as signed: v + B > 255 is v' + B' >= 0, the complement
+of the sign of `vhadd.s8`. `vsri.8` puts the top bits of one vector behind those collected already,
+so that a byte of the result holds the bits of all eight vectors (W = 4), or of the four or two that
+there are in their places.
 
 *Half-words.* With bytes v as half-words 256 y + x: A = sum(256 y + x), B = sum(y), x is A - 256 B.
 
@@ -50,15 +51,14 @@ def q(first: int, count: int) -> str:
 
 def each(text: str, count: int, *offsets: int) -> list[str]:
     """`text` for n = 0 … count - 1 with {0}, {1}, … = q(offset + n)."""
-    return [
-        "    " + text.format(*(f"q{offset + n}" for offset in offsets)) for n in range(count)
-    ]
+    return ["    " + text.format(*(f"q{offset + n}" for offset in offsets)) for n in range(count)]
 
 
 def function(name: str) -> list[str]:
     """Head of a global function."""
     return [
         "",
+        f'    .section .text.{name}, "ax", %progbits',
         "    .balign 4",
         f"    .global {name}",
         f"    .type {name}, %function",
@@ -320,23 +320,23 @@ def store(w: int, f: Frame, vector: int, inverted: bool) -> list[str]:
         op = "bic" if inverted else "and"
         mask = {2: "0xcccccccc", 1: "0x88888888"}[w]
         code += [
-            f"    vmov r0, r1, q{vector}[2], q{vector}[0]",
-            f"    vmov r2, r3, q{vector}[3], q{vector}[1]",
+            f"    vmov r0, r1, d{2 * vector}",
+            f"    vmov r2, r3, d{2 * vector + 1}",
             f"    mov {BASE}, #{mask}",
         ]
         code += [f"    {op} {r}, {BASE}, {r}" for r in FREE]
         if w == 2:
             code += [
-                "    orr r2, r2, r3, lsr #2",
-                "    orr r3, r0, r1, lsr #2",
+                "    orr r2, r2, r0, lsr #2",
+                "    orr r3, r3, r1, lsr #2",
                 f"    ldrd r0, r1, [sp, #{f.OUT}]",
-                "    strd r3, r2, [r0]",
+                "    strd r2, r3, [r0]",
             ]
         else:
             code += [
-                "    orr r2, r2, r0, lsr #1",
-                "    orr r2, r2, r3, lsr #2",
-                "    orr r2, r2, r1, lsr #3",
+                "    orr r2, r3, r2, lsr #1",
+                "    orr r2, r2, r1, lsr #2",
+                "    orr r2, r2, r0, lsr #3",
                 f"    ldrd r0, r1, [sp, #{f.OUT}]",
                 "    str r2, [r0]",
             ]
@@ -484,7 +484,6 @@ def text() -> str:
         "#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)",
         "    .syntax unified",
         "    .thumb",
-        "    .text",
     ]
     for w in (4, 2, 1):
         f = Frame(w)
