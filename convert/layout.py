@@ -94,8 +94,29 @@ def _improve(graph: Graph, start: Assignment, costs: Costs) -> tuple[int, Assign
     return best_cost, best
 
 
+def _remembered(costs: Costs) -> Costs:
+    """The same costs, each asked for once: the search asks thousands of times."""
+    runs: dict[tuple[str, str], int | None] = {}
+    moves: dict[tuple[str, str], int] = {}
+
+    def run(graph: Graph, op: Op, layout: str) -> int | None:
+        key = (op.name, layout)
+        if key not in runs:
+            runs[key] = costs.run(graph, op, layout)
+        return runs[key]
+
+    def convert(t: Tensor, layout: str) -> int:
+        key = (t.name, layout)
+        if key not in moves:
+            moves[key] = costs.convert(t, layout)
+        return moves[key]
+
+    return Costs(run, convert, costs.fixed)
+
+
 def choose(graph: Graph, costs: Costs) -> Assignment:
     """A layout for every operation; deterministic. `graph` is lowered, all its maps are "bits"."""
+    costs = _remembered(costs)
     starts: list[Assignment] = []
     for wanted in (PACKED, PLANAR, None):
         start: Assignment = {}
