@@ -1,8 +1,8 @@
 """From a lowered graph to the one that is emitted: layouts, row-streaming, memory.
 
 Layouts are chosen first, by cost. Then come the ways to save RAM: smaller tables for the planar
-convolutions, and the first layers streamed by rows, one more at a time. Each candidate is planned;
-the cheapest that fits the limit is taken.
+convolutions, and the first layers streamed by rows, one more at a time. Each candidate is planned,
+with tables as large as the limit leaves room for; the cheapest that fits is taken.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 from convert.costs import Model, predicted
 from convert.ir import Graph, Op
 from convert.layout import LAYOUTS, PACKED, Costs, choose
-from convert.lower.planar import to_planar
+from convert.lower.planar import Scratch, to_planar
 from convert.lower.stream import find_chain, stream
-from convert.plan import Plan, make_plan
+from convert.plan import Plan, lives, make_plan
 from convert.plan_check import check_plan
 from convert.rules import Refusal
 
-SCRATCH = (None, 4096, 3072, 2048, 1536)
 AUTO = "auto"
+LEAST_SCRATCH = 512
+TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,11 @@ class Candidate:
 
     Attributes:
         streamed: layers at the front that run by rows; 0 for none.
-        scratch: bytes that convolutions were given for their tables; None is the default.
         arena_bytes: what it needs.
         instructions: of the binary convolutions, as the cost model predicts them.
     """
 
     streamed: int
-    scratch: int | None
     arena_bytes: int
     instructions: int
 
@@ -97,25 +96,63 @@ def _plan(graph: Graph) -> Plan:
     return plan
 
 
+def _build(
+    graph: Graph, layouts: Mapping[str, str], options: Options, length: int, scratch: Scratch
+) -> tuple[Candidate, Graph, Plan]:
+    made = to_planar(graph, layouts, options.core, scratch)
+    if length:
+        made = stream(made, length, options.rows)
+    plan = _plan(made)
+    cost = predicted(made, options.core)
+    return Candidate(length, plan.arena_bytes, cost), made, plan
+
+
+def _budgets(graph: Graph, limit: int) -> dict[str, int]:
+    """What each convolution may take for its tables: the limit less what lives beside them."""
+    alive = lives(graph)
+    budgets: dict[str, int] = {}
+    for step, op in enumerate(graph.ops):
+        if op.kind not in ("planar_conv_bits", "lane_conv_bits", "stream"):
+            continue
+        others = sum(
+            life.bytes
+            for life in alive
+            if life.first <= step <= life.last
+            and not (life.name in op.outputs and life.name.endswith(".scratch"))
+        )
+        layers = [link.op for link in op.attrs["links"]] if op.kind == "stream" else [op]
+        budgets |= {layer.name: max(LEAST_SCRATCH, limit - others) for layer in layers}
+    return budgets
+
+
+def _within(
+    graph: Graph, layouts: Mapping[str, str], options: Options, length: int, limit: int
+) -> list[tuple[Candidate, Graph, Plan]]:
+    """The smallest form, and the one whose tables fill what the limit leaves."""
+    least = _build(graph, layouts, options, length, LEAST_SCRATCH)
+    found, room = [least], limit
+    for _ in range(TRIES):
+        one = _build(graph, layouts, options, length, _budgets(least[1], room))
+        if one[0].arena_bytes <= limit:
+            return [*found, one]
+        room -= one[0].arena_bytes - limit  # holes between tensors: ask for less
+    return found
+
+
 def _candidates(
     graph: Graph, layouts: Mapping[str, str], options: Options
 ) -> list[tuple[Candidate, Graph, Plan]]:
     """Every candidate with its graph; without a limit only the plain one."""
-    found: list[tuple[Candidate, Graph, Plan]] = []
-    limited = options.max_ram is not None
-    for scratch in SCRATCH if limited else SCRATCH[:1]:
-        planar = to_planar(graph, layouts, options.core, scratch)
-        chain = find_chain(planar)
-        lengths = list(range(2, len(chain) + 1)) if limited else []
-        if options.rows:
-            lengths = lengths or ([min(4, len(chain))] if len(chain) > 1 else [])
-        else:
-            lengths = [0, *lengths]
-        for length in lengths:
-            made = stream(planar, length, options.rows) if length else planar
-            plan = _plan(made)
-            cost = predicted(made, options.core)
-            found.append((Candidate(length, scratch, plan.arena_bytes, cost), made, plan))
+    longest = len(find_chain(to_planar(graph, layouts, options.core)))
+    lengths = list(range(2, longest + 1))
+    if not options.rows:
+        lengths.insert(0, 0)
+    if options.max_ram is None:
+        # Without a limit nothing is streamed that need not be; a fed picture needs two layers.
+        return [_build(graph, layouts, options, length, None) for length in lengths[:1]]
+    found = []
+    for length in lengths:
+        found += _within(graph, layouts, options, length, options.max_ram)
     return found
 
 

@@ -22,6 +22,9 @@ from convert.planar.pack import pack
 from convert.select import conv_shape, kernel_choice, packed_instructions
 from convert.words import unpack
 
+# Bytes of scratch of a convolution: for all alike, by operation's name, or the default.
+Scratch = int | Mapping[str, int] | None
+
 
 @dataclass(frozen=True)
 class View:
@@ -37,12 +40,18 @@ class _Rewriter:
 
     graph: Graph
     core: str
-    scratch_bytes: int | None
+    scratch_bytes: Scratch
     ops: list[Op] = field(default_factory=list)
     tensors: list[Tensor] = field(default_factory=list)
     packed: set[str] = field(default_factory=set)
     views: dict[str, View] = field(default_factory=dict)
     phases: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    def budget(self, op: Op) -> int | None:
+        """Bytes of scratch that a convolution may take."""
+        if isinstance(self.scratch_bytes, Mapping):
+            return self.scratch_bytes.get(op.name)
+        return self.scratch_bytes
 
     def add(self, op: Op, *tensors: Tensor) -> None:
         self.ops.append(op)
@@ -120,7 +129,7 @@ class _Rewriter:
         read = view.planes
         if shape.stride_h > 1 or shape.stride_w > 1:
             read = self.need_phases(view, map_, shape.stride_h, shape.stride_w)
-        choice = kernel_choice(shape, "conv", self.core, self.scratch_bytes)
+        choice = kernel_choice(shape, "conv", self.core, self.budget(op))
         assert choice is not None, op.name
         assert choice.chunks is not None, op.name
         chunks = choice.chunks
@@ -140,7 +149,7 @@ class _Rewriter:
     def lanes(self, op: Op) -> bool:
         """A packed convolution whose lanes are outputs, where that is cheaper; whether it was."""
         shape = conv_shape(self.graph, op)
-        choice = kernel_choice(shape, "lanes", self.core, self.scratch_bytes)
+        choice = kernel_choice(shape, "lanes", self.core, self.budget(op))
         plain = packed_instructions(shape, self.core)
         if op.attrs["zero_padding"] or choice is None or choice.instructions >= plain:
             return False
@@ -171,7 +180,7 @@ class _Rewriter:
 
 
 def to_planar(
-    graph: Graph, assignment: Mapping[str, str], core: str, scratch: int | None = None
+    graph: Graph, assignment: Mapping[str, str], core: str, scratch: Scratch = None
 ) -> Graph:
     """The graph with the assigned operations on planar kernels.
 
@@ -179,7 +188,7 @@ def to_planar(
         graph: lowered; all maps packed.
         assignment: layout by operation's name.
         core: of convert.costs.CORES.
-        scratch: wanted most bytes of scratch of a convolution; None: tables of the default size.
+        scratch: wanted most bytes of scratch of a convolution, or of each by name.
     """
     r = _Rewriter(graph, core, scratch)
     actions = {

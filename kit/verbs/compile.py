@@ -94,7 +94,6 @@ def show_choices(made: Arranged) -> None:
         rows = [
             (
                 one.streamed or "none",
-                one.scratch or "default",
                 one.arena_bytes,
                 one.instructions,
                 "chosen" if one == made.chosen else "",
@@ -103,7 +102,6 @@ def show_choices(made: Arranged) -> None:
         ]
         heads = (
             "#layers by rows",
-            "#scratch",
             "#arena",
             "#instructions (predicted, binary convolutions)",
             "",
