@@ -98,10 +98,11 @@ def _folds(folds: Mapping[str, Any]) -> list[str]:
 
 
 def _comparison(rows: list[Mapping[str, Any]]) -> list[str]:
-    lines = ["", "## Beside others, same data, same epochs", ""]
-    lines += ["| network | weights | accuracy |", "|---|---|---|"]
+    lines = ["", "## Beside others, same data", ""]
+    lines += ["| network | epochs | weights | accuracy |", "|---|---|---|---|"]
     lines += [
-        f"| {row['what']} | {row['weight_bytes']:,} bytes | {percent(row['accuracy'])} |"
+        f"| {row['what']} | {row.get('epochs', '–')} | {row['weight_bytes']:,} bytes "
+        f"| {percent(row['accuracy'])} |"
         for row in rows
     ]
     return lines
