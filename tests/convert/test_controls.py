@@ -18,7 +18,7 @@ from convert.ir import Array, Op
 from convert.oracle import Oracle
 from tests.convert import cases
 from tests.convert.flat import Flat
-from tests.convert.test_operators import compiled, differences
+from tests.convert.test_operators import compiled, differences, plain
 from tests.host_c import HostModels, packed_noise
 
 pytestmark = pytest.mark.host_c
@@ -106,6 +106,19 @@ def planar_origin(attrs: dict[str, Any]) -> None:
     attrs["shape"] = replace(attrs["shape"], pad_left=attrs["shape"].pad_left + 1)
 
 
+def lane_weight(attrs: dict[str, Any]) -> None:
+    attrs["arrays"] = replace(attrs["arrays"], weights=attrs["arrays"].weights ^ np.uint32(1 << 3))
+
+
+def lane_threshold(attrs: dict[str, Any]) -> None:
+    attrs["arrays"] = replace(attrs["arrays"], start=attrs["arrays"].start + np.uint32(1))
+
+
+LANES = {
+    "lane threshold": ("lane_conv_bits", lane_threshold),
+    "lane weight": ("lane_conv_bits", lane_weight),
+    "lane origin": ("lane_conv_bits", planar_origin),
+}
 PLANAR = {
     "planar threshold": ("planar_conv_bits", planar_threshold),
     "planar weight": ("planar_conv_bits", planar_weight),
@@ -129,10 +142,12 @@ CHANGES = {
 def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """Differing elements over all inputs, for the right model and for each wrong one."""
     content, inputs = network()
-    whole, planar = compiled(content, layout="packed"), compiled(content, layout="planar")
-    models = {"right": whole, "planar right": planar}
+    whole, planar = plain(content), compiled(content, layout="planar")
+    lanes = compiled(content, layout="packed")
+    models = {"right": whole, "planar right": planar, "lane right": lanes}
     models |= {name: mutate(whole, kind, change) for name, (kind, change) in CHANGES.items()}
     models |= {name: mutate(planar, kind, change) for name, (kind, change) in PLANAR.items()}
+    models |= {name: mutate(lanes, kind, change) for name, (kind, change) in LANES.items()}
     host = HostModels(tmp_path_factory.mktemp("controls"), models)
     oracle = Oracle(content)
     wanted = [oracle.predict(i) for i in inputs]
@@ -146,9 +161,9 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 
 
 def test_right_model_is_equal(counts: dict[str, int]) -> None:
-    assert counts["right"] == counts["planar right"] == 0
+    assert counts["right"] == counts["planar right"] == counts["lane right"] == 0
 
 
-@pytest.mark.parametrize("name", sorted(CHANGES | PLANAR))
+@pytest.mark.parametrize("name", sorted(CHANGES | PLANAR | LANES))
 def test_wrong_model_is_noticed(counts: dict[str, int], name: str) -> None:
     assert counts[name] > 0

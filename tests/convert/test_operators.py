@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,13 @@ import pytest
 
 from convert.arrange import Options
 from convert.compile import Compiled, compile_bytes
+from convert.emit import emit
 from convert.ir import Array
+from convert.lower import Context, lower
 from convert.oracle import Oracle
+from convert.pixels import scaling_of
+from convert.plan import make_plan
+from convert.tflite_reader import read
 from tests.convert import cases
 from tests.convert.cases import Case
 from tests.host_c import Answer, HostModels
@@ -55,9 +61,18 @@ def differences(got: dict[str, Array], wanted: dict[str, Array]) -> int:
     return n
 
 
+def plain(content: bytes, name: str = "case") -> Compiled:
+    """With the portable reference of every operator: nothing is chosen by cost."""
+    graph, refusals = lower(read(content, name=name), Context(scaling_of(read(content).metadata)))
+    assert not refusals
+    plan = make_plan(graph)
+    digest = hashlib.sha256(content).hexdigest()
+    return Compiled(graph, plan, emit(graph, plan, digest), digest)
+
+
 def in_every_layout(content: bytes, name: str) -> dict[str, Compiled]:
-    """The model packed, and planar or mixed where that makes other C."""
-    found: dict[str, Compiled] = {}
+    """The model with reference kernels; packed, planar and mixed where that makes other C."""
+    found = {f"{name} [plain]": plain(content, name)}
     for layout in ("packed", "planar", "auto"):
         whole = compiled(content, name, layout)
         if all(whole.emitted.source != other.emitted.source for other in found.values()):
@@ -128,4 +143,6 @@ def test_layouts_make_a_difference(built: Built) -> None:
     planar = [name for name in built.models if name.endswith("[planar]")]
     for kind in ("bconv bits", "pool", "move", "encoder"):
         assert any(name.startswith(kind) for name in planar), kind
-    assert any("bw_planar_conv_bits(" in m.emitted.source for m in built.models.values())
+    sources = "".join(m.emitted.source for m in built.models.values())
+    for kernel in ("bw_bconv2d_bits", "bw_planar_conv_bits", "bw_lane_conv_bits"):
+        assert sources.count(f"{kernel}(") > 4, kernel
