@@ -39,9 +39,9 @@ def triples(words: int) -> int:
     return 10 * words + 10 - (30 - 2 * words) // 3
 
 
-def scratch(pixels: int, chunk: int) -> int:
+def scratch(pixels: int, chunk: int, blocks: int = 1) -> int:
     """Bytes of scratch: BW_LANE_SCRATCH."""
-    return TABLE_BYTES * triples(chunk) + (64 + 4 * chunk + 4) * pixels
+    return blocks * (TABLE_BYTES * triples(chunk) + 64 * pixels) + 4 * (chunk + 1) * pixels
 
 
 def sizes(words: int, chunk: int) -> list[int]:
@@ -119,7 +119,7 @@ def pack(weights: Bits, thresholds: NDArray[np.int32], groups: int, chunk: int) 
     )
 
 
-def fields(shape: ConvShape, chunk: int) -> dict[str, int]:
+def fields(shape: ConvShape, chunk: int, blocks: int = 1) -> dict[str, int]:
     """The numbers of a `bw_lane_conv` in the order of its members; pointers are the caller's."""
     s = shape
     return {
@@ -139,4 +139,5 @@ def fields(shape: ConvShape, chunk: int) -> dict[str, int]:
         "pad_top": s.pad_top,
         "pad_left": s.pad_left,
         "chunk": chunk,
+        "blocks": blocks,
     }

@@ -148,6 +148,7 @@ def lanes(
     seed: int,
     *,
     chunk: int | None = None,
+    blocks: int = 1,
     flip: int | None = None,
     name: str = "",
 ) -> Case:
@@ -156,12 +157,12 @@ def lanes(
     chunk = chunk or lane_arrays.choose(s)
     data = layer(s, seed, flip=flip)
     arrays = lane_arrays.pack(data.weights, data.thresholds, s.groups, chunk)
-    numbers = tuple(lane_arrays.fields(s, chunk).values())
+    numbers = tuple(lane_arrays.fields(s, chunk, blocks).values())
     return Case(
         name or f"lanes {s} {chunk}",
         LANES,
         numbers,
         (oracle.packed(data.held), arrays.weights, arrays.start, oracle.packed(data.result)),
         s.macs,
-        lane_arrays.scratch(s.out_h * s.out_w, chunk),
+        lane_arrays.scratch(s.out_h * s.out_w, chunk, blocks),
     )

@@ -72,12 +72,19 @@ def lane_cases(count: int, seed: int) -> list[Case]:
     cases = []
     for i in range(count):
         shape = replace(random_shape(rng), groups=1, in_c=int(rng.integers(1, 100)))
-        shape = replace(shape, out_c=int(rng.integers(1, 70)))
-        cases.append(lanes(shape, seed + i, chunk=int(rng.integers(1, 8))))
+        shape = replace(shape, out_c=int(rng.integers(1, 160)))
+        chunk, blocks = int(rng.integers(1, 8)), int(rng.choice([1, 2, 4]))
+        cases.append(lanes(shape, seed + i, chunk=chunk, blocks=blocks))
     for chunk in range(1, 8):
         for channels in (30, 32, 64 * chunk, 32 * chunk):
-            cases.append(lanes(same(ConvShape(2, 3, channels, 0, 0, 33, 1, 1)), chunk, chunk=chunk))
-    return [*cases, lanes(ConvShape(4, 3, 64, 4, 3, 32, groups=2), 5)]
+            for outputs, blocks in ((31, 1), (64, 2), (128, 4)):
+                shape = same(ConvShape(2, 2, channels, 0, 0, outputs, 1, 1))
+                cases.append(lanes(shape, chunk, chunk=chunk, blocks=blocks))
+    return [
+        *cases,
+        lanes(ConvShape(4, 3, 64, 4, 3, 32, groups=2), 5),
+        lanes(ConvShape(4, 3, 64, 4, 3, 96, groups=2), 6, blocks=4),
+    ]
 
 
 def layer_cases() -> list[Case]:

@@ -112,13 +112,15 @@ typedef struct {
     uint8_t k_h, k_w, stride_h, stride_w, dilation_h, dilation_w;
     int16_t pad_top, pad_left;
     uint8_t chunk;           /* words, 1..BW_LANE_MAX_CHUNK; the last chunk holds what is left */
+    uint8_t blocks;          /* of 32 outputs that the scratch has room for, as in bw_planar_conv */
     const uint32_t *weights; /* [groups * out_words][chunks][triples][3], see lanes.py */
     const uint32_t *start;   /* [groups * out_words][16]: thresholds, see lanes.py */
 } bw_lane_conv;
 
 /* Scratch, bytes: tables, and for every pixel its counts and its index words. */
-#define BW_LANE_SCRATCH(pixels, chunk)                                                             \
-    (128u * BW_LANE_TRIPLES(chunk) + (64u + 4u * (chunk) + 4u) * (pixels))
+#define BW_LANE_SCRATCH(pixels, chunk, blocks)                                                     \
+    (BW_PLANAR_BLOCKS(blocks) * (128u * BW_LANE_TRIPLES(chunk) + 64u * (pixels)) +                 \
+     4u * ((chunk) + 1u) * (pixels))
 
 /* in, out: packed maps. */
 void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out, void *scratch);

@@ -109,6 +109,7 @@ static bw_lane_conv lanes(const test_case *c)
         .pad_top = (int16_t)n[13],
         .pad_left = (int16_t)n[14],
         .chunk = (uint8_t)n[15],
+        .blocks = (uint8_t)n[16],
         .weights = c->array[1],
         .start = c->array[2],
     };
@@ -126,7 +127,7 @@ uint32_t need(const test_case *c)
         return bw_planar_maxpool_scratch(&d);
     }
     if (c->kind == LANES) {
-        return BW_LANE_SCRATCH(c->n[2] * c->n[3], c->n[15]);
+        return BW_LANE_SCRATCH(c->n[2] * c->n[3], c->n[15], c->n[16]);
     }
     return 0;
 }
