@@ -9,7 +9,9 @@
 
 /* Which fast kernels this build has. BW_DSP_IN_C builds those of the DSP extension in C, to check
  * them on another machine. */
-#if defined(__ARM_FEATURE_DSP) || defined(BW_DSP_IN_C)
+#if defined(__ARM_FEATURE_MVE)
+#define BW_CONV2D_I8_MVE
+#elif defined(__ARM_FEATURE_DSP) || defined(BW_DSP_IN_C)
 #define BW_CONV2D_I8_DSP
 #endif
 

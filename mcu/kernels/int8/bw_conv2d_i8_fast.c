@@ -1,7 +1,7 @@
 /* The seam to kernels for one core. */
 #include "bw_conv2d_i8.h"
 
-#if !defined(BW_CONV2D_I8_DSP)
+#if !defined(BW_CONV2D_I8_DSP) && !defined(BW_CONV2D_I8_MVE)
 
 bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch)
 {
