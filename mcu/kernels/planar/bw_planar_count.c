@@ -14,35 +14,46 @@ void bw_planar_fetch_c(const bw_fetch_job *job)
         if (source) {
             plane = job->in + *source++ * (job->stride / 4u);
         }
-        do {
+        while (job->by_threes && t != job->last && words != end) {
+            words[0] = bw_planar_tap_word(plane, t);
+            words[1] = bw_planar_tap_word(plane, t + 1);
+            words[2] = bw_planar_tap_word(plane, t + 2);
+            words += 3;
+            t += 3;
+        }
+        while (t != job->last && words != end) {
             *words++ = bw_planar_tap_word(plane, t++);
-        } while (t != job->last && words != end);
+        }
         plane += job->stride / 4u;
     }
+}
+
+/* Word k of the eight entries of a triple; k is a constant where this is used. */
+static inline void table_word(uint32_t a, uint32_t b, uint32_t c, uint32_t k, uint32_t *t)
+{
+    const uint32_t x = (a >> k) & FIELDS, y = (b >> k) & FIELDS;
+    const uint32_t one = FIELDS - 2u * x; /* from weight 0 of a to weight 1 */
+    const uint32_t next = 2u * (x - y);   /* from weights (1, 0) of a, b to (0, 1) */
+    uint32_t e = x + y + ((c >> k) & FIELDS);
+    t[k] = e;
+    t[k + 4u] = e += one;
+    t[k + 8u] = e += next;
+    t[k + 12u] = e += one;
+    t[k + 16u] = e = 3u * FIELDS - e; /* all three weights change */
+    t[k + 20u] = e += one;
+    t[k + 24u] = e += next;
+    t[k + 28u] = e + one;
 }
 
 void bw_planar_tables_c(const uint32_t *inputs, uint32_t *table, uint32_t triples)
 {
     for (const uint32_t *end = table + triples * BW_TABLE_WORDS; table != end;
          table += BW_TABLE_WORDS, inputs += 3) {
-        uint32_t a = inputs[0], b = inputs[1], c = inputs[2];
-        for (uint32_t *t = table; t != table + 4; t++) {
-            const uint32_t x = a & FIELDS, y = b & FIELDS;
-            const uint32_t one = FIELDS - 2u * x; /* from weight 0 of a to weight 1 */
-            const uint32_t next = 2u * (x - y);   /* from weights (1, 0) of a, b to (0, 1) */
-            uint32_t e = x + y + (c & FIELDS);
-            t[0] = e;
-            t[4] = e += one;
-            t[8] = e += next;
-            t[12] = e += one;
-            t[16] = e = 3u * FIELDS - e; /* all three weights change */
-            t[20] = e += one;
-            t[24] = e += next;
-            t[28] = e + one;
-            a >>= 1;
-            b >>= 1;
-            c >>= 1;
-        }
+        const uint32_t a = inputs[0], b = inputs[1], c = inputs[2];
+        table_word(a, b, c, 0, table);
+        table_word(a, b, c, 1, table);
+        table_word(a, b, c, 2, table);
+        table_word(a, b, c, 3, table);
     }
 }
 
