@@ -340,9 +340,9 @@ def bilinear_inside(graph: Graph, op: Op) -> Verdict:
 
 
 def slopes(graph: Graph, op: Op) -> Verdict:
-    """The slopes are constant, with the type of the maps."""
+    """The slopes are constant, with the type of the maps, and one scale when int8."""
     t, a = graph.tensor(op.inputs[1]), graph.tensor(op.inputs[0])
-    ok = t.data is not None and t.dtype == a.dtype
+    ok = t.data is not None and t.dtype == a.dtype and (t.dtype != "int8" or _whole_int8(t))
     return ok, t.text(), "use one slope a channel"
 
 
