@@ -216,6 +216,14 @@ def logistic_scale(graph: Graph, op: Op) -> Verdict:
     return np.float32(t.quant.scale[0]) == np.float32(1 / 256), t.text(), "convert again"
 
 
+def swish_scale(graph: Graph, op: Op) -> Verdict:
+    """The input's scale is less than 128 times the output's."""
+    a, out = graph.tensor(op.inputs[0]).quant, graph.tensor(op.outputs[0]).quant
+    ok = a is not None and out is not None and a.scale[0] < 127 * out.scale[0]
+    found = f"{a.scale[0] if a else 0:.3g} to {out.scale[0] if out else 0:.3g}"
+    return ok, found, "calibrate the output's range"
+
+
 def constant_parameters(graph: Graph, op: Op) -> Verdict:
     """What moves where is constant: paddings, permutation, indices, sizes, bounds."""
     data = {"SPLIT": 1}.get(op.kind, 0)
@@ -381,7 +389,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         "LEAKY_RELU": (int8_or_float_maps, shape_follows),
         "LOGISTIC": (int8_or_float_maps, logistic_scale, shape_follows),
         "TANH": (int8_maps, shape_follows),
-        "HARD_SWISH": (int8_maps, shape_follows),
+        "HARD_SWISH": (int8_maps, shape_follows, swish_scale),
         "SOFTMAX": (int8_or_float_maps, softmax_depth, logistic_scale, shape_follows),
         "QUANTIZE": (quantizes, shape_follows),
         "DEQUANTIZE": (dequantizes, shape_follows),
