@@ -18,7 +18,7 @@ from train import runfolder
 from train.data.dataset import Dataset
 
 pytestmark = pytest.mark.keras
-TIMES = {"seconds", "images_per_s", "train_seconds"}  # what no two runs share
+TIMES = {"seconds", "images_per_s", "train_seconds", "commit"}  # what two runs need not share
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:

@@ -1,0 +1,141 @@
+"""From a run to a shipped folder; networks side by side."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from convert.errors import DataError
+from train.data.dataset import Dataset, Split
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished, barely trained run of faces-wake, converted."""
+    from kit import cli
+    from train import api
+
+    folder = tmp_path_factory.mktemp("ship") / "run"
+    changes = {"epochs": 1, "batch": 64, "data_options": {"extra_negatives": 0}}
+    api.train_command(recipe="faces-wake", run_dir=folder, overrides=changes, quiet=True)
+    assert cli.main(["convert", "--run", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.slow
+def test_shipped_folder_holds_the_truth_and_lces_answers(run: Path, tmp_path: Path) -> None:
+    from convert.oracle import Oracle
+    from kit.demo import album
+    from kit.models import find
+    from train.ship import ship
+
+    content = (run / "model.tflite").read_bytes()
+    out = tmp_path / "models" / "tiny"
+    (out / "pictures").mkdir(parents=True)
+    (out / "pictures" / "0000-stale.png").write_bytes(b"old")
+    shipped = ship(run, content, out)
+    assert shipped["model_sha256"] in (out / "model_card.md").read_text()
+    assert (out / "labels.txt").read_text().split() == ["no_face", "face"]
+    assert not list(out.parent.glob(".*")), "temporary folders are left"
+
+    found = album.read(find(str(out / "model.tflite")))
+    assert len(found.entries) == 40
+    assert sum(entry.label for entry in found.entries) == 20
+    oracle = Oracle(content)
+    right = 0
+    for entry in found.entries:
+        assert entry.path.stem.endswith(("-no_face", "-face")[entry.label])
+        pixels = np.asarray(Image.open(entry.path)).reshape(1, 32, 32, 1)
+        logits = oracle.predict({"image": pixels})["logits"]
+        assert np.asarray(logits, "<f4").tobytes().hex() == entry.recorded
+        right += int(logits.argmax()) == entry.label
+    assert shipped["lce_accuracy"] == right / 40
+
+
+def test_a_run_that_may_not_be_shipped_is_refused(run: Path, tmp_path: Path) -> None:
+    from train.ship import ship
+
+    content = (run / "model.tflite").read_bytes()
+    for field, value, word in (
+        ("finished", False, "not finished"),
+        ("size_bits", 1_000_001, "too large"),
+        ("dataset_hash", "0" * 64, "has changed"),
+    ):
+        copy = tmp_path / field
+        shutil.copytree(run, copy)
+        metrics = json.loads((copy / "metrics.json").read_text())
+        (copy / "metrics.json").write_text(json.dumps({**metrics, field: value}))
+        with pytest.raises(DataError, match=word):
+            ship(copy, content, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_are_chosen_by_label_alone_and_evenly() -> None:
+    from train.ship import chosen
+
+    labels = (np.arange(2000) & 1).astype(np.int64)
+    picked = chosen(labels, 40)
+    assert len(set(picked)) == 40
+    assert labels[picked].sum() == 20
+    assert picked[0] < 100 < 1800 < picked[-1]
+    assert len(chosen(np.array([0, 0, 0, 1]), 8)) == 4
+
+
+@pytest.mark.slow
+def test_int8_after_training_answers_as_the_float_network() -> None:
+    from train.backend import keras
+    from train.compare import LiteModel, macs, quantize
+    from train.models import mobilenet_v1
+
+    keras.utils.set_random_seed(3)
+    model = mobilenet_v1((32, 32, 1), width=0.25)
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 256, (24, 32, 32, 1)).astype(np.uint8)
+    images[::2] //= 6
+    wanted = model(images.astype(np.float32), training=False).numpy()
+    content = quantize(model, images)
+    got = LiteModel(content)(images)
+    scale = np.abs(wanted).max()
+    assert np.abs(got - wanted).max() < 0.2 * scale
+    assert np.corrcoef(got.ravel(), wanted.ravel())[0, 1] > 0.95
+    first = 16 * 16 * 9 * 8  # 32·width filters of 3x3 over one channel, stride 2
+    assert macs(model) > first
+    assert macs(keras.Model(model.input, model.layers[2].output)) == first
+
+
+def test_runs_on_different_data_are_not_compared(run: Path, tmp_path: Path) -> None:
+    from train.compare import compare
+
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    metrics = json.loads((other / "metrics.json").read_text())
+    (other / "metrics.json").write_text(json.dumps({**metrics, "dataset_hash": "f" * 64}))
+    with pytest.raises(DataError, match="different data"):
+        compare([run, other])
+
+
+def test_further_figures_of_each_dataset() -> None:
+    from train.data import load
+    from train.figures import further
+
+    def all_faces(images: Any) -> np.ndarray:
+        return np.tile(np.float32([0, 1]), (len(images), 1))
+
+    faces = load("faces")
+    found = further(faces, all_faces)
+    free = found["wedge_free_pictures"]
+    assert 20 <= free < 40  # every face, and the few other crops without a wedge
+    assert found["wedge_free_accuracy"] == pytest.approx(20 / free)
+    empty = Split(np.zeros((1, 96, 96, 1), np.uint8), np.zeros(1, np.int64), ("x",))
+    scenes = Dataset("scenes", ("no_person", "person"), empty, empty, empty, 0, True, "")
+    verdicts = further(scenes, all_faces)["real_person_pictures"]
+    assert len(verdicts) == 6
+    assert set(verdicts.values()) == {"person"}
