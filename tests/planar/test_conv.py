@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,12 @@ def test_notices_flipped_weight_wrong_padding_and_threshold(host: Play) -> None:
     assert all(r.mismatches for r in results[1:])
 
 
+@cache
+def cases_of_cores() -> list[Case]:
+    """The same for every core, made once."""
+    return [*shapes.random_cases(50, 1000), *shapes.chunk_cases(), *shapes.lane_cases(20, 9)]
+
+
 @pytest.mark.emulator
 @pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m7", "m55"])
 def test_emulated_core(core: str, tmp_path: Path) -> None:
@@ -63,7 +70,7 @@ def test_emulated_core(core: str, tmp_path: Path) -> None:
         results = build.run_core(core, cases, tmp_path)
         return [c.name for c, r in zip(cases, results, strict=True) if r.mismatches]
 
-    right = [*shapes.random_cases(60, 1000), *shapes.chunk_cases(), *shapes.lane_cases(20, 9)]
+    right = cases_of_cores()
     flipped = conv(SMALL, 1, flip=50, name="flipped")
     assert played([*right, flipped]) == ["flipped"]
 
