@@ -7,6 +7,7 @@ a wrong length or index that slipped through the checks would read or write outs
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from tests.convert import cases
 from tests.convert.flat import Flat
 from tests.convert.test_controls import network
 from tests.host_c import HostModels
+from tests.int8.cases import ARITHMETIC
+from tests.int8.cases_move import MOVEMENT
+from tests.int8.cases_real import REAL
 
 SECONDS = 5.0  # for one small file, on a busy machine
 
@@ -64,18 +68,19 @@ def test_every_truncation(content: bytes) -> None:
     assert whole <= 8  # the last bytes may be padding
 
 
-def mutants(count: int) -> list[bytes]:
-    rng = np.random.default_rng(77)
-    sources = [network()[0], encoder()]
-    out = []
-    for k in range(count):
-        content = bytearray(sources[k % 2])
-        for _ in range(int(rng.choice([1, 1, 2, 4, 8]))):
-            at = int(rng.integers(len(content)))
-            flip = 1 << int(rng.integers(8))
-            content[at] = int(rng.integers(256)) if rng.random() < 0.4 else content[at] ^ flip
-        out.append(bytes(content))
-    return out
+def builtin_models() -> list[bytes]:
+    """One model of each of TFLite's own operators."""
+    makers = {**ARITHMETIC, **MOVEMENT, **REAL}
+    return [make(np.random.default_rng(k), k).content for k, make in enumerate(makers.values())]
+
+
+def mutant(rng: np.random.Generator, content: bytes) -> bytes:
+    """A few bytes or bits changed."""
+    changed = bytearray(content)
+    for _ in range(int(rng.choice([1, 1, 2, 4, 8]))):
+        at, flip = int(rng.integers(len(changed))), 1 << int(rng.integers(8))
+        changed[at] = int(rng.integers(256)) if rng.random() < 0.4 else changed[at] ^ flip
+    return bytes(changed)
 
 
 def any_input(rng: np.random.Generator, t: Tensor) -> Array:
@@ -88,26 +93,33 @@ def any_input(rng: np.random.Generator, t: Tensor) -> Array:
     return data.view(kind).reshape(shape)
 
 
+def skeleton(whole: Compiled) -> str:
+    """The generated code without what names or weighs: shapes, strides, calls."""
+    body = whole.emitted.source.split("*/", 1)[1]
+    return "".join(row for row in body.splitlines() if "0x" not in row)
+
+
 @pytest.mark.host_c
-def test_flipped_bits(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize("family", ["binary", "builtin"])
+def test_flipped_bits(tmp_path: Path, family: str) -> None:
+    rng = np.random.default_rng(77)
+    sources = [network()[0], encoder()] if family == "binary" else builtin_models()
+    known = {skeleton(whole) for whole in map(attempt, sources) if whole is not None}
+    assert len(known) > 0.9 * len(sources)
     kept: list[Compiled] = []
     refused = 0
-    sources = [attempt(network()[0]), attempt(encoder())]
-    known = {s.emitted.source.split("*/", 1)[1] for s in sources if s is not None}
-    for content in mutants(1200):
-        result = attempt(content)
+    for k in range(1000):
+        result = attempt(mutant(rng, sources[k % len(sources)]))
         refused += result is None
         if result is not None and len(result.emitted.source) < 400_000:
-            body = result.emitted.source.split("*/", 1)[1]
-            shape = "".join(row for row in body.splitlines() if "0x" not in row)
-            if shape not in known:  # other shapes, strides, names; not merely other weights
-                known.add(shape)
+            other = skeleton(result)
+            if other not in known:  # other shapes, strides, names; not merely other weights
+                known.add(other)
                 kept.append(result)
     assert refused > 100
     assert len(kept) > 20
     models = {f"mutant{i}": c for i, c in enumerate(kept[:40])}
-    host = HostModels(tmp_path_factory.mktemp("mutants"), models)
-    rng = np.random.default_rng(1)
+    host = HostModels(tmp_path, models)
     requests = [
         (name, {p.name: any_input(rng, c.graph.tensors[p.tensor]) for p in c.graph.inputs}, False)
         for name, c in models.items()
