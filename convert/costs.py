@@ -97,10 +97,12 @@ class Model:
     def emitted(self, op: Op) -> int:
         """Instructions of a planar convolution, or of a stream, as it will be emitted."""
         if op.kind == "planar_conv_bits":
-            return self.instructions("conv", cost.conv_terms(op.attrs["shape"], op.attrs["chunks"]))
+            shape, chunks = op.attrs["shape"], op.attrs["chunks"]
+            return self.instructions("conv", cost.conv_terms(shape, chunks, table_of(self.core)))
         if op.kind == "lane_conv_bits":
             shape, chunk = op.attrs["shape"], op.attrs["arrays"].chunk
-            return self.instructions("lanes", cost.lane_terms(shape, chunk))
+            terms = cost.lane_terms(shape, chunk, op.attrs["blocks"], table_of(self.core))
+            return self.instructions("lanes", terms)
         if op.kind == "split_planes":
             return 0  # the same with and without streams, but for rows that are parted twice
         return self.streamed(op) if op.kind == "stream" else 0
@@ -115,7 +117,8 @@ class Model:
             elif call.kind == "conv":
                 shape = replace(link.op.attrs["shape"], out_h=call.fields["out_h"])
                 chunks: geometry.Chunks = link.op.attrs["chunks"]
-                total += self.instructions("conv", cost.conv_terms(shape, chunks))
+                terms = cost.conv_terms(shape, chunks, table_of(self.core))
+                total += self.instructions("conv", terms)
         return total
 
 

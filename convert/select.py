@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from convert.ir import Graph, Op
 from convert.planar import geometry
-from convert.planar.cost import Choice, choices
-from convert.planar.cost_table import TABLE
+from convert.planar.cost import TABLE, Choice, choices
 from convert.planar.geometry import ConvShape
 
 # Board's core -> the cost table that fits it best.
@@ -19,15 +18,15 @@ CORES = {
     "cortex-m33": "m4",
     "cortex-m4": "m4",
     "cortex-m7": "m4",
-    "cortex-m55": "m4",
+    "cortex-m55": "m55",
 }
 # Bytes of scratch of one convolution where RAM is not limited.
-DEFAULT_SCRATCH = 10240
+DEFAULT_SCRATCH = {"m0plus": 10240, "m3": 10240, "m4": 10240, "m55": 40960}
 # A packed convolution: a word of activations against a word of weights; what else an output takes;
 # copying a word of the patch.
 WORD, OUTPUT, PATCH = 10.5, 26.0, 9.0
 # The packed kernels on the Cortex-M0, which has eight registers for them, take three times as many.
-SLOWER = {"m0plus": 3.2, "m3": 1.0, "m4": 1.0}
+SLOWER = {"m0plus": 3.2, "m3": 1.0, "m4": 1.0, "m55": 1.0}
 
 
 def table_of(core: str) -> str:
@@ -71,7 +70,7 @@ def kernel_choice(
 
     A chunk fills at least one word of the index stream, so that flash does not pay for RAM.
     """
-    limit = DEFAULT_SCRATCH if scratch is None else scratch
+    limit = DEFAULT_SCRATCH[table_of(core)] if scratch is None else scratch
     options = [one for one in choices(shape, table_of(core)) if one.kernel == kernel]
     wide = [
         one for one in options if one.chunks is None or one.chunks.chunk >= geometry.TRIPLES_A_WORD

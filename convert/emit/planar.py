@@ -147,7 +147,9 @@ def lanes(graph: Graph, op: Op) -> Call:
         *((name, f"{getattr(s, name)}") for name in (
             "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w",
             "pad_top", "pad_left")),
-        ("chunk", f"{arrays.chunk}"), ("weights", "@weights"), ("start", "@start"),
+        ("chunk", f"{arrays.chunk}"),
+        *([("blocks", f"{op.attrs['blocks']}")] if op.attrs["blocks"] > 1 else []),
+        ("weights", "@weights"), ("start", "@start"),
     ]  # fmt: skip
     return Call(
         "bw_lane_conv", "bw_lane_conv_bits", fields,

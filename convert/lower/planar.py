@@ -156,7 +156,7 @@ class _Rewriter:
         assert choice.chunk is not None
         weights = unpack(op.attrs["weights"], shape.in_c).astype(bool)
         arrays = pack_lanes(weights, op.attrs["thresholds"], shape.groups, choice.chunk)
-        attrs: dict[str, Any] = {"shape": shape, "arrays": arrays}
+        attrs: dict[str, Any] = {"shape": shape, "arrays": arrays, "blocks": choice.blocks}
         scratch = self.scratch(op, choice.scratch)
         outputs = (op.outputs[0], scratch.name)
         self.add(replace(op, kind="lane_conv_bits", outputs=outputs, attrs=attrs))

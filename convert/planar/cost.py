@@ -8,17 +8,24 @@ These are executed instructions, not cycles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from convert.planar import geometry, lanes
-from convert.planar.cost_table import TABLE
+from convert.planar import cost_mve, geometry, lanes
+from convert.planar.cost_table import TABLE as WORD_TABLE
+from convert.planar.cost_table_mve import TABLE as MVE_TABLE
 from convert.planar.geometry import Chunks, ConvShape, plane_words
 
 Terms = dict[str, float]
+TABLE = WORD_TABLE | MVE_TABLE
+MVE = frozenset(MVE_TABLE)
+# Blocks of 32 lanes that may be taken at once.
+BLOCKS = dict.fromkeys(TABLE, (1,)) | dict.fromkeys(MVE, cost_mve.WIDTHS)
 
 
-def conv_terms(shape: ConvShape, chunks: Chunks) -> Terms:
+def conv_terms(shape: ConvShape, chunks: Chunks, core: str = "m4") -> Terms:
     """How often the parts of `bw_planar_conv_bits` run."""
+    if core in MVE:
+        return cost_mve.conv_terms(shape, chunks)
     s = shape
     blocks = plane_words(s.out_h, s.out_w)
     rows = blocks + s.out_h - 1  # runs of lanes in one output row, over all blocks
@@ -52,8 +59,10 @@ def conv_terms(shape: ConvShape, chunks: Chunks) -> Terms:
     }
 
 
-def lane_terms(shape: ConvShape, chunk: int) -> Terms:
+def lane_terms(shape: ConvShape, chunk: int, blocks: int = 1, core: str = "m4") -> Terms:
     """How often the parts of `bw_lane_conv_bits` run."""
+    if core in MVE:
+        return cost_mve.lane_terms(shape, chunk, blocks)
     s = shape
     pixels = s.out_h * s.out_w
     in_words, blocks = -(-s.in_c // 32), -(-s.out_c // 32) * s.groups
@@ -149,7 +158,7 @@ def instructions(kernel: str, terms: Terms, core: str = "m4") -> float:
 
     Args:
         kernel: "conv", "lanes", "split", "maxpool", "from_packed", "to_packed" or "encode".
-        core: "m4" (also M7), "m3" or "m0plus".
+        core: "m4" (also M7), "m3", "m0plus" or "m55".
     """
     table = TABLE[core][kernel]
     return sum(table[name] * value for name, value in terms.items() if value)
@@ -164,6 +173,7 @@ class Choice:
     chunk: int | None
     scratch: int
     instructions: float
+    blocks: int = 1
 
 
 def choices(shape: ConvShape, core: str = "m4") -> list[Choice]:
@@ -172,15 +182,18 @@ def choices(shape: ConvShape, core: str = "m4") -> list[Choice]:
     Conversions and splits around it are not included: they depend on the neighbours.
     """
     found = []
-    for chunks in geometry.chunkings(shape.inputs):
-        cost = instructions("conv", conv_terms(shape, chunks), core)
-        found.append(Choice("conv", chunks, None, chunks.scratch(shape), cost))
+    for blocks in BLOCKS[core]:
+        for division in geometry.chunkings(shape.inputs):
+            chunks = replace(division, blocks=blocks)
+            cost = instructions("conv", conv_terms(shape, chunks, core), core)
+            found.append(Choice("conv", chunks, None, chunks.scratch(shape), cost, blocks))
     words = shape.taps * -(-shape.in_c // 32)
     if shape.groups == 1 or (shape.in_c % 32 == 0 and shape.out_c % 32 == 0):
-        for chunk in range(1, min(lanes.MAX_CHUNK, words) + 1):
-            cost = instructions("lanes", lane_terms(shape, chunk), core)
-            scratch = lanes.scratch(shape.out_h * shape.out_w, chunk)
-            found.append(Choice("lanes", None, chunk, scratch, cost))
+        for blocks in BLOCKS[core]:
+            for chunk in range(1, min(lanes.MAX_CHUNK, words) + 1):
+                cost = instructions("lanes", lane_terms(shape, chunk, blocks, core), core)
+                scratch = lanes.scratch(shape.out_h * shape.out_w, chunk, blocks)
+                found.append(Choice("lanes", None, chunk, scratch, cost, blocks))
     return sorted(found, key=lambda choice: choice.instructions)
 
 

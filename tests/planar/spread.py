@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from convert.planar import cost
 from convert.planar import lanes as lane_arrays
 from convert.planar.geometry import ConvShape, chunkings
@@ -28,28 +30,32 @@ LANES = (
 )
 
 
-def convs() -> list[Row]:
+def convs(core: str) -> list[Row]:
     """Planar convolutions, each with up to four divisions."""
     rows = []
     for seed, shape in enumerate(CONVS):
         options = chunkings(shape.inputs)
         for chunks in options[:: max(1, min(4, len(options) // 4))][:4]:
-            rows.append((conv(shape, seed, chunks=chunks), cost.conv_terms(shape, chunks)))
+            for blocks in cost.BLOCKS[core]:
+                c = replace(chunks, blocks=blocks)
+                rows.append((conv(shape, seed, chunks=c), cost.conv_terms(shape, c, core)))
     return rows
 
 
-def lane_convs() -> list[Row]:
+def lane_convs(core: str) -> list[Row]:
     """Convolutions with lanes of outputs, each with three sizes of chunk."""
     rows = []
     for seed, shape in enumerate(LANES):
         words = shape.taps * -(-shape.in_c // 32)
         for chunk in sorted({lane_arrays.choose(shape), min(words, 2), min(words, 5)}):
-            rows.append((lanes(shape, seed, chunk=chunk), cost.lane_terms(shape, chunk)))
+            for blocks in cost.BLOCKS[core]:
+                case = lanes(shape, seed, chunk=chunk, blocks=blocks)
+                rows.append((case, cost.lane_terms(shape, chunk, blocks, core)))
     return rows
 
 
-def spread() -> dict[str, list[Row]]:
-    """Kernel → its cases with their terms."""
+def spread(core: str) -> dict[str, list[Row]]:
+    """Kernel → its cases with their terms on a core."""
     splits = [
         (h, w, planes, stride, keep)
         for h, w, planes in ((48, 48, 4), (24, 24, 8), (12, 12, 16), (16, 64, 4), (15, 33, 6))
@@ -70,8 +76,8 @@ def spread() -> dict[str, list[Row]]:
         *((32, 32, 1, 20, 2), (17, 19, 1, 8, 1)),
     ]
     return {
-        "conv": convs(),
-        "lanes": lane_convs(),
+        "conv": convs(core),
+        "lanes": lane_convs(core),
         "split": [(maps.split(*args), cost.split_terms(*args)) for args in splits],
         "maxpool": [
             (maps.maxpool(*args), cost.maxpool_terms(*args[:5], args[6])) for args in pools
