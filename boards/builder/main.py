@@ -7,12 +7,14 @@ thrown away for it), custom_bitwake_sanitize (host only).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from SCons.CacheDir import CacheDir
 from SCons.Script import COMMAND_LINE_TARGETS, AlwaysBuild, Default, DefaultEnvironment
 
 env = DefaultEnvironment()
@@ -22,9 +24,26 @@ ROOT = Path(env.subst("$PROJECT_DIR")).resolve().parent
 MCU = ROOT / "mcu"
 CROSS = board.get("build.toolchain") == "arm-none-eabi"
 
+# Object files of all builds, by what they are made of. Every model has a build folder of its own,
+# and would compile the same kernels again.
+OBJECTS = Path(os.environ.get("BITWAKE_OBJECTS") or ROOT / "build" / "objects")
+
 COMMON_FLAGS = ["-O2", "-std=c11", "-g", "-ffp-contract=off"]
 SECTION_FLAGS = ["-ffunction-sections", "-fdata-sections"]
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion"]
+
+
+class SharedObjects(CacheDir):
+    """SCons's cache without the build folder in its key: sources, headers, compiler, command."""
+
+    def cachepath(self, node: Any) -> tuple[str | None, str | None]:
+        """Folder and file for a target; the command holds names of files, not their folders."""
+        if not self.is_enabled():
+            return None, None
+        parts = [child.get_cachedir_csig() for child in node.children()]
+        key = hashlib.sha256("\0".join([*parts, node.get_contents_sig(), node.name]).encode())
+        folder = os.path.join(self.path, key.hexdigest()[:2])
+        return folder, os.path.join(folder, key.hexdigest())
 
 
 def fail(message: str) -> None:
@@ -184,9 +203,11 @@ def main() -> None:
             *SECTION_FLAGS,
             *WARNINGS,
             *checks,
+            "$(",  # up to the closing one: not part of what an object is made of
             f"-ffile-prefix-map={env.subst('$BUILD_DIR')}=build",
             f"-ffile-prefix-map={model}=model",
             f"-ffile-prefix-map={ROOT}=/bitwake",
+            "$)",
         ],
         CFLAGS=[COMMON_FLAGS[1]],
         ASFLAGS=machine,
@@ -195,12 +216,14 @@ def main() -> None:
         LIBS=["c", "m", "gcc"] if CROSS else ["m"],
     )
     env.Replace(PROGNAME="firmware", PROGSUFFIX=".elf")
+    env.CacheDir(str(OBJECTS), SharedObjects)
     write_build_header(Path(env.subst("$BUILD_DIR")) / "generated", shown)
     compile_all(model)
     if "nobuild" in COMMAND_LINE_TARGETS:
         program = str(Path(env.subst("$BUILD_DIR")) / "firmware.elf")
     else:
         program = env.BuildProgram()
+        env.NoCache(program)
     Default(program)
     AlwaysBuild(env.Alias("nobuild", program))
     size = env.VerboseAction("$SIZEPRINTCMD", "Calculating size $SOURCE")

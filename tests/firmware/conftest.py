@@ -27,12 +27,16 @@ BANNER = b"m-init-done\r\nm-ready\r\n"
 def pio(
     environment: str, folder: Path, *words: str, **variables: str
 ) -> subprocess.CompletedProcess:
-    """`pio run` for an environment of mcu/platformio.ini; the network is in folder/model."""
+    """`pio run` for an environment of mcu/platformio.ini; the network is in folder/model.
+
+    Objects are shared within the test run only: one from elsewhere would come without its warnings.
+    """
     board = boards.find(environment.removesuffix("_sanitized"))
+    objects = {"BITWAKE_OBJECTS": str(folder.parent / "objects")}
     line = [sys.executable, "-m", "platformio", "run", "-d", str(ROOT / "mcu"), "-e", environment]
     return subprocess.run(
         [*line, *words],
-        env={**build.environment(board, folder), "BITWAKE_COMMIT": "test", **variables},
+        env={**build.environment(board, folder), "BITWAKE_COMMIT": "test", **objects, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
