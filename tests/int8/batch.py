@@ -54,7 +54,7 @@ def compiled_model(content: bytes, name: str = "case") -> Compiled:
     return result
 
 
-def _renamed(source: str, k: int) -> str:
+def renamed(source: str, k: int) -> str:
     lines = []
     for line in source.splitlines():
         if line.startswith('#include "model.h"'):
@@ -97,7 +97,7 @@ class Program:
         for first in range(0, len(models), chunk):
             text = ['#include "bitwake/bw_model.h"', '#include "models.h"']
             for k in range(first, min(first + chunk, len(models))):
-                text.append(_renamed(models[k].emitted.source, k))
+                text.append(renamed(models[k].emitted.source, k))
             unit = folder / f"unit{first}.c"
             unit.write_text("\n".join(text))
             units.append(unit)

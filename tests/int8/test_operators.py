@@ -67,6 +67,16 @@ def test_equals_the_reference(name: str, cases: dict[str, list[Case]]) -> None:
     assert len(seen) > 10, "the cases hardly answer anything"
 
 
+def test_lanes_of_16_bits_in_c(cases: dict[str, list[Case]], tmp_path: Any) -> None:
+    """The kernels of the DSP extension, built in C: the same answers, and the sanitizers see them."""
+    kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+    chosen = [case for kind in kinds for case in cases[kind]]
+    program = batch.Program([case.compiled for case in chosen], tmp_path, define="BW_DSP_IN_C")
+    for case, found in zip(chosen, program.answers([c.inputs for c in chosen]), strict=True):
+        for expected, got in zip(case.answers, found, strict=True):
+            assert got[0].tobytes() == expected[0].tobytes(), case.model.label
+
+
 def _mutations(attrs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Each number of a descriptor changed a little."""
     for name, value in attrs.items():
