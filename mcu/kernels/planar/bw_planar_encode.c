@@ -71,6 +71,23 @@ static void encode(const bw_phase *f, const uint8_t *table, uint32_t planes, uin
     const uint32_t back = line_bytes - f->width * step; /* from the end of a row to the next */
     uint32_t column = 0;
 
+#ifdef BW_PLANAR_TURN_MVE
+    if (even && f->width % 16u == 0 && pixels % 32u == 0 && step <= 17u) {
+        const bw_turn_rows rows = {
+            .table = table,
+            .from = from,
+            .step = step,
+            .line = line_bytes,
+            .width = f->width,
+            .rows = f->rows,
+            .planes = planes,
+            .out = out,
+            .apart = f->apart,
+        };
+        bw_planar_turn_rows_mve(&rows);
+        return;
+    }
+#endif
     for (uint32_t p = 0; p < pixels; p += 32u, out++) {
         const uint8_t *run[4];
         uint32_t w[8];

@@ -11,4 +11,21 @@ void bw_planar_turn(const uint8_t *table, const uint8_t *const *in, uint32_t ste
 void bw_planar_turn_c(const uint8_t *table, const uint8_t *const *in, uint32_t step,
                       uint32_t *words);
 
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#define BW_PLANAR_TURN_MVE 1
+void bw_planar_turn_mve(const uint8_t *table, const uint8_t *const *in, uint32_t step,
+                        uint32_t *words);
+/* The same for rows of whole 16 samples, together whole words. */
+typedef struct {
+    const uint8_t *table, *from;
+    uint32_t step, line; /* bytes from sample to sample, at most 17, and from row to row */
+    uint32_t width, rows;
+    uint32_t planes; /* 1..8 */
+    uint32_t *out;
+    uint32_t apart; /* words from plane to plane */
+} bw_turn_rows;
+void bw_planar_turn_rows_mve(const bw_turn_rows *r);
+#define bw_planar_turn(table, in, step, words) bw_planar_turn_mve(table, in, step, words)
+#endif
+
 #endif
