@@ -297,6 +297,7 @@ def _reach(fields: dict[str, Any], side: str) -> tuple[int, int]:
 def misfit(graph: Graph, op: Op, made: list[Copy]) -> str:
     """What is wrong with copies that read or write outside a map, or do not fill one; or ""."""
     filled = dict.fromkeys(op.outputs, 0)
+    computed = [n for n in op.inputs if n is not None and graph.tensor(n).data is None]
     for copy in made:
         out = graph.tensor(op.outputs[int(copy.target.lstrip("out"))])
         if copy.source is None:
@@ -304,7 +305,7 @@ def misfit(graph: Graph, op: Op, made: list[Copy]) -> str:
                 filled[out.name] = out.bytes
             continue
         if copy.source.startswith("in"):
-            a = graph.tensor(op.inputs[int(copy.source.lstrip("in"))])
+            a = graph.tensor(computed[int(copy.source.lstrip("in"))])
         else:
             a = graph.tensor(op.inputs[int(copy.source.lstrip("@part"))])
         for t, side in ((a, "from"), (out, "to")):

@@ -68,7 +68,7 @@ def test_equals_the_reference(name: str, cases: dict[str, list[Case]]) -> None:
 
 
 def test_lanes_of_16_bits_in_c(cases: dict[str, list[Case]], tmp_path: Any) -> None:
-    """The kernels of the DSP extension, built in C: the same answers, and the sanitizers see them."""
+    """The kernels of the DSP extension, built in C: the same answers under sanitizers."""
     kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
     chosen = [case for kind in kinds for case in cases[kind]]
     program = batch.Program([case.compiled for case in chosen], tmp_path, define="BW_DSP_IN_C")
