@@ -110,7 +110,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     weights = [arrays[name] for name in sorted(arrays)]
     builder = network(record)
     trained = _with_weights(builder(), weights, folder)
-    pictures, labels = _test_pictures(record)
+    pictures, truth, labels = _test_pictures(record)
     options = {"scaling": Scaling(1.0, 0.0), "labels": labels, **_options(args)}
     origin = {key: metrics.get(key) for key in ("recipe", "data", "dataset_hash", "seed", "commit",
                                                  "accuracy", "synthetic")}  # fmt: skip
@@ -124,7 +124,8 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         **converted.as_dict(),
         "run": str(folder),
         "accuracy_keras": metrics.get("accuracy"),
-        "batch_norm_reestimated": metrics.get("batch_norm_reestimated", True),
+        **_accuracy(converted.content, pictures, truth),
+        "batch_norm_reestimated": metrics.get("batch_norm_reestimated"),
         "content": converted.content,
     }
 
@@ -200,18 +201,33 @@ def _with_weights(model: Any, weights: list[Any], folder: Path) -> Any:
     return model
 
 
-def _test_pictures(record: Mapping[str, Any]) -> tuple[Any, list[str] | None]:
-    """Pictures of the run's test split and its class names; nothing when the data is not here."""
+def _accuracy(content: bytes, pictures: Any, truth: Any) -> dict[str, Any]:
+    """The flatbuffer's own accuracy on the pictures that were compared."""
+    from convert.oracle import Oracle
+
+    oracle = Oracle(content)
+    if pictures is None or len(oracle.graph.inputs) != 1 or len(oracle.graph.outputs) != 1:
+        return {}
+    name = oracle.graph.inputs[0].name
+    outputs = (next(iter(oracle.predict({name: p[None]}).values())) for p in pictures)
+    right = [int(out.argmax()) == int(t) for out, t in zip(outputs, truth, strict=True)]
+    return {"accuracy_lce": float(np.mean(right)), "accuracy_lce_pictures": len(right)}
+
+
+def _test_pictures(record: Mapping[str, Any]) -> tuple[Any, Any, list[str] | None]:
+    """Pictures of the run's test split, their classes and the classes' names; nothing when the
+    data is not here."""
     from train.data import load
 
     try:
         dataset = load(str(record["data"]), **record.get("data_options", {}))
     except BitWakeError as error:
         console.say(f"compared on noise only: {error.what}")
-        return None, None
+        return None, None, None
     count = len(dataset.test)
     chosen = np.unique(np.linspace(0, max(0, count - 1), min(PICTURES, count)).astype(int))
-    return np.asarray(dataset.test.images[chosen]), list(dataset.label_names)
+    images = np.asarray(dataset.test.images[chosen])
+    return images, np.asarray(dataset.test.labels)[chosen], list(dataset.label_names)
 
 
 def _stamp(args: argparse.Namespace, out: Path) -> int:
@@ -236,6 +252,23 @@ def _stamp(args: argparse.Namespace, out: Path) -> int:
     return 0
 
 
+def _run_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What only a run can tell."""
+    rows = []
+    if "accuracy_lce" in result:
+        rows.append(
+            (
+                "accuracy",
+                f"{result['accuracy_lce']:.4f} of the flatbuffer on "
+                f"{result['accuracy_lce_pictures']} test pictures; Keras had "
+                f"{result['accuracy_keras']:.4f} on the whole test split",
+            )
+        )
+    if result.get("batch_norm_reestimated"):
+        rows.append(("batch norm", "statistics re-estimated on training pictures before export"))
+    return rows
+
+
 def _show(result: Mapping[str, Any], out: Path) -> None:
     """What was checked, for people."""
     told = result["keras_against_lce"]
@@ -255,6 +288,7 @@ def _show(result: Mapping[str, Any], out: Path) -> None:
             f"{told['agreeing']} of {told['pictures']} pictures agree, {told['same_class']} in the "
             f"class; largest difference {told['max_abs_diff']:.3g}",
         ),
+        *_run_rows(result),
         (
             "compiles",
             f"arena {result['arena_bytes']:,} bytes of RAM, "
