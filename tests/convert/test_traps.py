@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,62 @@ def test_damaged_keras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "cannot be loaded" in said
     assert "Traceback" not in said
     assert not (tmp_path / "o").exists()
+
+
+@pytest.fixture(scope="module")
+def run_folder(k: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What training leaves, of a random network; its data set is nowhere."""
+    from tests.networks import random_net, trained_weights
+    from train.recipes.recipe import Recipe
+    from train.runfolder import save_arrays, write_json
+
+    folder = tmp_path_factory.mktemp("run")
+    net = random_net(11)
+    recipe = Recipe("tiny", "nowhere", net, epochs=1)
+    write_json(folder / "recipe.json", {**recipe.as_dict(), "seed": 11})
+    write_json(folder / "metrics.json", {"finished": True, "recipe": "tiny", "seed": 11})
+    arrays = {f"w{i:04d}": w for i, w in enumerate(trained_weights(net, 11))}
+    save_arrays(folder / "weights.npz", arrays)
+    return folder
+
+
+def test_a_run_converts(run_folder: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "m.tflite", tmp_path / "r.json"
+    line = ["convert", "--run", str(run_folder), "--out", str(out), "--json", str(report)]
+    assert cli.main(line) == 0
+    told = json.loads(report.read_text())
+    assert told["binary_layers"] == 6
+    assert told["keras_against_lce"]["agreeing"] >= 0.98 * told["keras_against_lce"]["pictures"]
+    assert told["metadata"]["seed"] == 11
+    assert Oracle(out).scaling == Scaling(1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("metrics.json", b'{"finished": false, "epochs": 3}', "not finished"),
+        ("metrics.json", b'{"finished": tr', "no folder of a training run"),
+        ("recipe.json", b'{"name": "x", "net": {"layers": ["Conv(os.remove)"]}}', "built again"),
+        ("recipe.json", b'{"name": "x", "net": "mobilenet"}', "no such recipe"),
+        ("weights.npz", b"PK\x03\x04 cut", "damaged"),
+        ("weights.npz", None, "no such file"),
+    ],
+)
+def test_broken_runs_are_refused(
+    run_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes | None,
+    words: str,
+) -> None:
+    broken = tmp_path / "run"
+    shutil.copytree(run_folder, broken)
+    (broken / name).unlink()
+    if content is not None:
+        (broken / name).write_bytes(content)
+    assert cli.main(["convert", "--run", str(broken)]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.splitlines()) <= 8
+    assert not (broken / "model.tflite").exists()
