@@ -78,8 +78,8 @@ def encode(h: int, w: int, in_c: int, planes: int, stride: int = 1, name: str = 
 def all_cases() -> list[Case]:
     """Even and odd sizes, borders, whole and broken words of everything in this file."""
     cases = [
-        split(h, w, 2, stride, keep)
-        for h, w in ((1, 1), (4, 8), (5, 33), (7, 64), (3, 71), (6, 6))
+        split(h, w, 6, stride, keep)
+        for h, w in ((1, 1), (4, 8), (5, 33), (7, 64), (3, 71), (6, 6), (7, 24), (6, 48), (5, 8))
         for stride, keep in (
             *(((2, 2), (2, 2)), ((2, 2), (1, 1)), ((2, 1), (2, 1)), ((1, 2), (1, 2))),
             *(((3, 3), (3, 2)), ((2, 3), (1, 3))),

@@ -1,7 +1,10 @@
 /* Planes into phase planes: rows by number, columns by parting bits. */
 #include "bitwake/bw_planar.h"
 
+#include <stdbool.h>
+
 #include "bw_planar_bits.h"
+#include "bw_planar_split_mve.h"
 
 /* n bits of one row, from column x on, to the phases of that row. `to` is phase x = 0. */
 static void columns(const bw_planar_split *d, uint32_t bits, uint32_t x, uint32_t n, uint32_t *to,
@@ -79,6 +82,41 @@ static void by_two_bytes(const bw_planar_split *d, const uint32_t *in, uint32_t 
     }
 }
 
+/* The W <= 32 bits of a row of 1 or 3 bytes. */
+static uint32_t short_row(const uint8_t *from, uint32_t bytes)
+{
+    return bytes == 1u ? *from : bw_bits_load16(from) | (uint32_t)from[2] << 16;
+}
+
+/* The same for rows of 8 or 24 bits: two rows of a phase together fill bytes. */
+static void by_two_short(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
+{
+    const uint32_t row = d->in_w / 8u, next = d->stride_h * row, half = d->in_w / 2u;
+    const uint8_t *from = (const uint8_t *)in + d->in_origin / 8u + py * row;
+    uint8_t *even = (uint8_t *)to;
+    uint8_t *odd = d->keep_w > 1 ? (uint8_t *)(to + d->out_stride) : even;
+    for (uint32_t y = py; y < d->in_h; y += 2u * d->stride_h, from += 2u * next) {
+        const uint32_t first = bw_bits_part(short_row(from, row));
+        const bool two = y + d->stride_h < d->in_h;
+        const uint32_t second = two ? bw_bits_part(short_row(from + next, row)) : 0;
+        const uint32_t odds = first >> 16 | second >> 16 << half;
+        const uint32_t evens = (first & 0xffffu) | (second & 0xffffu) << half;
+        /* Where both are one, the even half is written last. */
+        *odd = (uint8_t)odds;
+        *even = (uint8_t)evens;
+        if (row == 3u) {
+            odd[1] = (uint8_t)(odds >> 8);
+            even[1] = (uint8_t)(evens >> 8);
+            if (two) {
+                odd[2] = (uint8_t)(odds >> 16);
+                even[2] = (uint8_t)(evens >> 16);
+            }
+        }
+        odd += row;
+        even += row;
+    }
+}
+
 /* The same for any other distance of columns. */
 static void by_any(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to)
 {
@@ -92,26 +130,48 @@ static void by_any(const bw_planar_split *d, const uint32_t *in, uint32_t py, ui
     }
 }
 
+typedef void (*split_rows)(const bw_planar_split *d, const uint32_t *in, uint32_t py, uint32_t *to);
+
+/* The fastest way to part rows; *whole when it writes every byte of a row without reading it. */
+static split_rows way(const bw_planar_split *d, bool *whole)
+{
+    *whole = d->stride_w == 2 && d->in_origin % 8u == 0;
+    if (*whole && d->in_w % 16u == 0) {
+        return by_two_bytes;
+    }
+    if (*whole && (d->in_w == 8u || d->in_w == 24u)) {
+        return by_two_short;
+    }
+    *whole = false;
+    return d->stride_w == 2 ? by_two : by_any;
+}
+
 void bw_planar_split_bits(const bw_planar_split *d, const uint32_t *in, uint32_t *out)
 {
     const uint32_t rows = ((uint32_t)d->in_h + d->stride_h - 1u) / d->stride_h;
     const uint32_t width = ((uint32_t)d->in_w + d->stride_w - 1u) / d->stride_w;
     const uint32_t words = BW_PLANE_WORDS(rows, width);
+    bool whole;
+    const split_rows part = way(d, &whole);
 
-    for (uint32_t p = 0; p < d->planes; p++, in += d->in_stride) {
+    uint32_t p = 0;
+#ifdef BW_PLANAR_SPLIT_MVE
+    p = bw_planar_split_by_four(d, in, out);
+    in += p * d->in_stride;
+    out += p * d->keep_h * d->keep_w * d->out_stride;
+#endif
+    for (; p < d->planes; p++, in += d->in_stride) {
         for (uint32_t py = 0; py < d->keep_h; py++, out += d->keep_w * d->out_stride) {
+            /* Rows that this phase lacks, and pixels after the last one, are 0. */
+            const uint32_t real =
+                d->in_h > py ? (d->in_h - py + d->stride_h - 1u) / d->stride_h : 0;
+            const uint32_t clear = whole ? real * width / 32u : 0;
             for (uint32_t k = 0; k < d->keep_w; k++) {
-                for (uint32_t i = 0; i < words; i++) {
+                for (uint32_t i = clear; i < words; i++) {
                     out[k * d->out_stride + i] = 0;
                 }
             }
-            if (d->stride_w == 2 && d->in_w % 16u == 0 && d->in_origin % 8u == 0) {
-                by_two_bytes(d, in, py, out);
-            } else if (d->stride_w == 2) {
-                by_two(d, in, py, out);
-            } else {
-                by_any(d, in, py, out);
-            }
+            part(d, in, py, out);
         }
     }
 }
