@@ -2,7 +2,8 @@
 
 Options in platformio.ini: custom_bitwake_model (folder of generated C; the environment variable
 BITWAKE_MODEL_DIR wins), upload_protocol (BITWAKE_UPLOAD_PROTOCOL wins, so that a build need not be
-thrown away for it), custom_bitwake_sanitize (host only).
+thrown away for it), custom_bitwake_sanitize (host only). BITWAKE_APP=bench links the benchmark
+firmware mcu/bench around generated kernel cases instead of the app around a model.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ CROSS = board.get("build.toolchain") == "arm-none-eabi"
 # Object files of all builds, by what they are made of. Every model has a build folder of its own,
 # and would compile the same kernels again.
 OBJECTS = Path(os.environ.get("BITWAKE_OBJECTS") or ROOT / "build" / "objects")
+
+# Files of the app that the benchmark firmware takes.
+SHARED_WITH_BENCH = ("crc32", "identity", "print", "protocol")
 
 COMMON_FLAGS = ["-O2", "-std=c11", "-g", "-ffp-contract=off"]
 SECTION_FLAGS = ["-ffunction-sections", "-fdata-sections"]
@@ -155,6 +159,10 @@ def compile_all(model: Path) -> None:
     shared = {name: BOARDS / "common" / name for name in board.get("build.common")}
     includes += shared.values()
     parts = {"kernels": kernels, "model": model, "board": BOARDS / board.id, **shared}
+    if os.environ.get("BITWAKE_APP") == "bench":
+        includes += [MCU / "app", MCU / "bench"]
+        parts["bench"] = MCU / "bench"
+        env.Replace(SRC_FILTER=["-<*>", *(f"+<{name}.c>" for name in SHARED_WITH_BENCH)])
     env.Append(CPPPATH=[str(path) for path in includes])
     for name, folder in parts.items():
         if folder.is_dir() and [*folder.rglob("*.c"), *folder.rglob("*.S")]:

@@ -1,8 +1,8 @@
 #include "info.h"
 
 #include "bitwake/bw_model.h"
-#include "bw_build.h" /* written by the build: BW_BOARD, BW_CORE, BW_COMMIT, BW_FLAGS */
 #include "bw_hal.h"
+#include "identity.h"
 #include "print.h"
 #include "rows.h"
 
@@ -66,17 +66,7 @@ static void field_number(const char *prefix, uint64_t number)
 void bw_print_info(void)
 {
     const bw_model *model = &bw_linked_model;
-    bw_line_field("p-board-", BW_BOARD);
-    bw_line_field("p-core-", BW_CORE);
-    bw_line_field("p-emulated-", bw_hal_emulated() ? "1" : "0");
-    bw_line_field("p-unit-", bw_hal_unit());
-#ifdef __clang__
-    bw_line_field("p-compiler-", __VERSION__);
-#else
-    bw_line_field("p-compiler-", "gcc " __VERSION__);
-#endif
-    bw_line_field("p-flags-", BW_FLAGS);
-    bw_line_field("p-commit-", BW_COMMIT);
+    bw_print_identity();
     bw_line_field("p-model-", model->name);
     bw_line_field("p-sha256-", model->sha256);
     field_number("p-weights-", model->weights_bytes);

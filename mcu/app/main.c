@@ -52,6 +52,9 @@ static void answer(const bw_command *command)
     case BW_CMD_LAYERS:
         bw_print_layers();
         break;
+    case BW_CMD_KERNELS:
+        bw_line("e-[p-kernels: this firmware runs a model; kit kernels builds the other one]");
+        break;
     case BW_CMD_FAULT:
         bw_hal_provoke((bw_hal_fault_kind)command->number[0]);
         bw_line("e-[p-fault: the board withstood it]");

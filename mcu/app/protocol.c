@@ -29,6 +29,7 @@ static const form forms[] = {
     {"p-infer", BW_CMD_INFER_ONCE, 0, {{0, 0}, {0, 0}}, "p-infer takes no argument"},
     {"p-mem", BW_CMD_MEMORY, 0, {{0, 0}, {0, 0}}, "p-mem takes no argument"},
     {"p-layers", BW_CMD_LAYERS, 0, {{0, 0}, {0, 0}}, "p-layers takes no argument"},
+    {"p-kernels", BW_CMD_KERNELS, 0, {{0, 0}, {0, 0}}, "p-kernels takes no argument"},
     {"p-fault", BW_CMD_FAULT, 1, {{1, 4}, {0, 0}}, "p-fault takes a kind 1..4"},
     {"p-exit", BW_CMD_EXIT, 1, {{0, 255}, {0, 0}}, "p-exit takes a status 0..255"},
 };

@@ -35,8 +35,9 @@ typedef enum {
     BW_CMD_INFER_ONCE,
     BW_CMD_MEMORY,
     BW_CMD_LAYERS,
-    BW_CMD_FAULT, /* number[0]: 1..4 */
-    BW_CMD_EXIT   /* number[0]: 0..255 */
+    BW_CMD_KERNELS, /* of the benchmark firmware */
+    BW_CMD_FAULT,   /* number[0]: 1..4 */
+    BW_CMD_EXIT     /* number[0]: 0..255 */
 } bw_verb;
 
 typedef struct {
