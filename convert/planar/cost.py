@@ -92,7 +92,7 @@ def split_terms(
 ) -> Terms:
     """How often the parts of `bw_planar_split_bits` run."""
     rows = planes * sum(1 for y in range(h) if y % stride[0] < keep[0])
-    by_bytes = stride[1] == 2 and w % 16 == 0
+    by_bytes = stride[1] == 2 and (w % 16 == 0 or w in (8, 24))
     pieces = -(-w // 32)
     out = planes * keep[0] * keep[1] * plane_words(-(-h // stride[0]), -(-w // stride[1]))
     return {
