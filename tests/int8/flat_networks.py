@@ -31,7 +31,7 @@ class Net:
         return at
 
     def _layer(
-        self, kind: str, at: int, w: Any, axis: int, shape: tuple[int, ...], options: Any
+        self, kind: str, at: int, w: Any, axis: int, shape: tuple[int, ...], options: Any, act: int
     ) -> int:
         a, n = self.known[at], w.shape[axis]
         count = 1 if self.per_tensor else n
@@ -41,7 +41,9 @@ class Net:
         bias = self.rng.normal(0, SPREAD * 20 * math.sqrt(taps), n)
         inputs = [at, self.add(const(w, "int8", scale, axis))]
         inputs.append(self.add(const(bias, "int32", np.float32(a.scale) * scale)))
-        out = self.add(T(shape, "int8", out_scale, int(self.rng.integers(-128, 40))))
+        zero = int(self.rng.integers(-128, 40))
+        zero = -128 if act and self.rng.random() < 0.8 else zero  # as the converter has it
+        out = self.add(T(shape, "int8", out_scale, zero))
         self.g.op(kind, inputs, [out], options)
         return out
 
@@ -56,16 +58,16 @@ class Net:
         if depthwise:
             weights = self.rng.integers(-127, 128, (1, kh, kw, n))
             options = self.g.options("DepthwiseConv2DOptions", depthMultiplier=n // c, **values)
-            return self._layer("DEPTHWISE_CONV_2D", at, weights, 3, shape, options)
+            return self._layer("DEPTHWISE_CONV_2D", at, weights, 3, shape, options, act)
         weights = self.rng.integers(-127, 128, (n, kh, kw, c))
         options = self.g.options("Conv2DOptions", **values)
-        return self._layer("CONV_2D", at, weights, 0, shape, options)
+        return self._layer("CONV_2D", at, weights, 0, shape, options, act)
 
     def dense(self, at: int, n: int, act: int = 0) -> int:
         depth = self.known[at].shape[-1]
         weights = self.rng.integers(-127, 128, (n, depth))
         options = self.g.options("FullyConnectedOptions", fusedActivationFunction=act)
-        return self._layer("FULLY_CONNECTED", at, weights, 0, (1, n), options)
+        return self._layer("FULLY_CONNECTED", at, weights, 0, (1, n), options, act)
 
     def plus(self, a: int, b: int) -> int:
         shape, scale = self.known[a].shape, self.known[a].scale * 1.3
