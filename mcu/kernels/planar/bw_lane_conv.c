@@ -1,11 +1,15 @@
 /* Binary convolution on packed maps: lanes are 32 outputs, tables are made of weights. */
-#include "bw_lane_conv.h"
+#include "bitwake/bw_planar.h"
 
 #include "bw_planar_count.h"
 #include "bw_planar_count_mve.h"
 
-void bw_lane_index(const bw_lane_conv *d, const uint32_t *in, uint32_t begin, uint32_t m,
-                   uint32_t *index)
+#ifndef BW_HAVE_MVE /* else bw_lane_conv_mve.c */
+
+/* Words [begin, begin + m) of the inputs of every output pixel, with their two top bits gathered in
+ * front: index[pixels][1 + m]. Words outside the map are 0. */
+static void index_words(const bw_lane_conv *d, const uint32_t *in, uint32_t begin, uint32_t m,
+                        uint32_t *index)
 {
     const uint32_t pixel_words = (uint32_t)d->in_words * d->groups;
     const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
@@ -48,8 +52,6 @@ void bw_lane_index(const bw_lane_conv *d, const uint32_t *in, uint32_t begin, ui
     }
 }
 
-#ifndef BW_HAVE_MVE /* else bw_lane_conv_mve.c */
-
 static void begin_counts(const uint32_t *start, uint32_t *state, uint32_t pixels)
 {
     for (uint32_t *end = state + 16u * pixels; state != end; state += 16) {
@@ -81,7 +83,7 @@ void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out,
             job.out = out++;
             for (uint32_t begin = 0; begin < words; begin += d->chunk) {
                 const uint32_t left = words - begin, m = left < d->chunk ? left : d->chunk;
-                bw_lane_index(d, in, begin, m, index);
+                index_words(d, in, begin, m, index);
                 job.triples = BW_LANE_TRIPLES(m);
                 bw_planar_tables(weights, table, job.triples);
                 weights += 3u * job.triples;

@@ -1,5 +1,5 @@
 /* Binary convolution on packed maps with MVE: lanes are up to four times 32 outputs. */
-#include "bw_lane_conv.h"
+#include "bitwake/bw_planar.h"
 #include "bw_planar_count_mve.h"
 
 #ifdef BW_HAVE_MVE
@@ -59,6 +59,58 @@ static void fetch(const bw_lane_blocks *b, const uint32_t *weights, uint32_t apa
     }
 }
 
+/* bw_lane_index for `n` words of one tap, from word `word` of a pixel on: four pixels of a column
+ * of fours at once. They are words done ... done + n - 1 of a chunk of m. */
+static void index_tap(const bw_lane_conv *d, const uint32_t *in, int32_t dy, int32_t dx,
+                      uint32_t word, uint32_t done, uint32_t n, uint32_t m, uint32_t *index)
+{
+    const uint32_t pixel_words = (uint32_t)d->in_words * d->groups;
+    const uint32x4_t element = vidupq_n_u32(0, 1), to = vmulq_n_u32(element, m + 1u);
+    const int32_t shift = (int32_t)(30u - 2u * m + 2u * done);
+    for (uint32_t x = 0; x < d->out_w; x += 4u) {
+        const mve_pred16_t real = vctp32q(d->out_w - x);
+        const int32x4_t columns = vaddq_n_s32(vreinterpretq_s32(vmulq_n_u32(element, d->stride_w)),
+                                              dx + (int32_t)(x * d->stride_w));
+        /* As unsigned, columns before the first one are beyond the last one. */
+        const uint32x4_t at = vreinterpretq_u32(columns);
+        const mve_pred16_t inside = vcmphiq_m_u32(vdupq_n_u32(d->in_w), at, real);
+        const uint32x4_t from = vmulq_n_u32(at, pixel_words);
+        uint32_t *row = index + x * (m + 1u);
+        int32_t y = dy;
+        for (uint32_t rows = d->out_h; rows != 0; rows--, y += d->stride_h) {
+            const uint32_t exists = y >= 0 && y < d->in_h;
+            const uint32_t *source = in + word + exists * (uint32_t)y * d->in_w * pixel_words;
+            const mve_pred16_t reads = exists ? inside : (mve_pred16_t)0;
+            uint32_t *words = row + 1u + done;
+            uint32x4_t top = vdupq_n_u32(0);
+            for (uint32_t i = 0; i < n; i++) {
+                const uint32x4_t bits = vldrwq_gather_shifted_offset_z_u32(source + i, from, reads);
+                const uint32x4_t two = vshrq_n_u32(bits, 30);
+                top = vorrq_u32(top, vshlq_r_u32(two, shift + 2 * (int32_t)i));
+                vstrwq_scatter_shifted_offset_p_u32(words + i, to, bits, real);
+            }
+            if (done != 0) {
+                top = vorrq_u32(top, vldrwq_gather_shifted_offset_z_u32(row, to, real));
+            }
+            vstrwq_scatter_shifted_offset_p_u32(row, to, top, real);
+            row += d->out_w * (m + 1u);
+        }
+    }
+}
+
+static void index_words(const bw_lane_conv *d, const uint32_t *in, uint32_t begin, uint32_t m,
+                        uint32_t *index)
+{
+    for (uint32_t done = 0; done < m;) {
+        const uint32_t tap = (begin + done) / d->in_words, word = (begin + done) % d->in_words;
+        const uint32_t rest = d->in_words - word, n = rest < m - done ? rest : m - done;
+        const int32_t dy = (int32_t)(tap / d->k_w * d->dilation_h) - d->pad_top;
+        const int32_t dx = (int32_t)(tap % d->k_w * d->dilation_w) - d->pad_left;
+        index_tap(d, in, dy, dx, word, done, n, m, index);
+        done += n;
+    }
+}
+
 /* Words of weights of a block. */
 static uint32_t weight_words(const bw_lane_conv *d, uint32_t words)
 {
@@ -100,7 +152,7 @@ void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out,
                 const uint32_t left = words - begin, m = left < d->chunk ? left : d->chunk;
                 const uint32_t triples = BW_LANE_TRIPLES(m);
                 uint32_t *inputs = table + triples * (BW_TABLE_WORDS * b.blocks - 12u);
-                bw_lane_index(d, in, begin, m, index);
+                index_words(d, in, begin, m, index);
                 fetch(&b, of, apart, 3u * triples, inputs);
                 of += 3u * triples;
                 job.job.triples = triples;
