@@ -16,12 +16,122 @@ bw_mve_tables_4:
     vdup.32 q3, r3
     add r4, r3, r3, lsl #1
     vdup.32 q7, r4
+    mov r4, #0x80808080
     dls lr, r2
 1:  subs r12, #1
-    itte mi
-    movmi r4, #0x80808080
-    movmi r12, #4
-    movpl r4, #0
+    bmi.w 2f
+    vldrw.u32 q0, [r0], #16
+    vldrw.u32 q1, [r0], #16
+    vldrw.u32 q2, [r0], #16
+    vand q4, q0, q3
+    vand q5, q1, q3
+    vand q6, q2, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #0]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #64]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #128]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #192]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #256]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #320]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #384]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #448]
+    vshr.u32 q4, q0, #1
+    vand q4, q4, q3
+    vshr.u32 q5, q1, #1
+    vand q5, q5, q3
+    vshr.u32 q6, q2, #1
+    vand q6, q6, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #16]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #80]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #144]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #208]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #272]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #336]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #400]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #464]
+    vshr.u32 q4, q0, #2
+    vand q4, q4, q3
+    vshr.u32 q5, q1, #2
+    vand q5, q5, q3
+    vshr.u32 q6, q2, #2
+    vand q6, q6, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #32]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #96]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #160]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #224]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #288]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #352]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #416]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #480]
+    vshr.u32 q4, q0, #3
+    vand q4, q4, q3
+    vshr.u32 q5, q1, #3
+    vand q5, q5, q3
+    vshr.u32 q6, q2, #3
+    vand q6, q6, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #48]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #112]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #176]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #240]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #304]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #368]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #432]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #496]
+    add r1, r1, #512
+    le lr, 1b
+    b.w 3f
+2:  mov r12, #4
     vldrw.u32 q0, [r0], #16
     vldrw.u32 q1, [r0], #16
     vldrw.u32 q2, [r0], #16
@@ -136,7 +246,7 @@ bw_mve_tables_4:
     vstrw.32 q6, [r1, #496]
     add r1, r1, #512
     le lr, 1b
-    vpop {d8-d15}
+3:  vpop {d8-d15}
     pop {r4, pc}
 
     .section .text.bw_mve_count_4, "ax", %progbits
@@ -850,12 +960,68 @@ bw_mve_tables_2:
     vdup.32 q3, r3
     add r4, r3, r3, lsl #1
     vdup.32 q7, r4
+    mov r4, #0x80808080
     dls lr, r2
 1:  subs r12, #1
-    itte mi
-    movmi r4, #0x80808080
-    movmi r12, #4
-    movpl r4, #0
+    bmi.w 2f
+    vldrw.u32 q0, [r0], #16
+    vldrw.u32 q1, [r0], #16
+    vldrw.u32 q2, [r0], #16
+    vand q4, q0, q3
+    vand q5, q1, q3
+    vand q6, q2, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #0]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #32]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #64]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #96]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #128]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #160]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #192]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #224]
+    vshr.u32 q4, q0, #1
+    vand q4, q4, q3
+    vshr.u32 q5, q1, #1
+    vand q5, q5, q3
+    vshr.u32 q6, q2, #1
+    vand q6, q6, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #16]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #48]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #80]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #112]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #144]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #176]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #208]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #240]
+    add r1, r1, #256
+    le lr, 1b
+    b.w 3f
+2:  mov r12, #4
     vldrw.u32 q0, [r0], #16
     vldrw.u32 q1, [r0], #16
     vldrw.u32 q2, [r0], #16
@@ -914,7 +1080,7 @@ bw_mve_tables_2:
     vstrw.32 q6, [r1, #240]
     add r1, r1, #256
     le lr, 1b
-    vpop {d8-d15}
+3:  vpop {d8-d15}
     pop {r4, pc}
 
     .section .text.bw_mve_count_2, "ax", %progbits
@@ -1408,12 +1574,41 @@ bw_mve_tables_1:
     vdup.32 q3, r3
     add r4, r3, r3, lsl #1
     vdup.32 q7, r4
+    mov r4, #0x80808080
     dls lr, r2
 1:  subs r12, #1
-    itte mi
-    movmi r4, #0x80808080
-    movmi r12, #4
-    movpl r4, #0
+    bmi.w 2f
+    vldrw.u32 q0, [r0], #16
+    vldrw.u32 q1, [r0], #16
+    vldrw.u32 q2, [r0], #16
+    vand q4, q0, q3
+    vand q5, q1, q3
+    vand q6, q2, q3
+    vadd.i32 q6, q6, q4
+    vadd.i32 q6, q6, q5
+    vsub.i32 q5, q4, q5
+    vadd.i32 q5, q5, q5
+    vadd.i32 q4, q4, q4
+    vsub.i32 q4, q4, r3
+    vstrw.32 q6, [r1, #0]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #16]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #32]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #48]
+    veor q6, q6, q7
+    vstrw.32 q6, [r1, #64]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #80]
+    vadd.i32 q6, q6, q5
+    vstrw.32 q6, [r1, #96]
+    vsub.i32 q6, q6, q4
+    vstrw.32 q6, [r1, #112]
+    add r1, r1, #128
+    le lr, 1b
+    b.w 3f
+2:  mov r12, #4
     vldrw.u32 q0, [r0], #16
     vldrw.u32 q1, [r0], #16
     vldrw.u32 q2, [r0], #16
@@ -1444,7 +1639,7 @@ bw_mve_tables_1:
     vstrw.32 q6, [r1, #112]
     add r1, r1, #128
     le lr, 1b
-    vpop {d8-d15}
+3:  vpop {d8-d15}
     pop {r4, pc}
 
     .section .text.bw_mve_count_1, "ax", %progbits

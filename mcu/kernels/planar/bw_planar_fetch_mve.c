@@ -133,50 +133,106 @@ static bw_mve_tap prepared_tap(const bw_mve_lanes *l, uint32_t number)
     return t;
 }
 
-static bw_mve_tap plain_tap(const bw_mve_lanes *l, const bw_mve_axis *y, const bw_mve_axis *x)
+static inline uint32x4_t read(const uint32_t *low, const uint32_t *high, const bw_mve_tap *t)
 {
-    const bw_planar_conv *d = l->d;
-    const int32_t bit = (int32_t)(d->in_origin + l->first) + y->at * d->in_w + x->at;
-    const uint32_t plane = (y->phase * d->stride_w + x->phase) * d->in_stride;
-    const uint32_t last = (d->in_origin + (uint32_t)d->in_h * d->in_w - 1u) / 32u;
-    const int32x4_t least = vdupq_n_s32(0), most = vdupq_n_s32((int32_t)last);
-    const int32x4_t low = vaddq_n_s32(vreinterpretq_s32(l->block), bit >> 5);
-    const int32x4_t high = vaddq_n_s32(low, 1), shift = vreinterpretq_s32(l->shift);
-    const int32_t right = bit & 31;
-    const bw_mve_tap t = {
-        .low = vaddq_n_u32(vreinterpretq_u32(vminq_s32(vmaxq_s32(low, least), most)), plane),
-        .high = vaddq_n_u32(vreinterpretq_u32(vminq_s32(vmaxq_s32(high, least), most)), plane),
-        .right = vsubq_s32(vdupq_n_s32(-right), shift),
-        .left = vsubq_s32(vdupq_n_s32(32 - right), shift),
-        .mask = vandq_u32(vld1q_u32(y->mask), vld1q_u32(x->mask)),
-    };
-    return t;
+    const uint32x4_t x = vshlq_u32(vldrwq_gather_shifted_offset_u32(low, t->low), t->right);
+    const uint32x4_t y = vshlq_u32(vldrwq_gather_shifted_offset_u32(high, t->high), t->left);
+    return vandq_u32(vorrq_u32(x, y), t->mask);
 }
 
-static inline uint32x4_t read(const uint32_t *plane, const bw_mve_tap *t)
-{
-    const uint32x4_t low = vshlq_u32(vldrwq_gather_shifted_offset_u32(plane, t->low), t->right);
-    const uint32x4_t high = vshlq_u32(vldrwq_gather_shifted_offset_u32(plane, t->high), t->left);
-    return vandq_u32(vorrq_u32(low, high), t->mask);
-}
-
-/* A tap of `count` channels from number `channel` on, `step` words apart. */
+/* A tap of `count` channels from number `channel` on. */
 static void read_tap(const bw_mve_lanes *l, const bw_mve_tap *tap, uint32_t channel, uint32_t count,
                      uint32_t *words, bool add)
 {
     const bw_mve_tap t = *tap;
-    const uint32_t step = 4u * l->d->k_h * l->d->k_w, stride = l->stride;
     const uint16_t *source = l->d->source;
-    const uint32_t *plane = l->in + channel * stride;
-    if (!source && !add) {
-        for (; count != 0; count--, plane += stride, words += step) {
-            vst1q_u32(words, read(plane, &t));
-        }
-        return;
-    }
-    for (; count != 0; count--, channel++, words += step) {
-        const uint32x4_t x = read(l->in + (source ? source[channel] : channel) * stride, &t);
+    for (; count != 0; count--, channel++, words += 4u * l->d->k_h * l->d->k_w) {
+        const uint32_t *plane = l->in + (source ? source[channel] : channel) * l->stride;
+        const uint32x4_t x = read(plane, plane, &t);
         vst1q_u32(words, add ? vorrq_u32(x, vld1q_u32(words)) : x);
+    }
+}
+
+/* Inputs of a group from number n on; there are `real` of them, at least one. */
+typedef struct {
+    uint32_t channel, n, real;
+    uint32_t *words;
+} bw_mve_fetch;
+
+static void fetch_prepared(const bw_mve_lanes *l, const bw_mve_fetch *f)
+{
+    const uint32_t taps = (uint32_t)l->d->k_h * l->d->k_w;
+    uint32_t tap = f->n, channel = f->channel;
+    for (uint32_t i = 0; i < taps && i < f->real; i++) {
+        const uint32_t count = (f->real - i + taps - 1u) / taps;
+        for (uint32_t s = 0; s < l->segments; s++) {
+            const bw_mve_tap t = prepared_tap(l, tap * l->segments + s);
+            read_tap(l, &t, channel, count, f->words + 4u * i, s != 0);
+        }
+        if (++tap == taps) {
+            tap = 0;
+            channel++;
+        }
+    }
+}
+
+/* The same where masks are by row and column: every tap is placed here. Away from the ends of a
+ * plane, words need no clamping. */
+static void fetch_plain(const bw_mve_lanes *l, const bw_mve_fetch *f)
+{
+    const bw_planar_conv *d = l->d;
+    const uint32_t k_h = d->k_h, k_w = d->k_w, taps = k_h * k_w, step = 4u * taps;
+    const uint32_t stride = l->stride, in_stride = d->in_stride, stride_w = d->stride_w;
+    const int32_t in_w = d->in_w, origin = (int32_t)(d->in_origin + l->first);
+    const int32_t last = ((int32_t)d->in_origin + in_w * d->in_h - 1) / 32;
+    const uint16_t *source = d->source ? d->source + f->channel : 0;
+    const uint32_t *in = l->in + (source ? 0u : f->channel * stride);
+    const int32x4_t less = vnegq_s32(vreinterpretq_s32(l->shift));
+    uint32_t ky = f->n / k_w, kx = f->n % k_w;
+    uint32_t count = (f->real + taps - 1u) / taps, longer = f->real - (count - 1u) * taps;
+    uint32_t *words = f->words;
+    for (uint32_t left = taps < f->real ? taps : f->real; left != 0; left--, words += 4) {
+        const bw_mve_axis *y = l->row + ky, *x = l->column + kx;
+        const int32_t bit = origin + y->at * in_w + x->at, low = bit >> 5, right = bit & 31;
+        const uint32_t plane = (y->phase * stride_w + x->phase) * in_stride;
+        const uint32_t *from = in + plane;
+        uint32_t *to = words;
+        bw_mve_tap t = {
+            .low = l->block,
+            .high = l->block,
+            .right = vaddq_n_s32(less, -right),
+            .left = vaddq_n_s32(less, 32 - right),
+            .mask = vandq_u32(vld1q_u32(y->mask), vld1q_u32(x->mask)),
+        };
+        uint32_t next = 1; /* words from low to high */
+        if (low < 0 || low + 4 > last) {
+            const int32x4_t least = vdupq_n_s32(0), most = vdupq_n_s32(last);
+            const int32x4_t at = vaddq_n_s32(vreinterpretq_s32(l->block), low);
+            t.low = vreinterpretq_u32(vminq_s32(vmaxq_s32(at, least), most));
+            t.high = vreinterpretq_u32(vminq_s32(vmaxq_s32(vaddq_n_s32(at, 1), least), most));
+            next = 0;
+        } else {
+            from += low;
+        }
+        if (source) {
+            for (uint32_t c = 0; c < count; c++, to += step) {
+                const uint32_t *at = from + source[c] * stride;
+                vst1q_u32(to, read(at, at + next, &t));
+            }
+        } else {
+            for (uint32_t c = count; c != 0; c--, from += stride, to += step) {
+                vst1q_u32(to, read(from, from + next, &t));
+            }
+        }
+        if (++kx == k_w) {
+            kx = 0;
+            if (++ky == k_h) {
+                ky = 0;
+                in += source ? 0u : stride;
+                source += source ? 1u : 0u;
+            }
+        }
+        count -= --longer == 0;
     }
 }
 
@@ -185,28 +241,11 @@ void bw_mve_lanes_fetch(const bw_mve_lanes *l, uint32_t group, uint32_t n, uint3
 {
     const uint32_t taps = (uint32_t)l->d->k_h * l->d->k_w, inputs = taps * l->d->in_c;
     const uint32_t real = n < inputs ? (inputs - n < count ? inputs - n : count) : 0;
-    uint32_t channel = group * l->d->in_c + n / taps, tap = n % taps;
-    uint32_t ky = tap / l->d->k_w, kx = tap % l->d->k_w;
-    uint32_t channels = (real + taps - 1u) / taps, longer = real - (channels - 1u) * taps;
-    for (uint32_t i = 0; i < taps && i < real; i++, longer--) {
-        channels -= longer == 0;
-        if (one_by_one(l)) {
-            for (uint32_t s = 0; s < l->segments; s++) {
-                const bw_mve_tap t = prepared_tap(l, tap * l->segments + s);
-                read_tap(l, &t, channel, channels, words + 4u * i, s != 0);
-            }
-        } else {
-            const bw_mve_tap t = plain_tap(l, l->row + ky, l->column + kx);
-            read_tap(l, &t, channel, channels, words + 4u * i, false);
-        }
-        tap++;
-        if (++kx == l->d->k_w) {
-            kx = 0;
-            if (++ky == l->d->k_h) {
-                ky = tap = 0;
-                channel++;
-            }
-        }
+    const bw_mve_fetch f = {group * l->d->in_c + n / taps, n % taps, real, words};
+    if (real != 0 && one_by_one(l)) {
+        fetch_prepared(l, &f);
+    } else if (real != 0) {
+        fetch_plain(l, &f);
     }
     for (uint32_t i = real; i < count; i++) {
         vst1q_u32(words + 4u * i, vdupq_n_u32(0));

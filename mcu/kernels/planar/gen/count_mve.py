@@ -67,29 +67,12 @@ def function(name: str) -> list[str]:
     ]
 
 
-def tables(w: int) -> list[str]:
-    """bw_mve_tables_W(inputs, table, triples, lead): vector by vector of the entries.
+def table(w: int, begins: bool) -> list[str]:
+    """The table of one triple, vector by vector; `begins`: it begins a fold.
 
-    q0-q2 inputs, q3 ones of fields, q4 2a - 1, q5 2(a - b), q6 entry, q7 threes; r12 triples until
-    one begins a fold, r4 what its bytes begin with.
+    q0-q2 inputs, q3 ones of fields, q4 2a - 1, q5 2(a - b), q6 entry, q7 threes.
     """
-    code = function(f"bw_mve_tables_{w}")
-    code += [
-        "    push {r4, lr}",
-        "    vpush {d8-d15}",
-        "    mov r12, r3",
-        "    mov r3, #0x11111111",
-        "    vdup.32 q3, r3",
-        "    add r4, r3, r3, lsl #1",
-        "    vdup.32 q7, r4",
-        "    dls lr, r2",
-        "1:  subs r12, #1",
-        "    itte mi",
-        "    movmi r4, #0x80808080",
-        "    movmi r12, #4",
-        "    movpl r4, #0",
-    ]
-    code += [f"    vldrw.u32 q{n}, [r0], #16" for n in range(3)]
+    code = [f"    vldrw.u32 q{n}, [r0], #16" for n in range(3)]
     for k in range(w):
         for to, source in ((4, 0), (5, 1), (6, 2)):
             if k:
@@ -98,25 +81,43 @@ def tables(w: int) -> list[str]:
         code += [
             "    vadd.i32 q6, q6, q4",
             "    vadd.i32 q6, q6, q5",
-            "    vadd.i32 q6, q6, r4",
+            *(["    vadd.i32 q6, q6, r4"] if begins else []),
             "    vsub.i32 q5, q4, q5",
             "    vadd.i32 q5, q5, q5",
             "    vadd.i32 q4, q4, q4",
             "    vsub.i32 q4, q4, r3",
         ]
-        steps = ("", "vsub.i32 q6, q6, q4", "vadd.i32 q6, q6, q5", "vsub.i32 q6, q6, q4",
-                 "veor q6, q6, q7", "vsub.i32 q6, q6, q4", "vadd.i32 q6, q6, q5",
-                 "vsub.i32 q6, q6, q4")  # fmt: skip
-        for number, step in enumerate(steps):
+        one, next_, all_ = "vsub.i32 q6, q6, q4", "vadd.i32 q6, q6, q5", "veor q6, q6, q7"
+        for number, step in enumerate(("", one, next_, one, all_, one, next_, one)):
             code += [f"    {step}"] if step else []
             code.append(f"    vstrw.32 q6, [r1, #{16 * (number * w + k)}]")
-    code += [
-        f"    add r1, r1, #{128 * w}",
+    return [*code, f"    add r1, r1, #{128 * w}"]
+
+
+def tables(w: int) -> list[str]:
+    """bw_mve_tables_W(inputs, table, triples, lead): r12 triples until one begins a fold."""
+    return [
+        *function(f"bw_mve_tables_{w}"),
+        "    push {r4, lr}",
+        "    vpush {d8-d15}",
+        "    mov r12, r3",
+        "    mov r3, #0x11111111",
+        "    vdup.32 q3, r3",
+        "    add r4, r3, r3, lsl #1",
+        "    vdup.32 q7, r4",
+        "    mov r4, #0x80808080",
+        "    dls lr, r2",
+        "1:  subs r12, #1",
+        "    bmi.w 2f",
+        *table(w, False),
         "    le lr, 1b",
-        "    vpop {d8-d15}",
+        "    b.w 3f",
+        "2:  mov r12, #4",
+        *table(w, True),
+        "    le lr, 1b",
+        "3:  vpop {d8-d15}",
         "    pop {r4, pc}",
     ]
-    return code
 
 
 def slot(number: int, w: int) -> list[str]:
