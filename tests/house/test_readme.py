@@ -18,6 +18,7 @@ from kit.report import readme
 from kit.report.figures import Place
 
 AFFORDABLE = ("make help", "make boards", "make supported")
+OWN = ("ARGS", "BOARD", "MODEL", "INPUTS", "JOBS", "PYTHON", "RECIPE", "DATA", "RUN")
 # Settings that stand for something of the reader's own.
 EXAMPLES = {"RECIPE=…": "RECIPE=faces-wake", "DATA=…": "DATA=faces", "RUN=…": "RUN=runs/x",
             "BOARD=…": "BOARD=host", "MODEL=…": "MODEL=faces-wake"}  # fmt: skip
@@ -41,7 +42,10 @@ def commands(text: str) -> list[str]:
 
 def fresh(command: str) -> tuple[list[str], dict[str, str]]:
     """The words of a make command as from a new terminal; nothing may be installed."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    # Settings of the make that runs the tests (ARGS='-k …') are in the environment too.
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS")) and k not in OWN
+    }
     return command.split(), {**environment, "BITWAKE_NO_INSTALL": "1"}
 
 
@@ -82,7 +86,8 @@ def test_a_wrong_command_would_be_noticed(repo: Path) -> None:
 
 
 @pytest.mark.parametrize("command", AFFORDABLE)
-def test_affordable_commands_run(repo: Path, command: str) -> None:
+def test_affordable_commands_run(repo: Path, command: str, monkeypatch) -> None:
+    monkeypatch.setenv("ARGS", "--durations=9")  # as under `make test ARGS=--durations=9`
     done = make(repo, command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(done.stdout.splitlines()) > 2
