@@ -1,7 +1,8 @@
 """LCE's own interpreter as the judge of what the compiled C must compute.
 
 The reference kernels are used: they take grouped convolutions, and their zero padding is exact
-where the optimised kernel corrects in floating point afterwards. TensorFlow is not imported.
+where the optimised kernel corrects in floating point afterwards. TensorFlow is not imported unless
+a built-in operator computes outside of an input encoder: then TFLite's reference kernels judge it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from convert import lce
 from convert.errors import ModelError
 from convert.ir import Array, Graph
 from convert.pixels import scaling_of, to_input
+from convert.segments import Segments, needs_reference
 from convert.tflite_reader import file_order, load_bytes, read
 
 
@@ -43,7 +45,10 @@ class Oracle:
         if maps:
             content, self._maps = _exposed(content, self.graph, len(outs))
         try:
-            self._run = lce.interpreter_class()(content, 1, True, False, False)
+            if needs_reference(self.graph):
+                self._run: Any = Segments(content)
+            else:
+                self._run = lce.interpreter_class()(content, 1, True, False, False)
         except (RuntimeError, ValueError, TypeError) as error:
             raise ModelError(
                 "LCE's interpreter does not take the model",
