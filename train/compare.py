@@ -7,6 +7,7 @@ ranges calibrated on the validation split, judged in TensorFlow Lite's own inter
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from train import recipes
 from train.backend import keras, tf
 from train.card import read_json
 from train.data import Dataset, load
+from train.evaluate import build_model, predict
 from train.figures import further
-from train.loop import build_model, predict
 from train.models.binary import BinaryNet
 from train.runfolder import load_arrays, write_json, write_whole
 
@@ -70,7 +71,10 @@ def quantize(model: Any, pictures: npt.NDArray[np.uint8]) -> bytes:
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    content: bytes = converter.convert()
+    with warnings.catch_warnings():
+        # int8 ports are asked for together with a representative set, which is enough
+        warnings.simplefilter("ignore", UserWarning)
+        content: bytes = converter.convert()
     return content
 
 

@@ -7,54 +7,27 @@ with (seed, e), so that a run resumed at any epoch continues to the same numbers
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convert.errors import DataError
-from train.augment import augment
-from train.backend import keras, larq, seed_everything, tf
-from train.data import Dataset, Split
-from train.figures import accuracy_of, further
-from train.layers import GLT
-from train.layers.gradual import hardening, hardness
-from train.models.binary import BinaryNet, build, count
+from train.backend import larq, tf
+from train.data import Dataset
+from train.evaluate import EVAL_BATCH, accuracy, confusion, predict, reestimate_batch_norm
+from train.figures import further
+from train.models.binary import BinaryNet, count
 from train.recipes.recipe import Recipe
-from train.runfolder import Arrays, Log, load_arrays, save_arrays, write_json, write_whole
+from train.runfolder import Log, load_arrays, save_arrays, write_json, write_whole
+from train.trainer import Trainer
 
-EVAL_BATCH = 256
-
-
-def build_model(recipe: Recipe) -> Any:
-    return build(recipe.net) if isinstance(recipe.net, BinaryNet) else recipe.net()
-
-
-def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Logits [N, classes] of byte pictures."""
-    step = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
-    parts = [
-        step(tf.constant(np.asarray(images[i : i + EVAL_BATCH]), tf.float32)).numpy()
-        for i in range(0, len(images), EVAL_BATCH)
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def accuracy(model: Any, split: Split) -> float:
-    return accuracy_of(lambda images: predict(model, images), split)
-
-
-def confusion(model: Any, split: Split, classes: int) -> list[list[int]]:
-    """Rows are true classes, columns predicted ones."""
-    table = np.zeros((classes, classes), int)
-    np.add.at(table, (split.labels, predict(model, split.images).argmax(1)), 1)
-    return [[int(v) for v in row] for row in table]
+History = list[dict[str, float]]  # a row an epoch
 
 
 def commit() -> str:
@@ -71,162 +44,6 @@ def commit() -> str:
         return out.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-
-
-class _Trainer:
-    """A model, its two optimizers and the step that joins them."""
-
-    def __init__(self, recipe: Recipe, dataset: Dataset, seed: int) -> None:
-        self.recipe, self.data, self.seed = recipe, dataset, seed
-        seed_everything(seed)
-        self.model = build_model(recipe)
-        glt = [layer for layer in self.model.layers if isinstance(layer, GLT)]
-        own = {id(v) for layer in glt for v in layer.trainable_variables}
-        variables = self.model.trainable_variables
-        self.groups = [
-            ([v for v in variables if id(v) not in own], 1.0),
-            ([v for v in variables if id(v) in own], recipe.glt_rate),
-        ]
-        self.optimizers = [keras.optimizers.legacy.Adam(1e-3) for _ in self.groups]
-        for optimizer, (group, _) in zip(self.optimizers, self.groups, strict=True):
-            if group:
-                optimizer._create_all_weights(group)
-        classes = len(dataset.label_names)
-        loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.smoothing
-        )
-
-        def step(x: Any, y: Any) -> Any:
-            with tf.GradientTape() as tape:
-                logits = self.model(tf.cast(x, tf.float32), training=True)
-                value = loss(tf.one_hot(y, classes), logits)
-            flat = [v for group, _ in self.groups for v in group]
-            gradients = tape.gradient(value, flat)
-            at = 0
-            for optimizer, (group, _) in zip(self.optimizers, self.groups, strict=True):
-                if group:
-                    mine = gradients[at : at + len(group)]
-                    optimizer.apply_gradients(zip(mine, group, strict=True))
-                at += len(group)
-            hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == y, tf.int32))
-            return value, hits
-
-        # traced apart, so that hard steps do not pay for the soft form
-        self.steps = {soft: tf.function(step, reduce_retracing=True) for soft in (False, True)}
-        self.steps_per_epoch = max(1, len(dataset.train) // recipe.batch)
-
-    def rate(self, step: int) -> float:
-        """Learning rate of a step: warm-up, then cosine to zero at the last step."""
-        total = self.recipe.epochs * self.steps_per_epoch
-        warm = self.recipe.warmup_epochs * self.steps_per_epoch
-        if step < warm:
-            return self.recipe.learning_rate * (step + 1) / warm
-        return (
-            self.recipe.learning_rate
-            * 0.5
-            * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
-        )
-
-    def batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
-        rng = np.random.default_rng([self.seed, epoch, 0xB17])
-        order = self.order(rng)
-        size = self.recipe.batch
-        for k in range(self.steps_per_epoch):
-            index = np.sort(order[k * size : (k + 1) * size])
-            images = augment(np.asarray(self.data.train.images[index]), self.recipe.augment, rng)
-            yield images, self.data.train.labels[index]
-
-    def hardness(self, step: int) -> float:
-        """How binary the network is at a step: 0 to 1 over the recipe's share, then 1."""
-        soft = self.recipe.gradual * self.recipe.epochs * self.steps_per_epoch
-        return min(1.0, step / soft) if soft else 1.0
-
-    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """The epoch's training pictures, as many as there are; balanced or each of them once."""
-        labels = self.data.train.labels
-        if not self.recipe.balanced:
-            return rng.permutation(len(labels))
-        classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
-        share = -(-len(labels) // len(classes))
-        repeats = [
-            np.concatenate([rng.permutation(of) for _ in range(-(-share // len(of)))])[:share]
-            for of in classes
-        ]
-        return rng.permutation(np.concatenate(repeats))[: len(labels)]
-
-    def typical(self, most: int) -> npt.NDArray[np.uint8]:
-        """Training pictures, unaugmented, with the classes' shares as in training."""
-        if not self.recipe.balanced:
-            return self.data.train.images[:most]
-        rng = np.random.default_rng([self.seed, 0xB4])
-        return np.asarray(self.data.train.images[np.sort(self.order(rng)[:most])])
-
-    def run_epoch(self, epoch: int) -> dict[str, float]:
-        began = time.monotonic()
-        losses, hits, seen = [], 0, 0
-        for k, (x, y) in enumerate(self.batches(epoch)):
-            rate = self.rate(epoch * self.steps_per_epoch + k)
-            for optimizer, (_, factor) in zip(self.optimizers, self.groups, strict=True):
-                optimizer.learning_rate = rate * factor
-            hard = self.hardness(epoch * self.steps_per_epoch + k)
-            hardness().assign(hard)
-            with hardening(hard < 1.0):
-                value, right = self.steps[hard < 1.0](tf.constant(x), tf.constant(y))
-            losses.append(float(value))
-            hits, seen = hits + int(right), seen + len(y)
-        seconds = time.monotonic() - began
-        return {
-            "loss": float(np.mean(losses)),
-            "train_accuracy": hits / seen,
-            "seconds": seconds,
-            "images_per_s": seen / seconds,
-        }
-
-    def state(self) -> Arrays:
-        arrays = {f"model{i}": w for i, w in enumerate(self.model.get_weights())}
-        for k, optimizer in enumerate(self.optimizers):
-            arrays |= {f"adam{k}_{i}": np.asarray(w) for i, w in enumerate(optimizer.get_weights())}
-        return arrays
-
-    def restore(self, arrays: Arrays) -> None:
-        def ordered(prefix: str) -> list[Any]:
-            n = sum(name.startswith(prefix) for name in arrays)
-            return [arrays[f"{prefix}{i}"] for i in range(n)]
-
-        self.model.set_weights(ordered("model"))
-        for k, optimizer in enumerate(self.optimizers):
-            weights = ordered(f"adam{k}_")
-            if weights:
-                optimizer.set_weights(weights)
-
-
-def reestimate_batch_norm(model: Any, images: npt.NDArray[np.uint8], batch: int = 256) -> None:
-    """Replace batch norm's moving statistics by averages over `images`, unaugmented.
-
-    The moving averages of training lag behind weights whose signs still flip; exact ones cost one
-    pass. Layers are re-estimated together, as training saw them: with batch statistics throughout.
-    """
-    norms = [la for la in model.layers if isinstance(la, keras.layers.BatchNormalization)]
-    if not norms or not len(images):
-        return
-    probe = keras.Model(model.input, [layer.input for layer in norms])
-
-    @tf.function(reduce_retracing=True)
-    def moments(x: Any) -> Any:
-        out = probe(x, training=True)
-        return [tf.nn.moments(o, axes=list(range(len(o.shape) - 1))) for o in out]
-
-    before = [layer.get_weights() for layer in norms]
-    rows = [
-        moments(tf.constant(np.asarray(images[i : i + batch]), tf.float32))
-        for i in range(0, max(1, len(images) - batch + 1), batch)
-    ]
-    for k, layer in enumerate(norms):
-        mean = np.mean([row[k][0].numpy() for row in rows], axis=0)
-        spread = np.mean([row[k][1].numpy() for row in rows], axis=0)
-        weights = before[k]
-        weights[-2:] = [mean, spread]
-        layer.set_weights(weights)
 
 
 def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
@@ -299,111 +116,177 @@ def train(
             where=str(folder),
             remedy="continue it with --resume, or delete the folder",
         )
-    seed, dataset_hash = recipe.seed, dataset.hash
     asked = {**recipe.as_dict(), "dataset": dataset.options}
+    dataset_hash = dataset.hash
+    history: History = []
     if checkpoint.exists():
         _same_run(folder, asked, dataset_hash)
-    trainer = _Trainer(recipe, dataset, seed)
-    history: list[dict[str, float]] = []
-    if resume and checkpoint.exists():
-        arrays = load_arrays(checkpoint)
-        names = [str(n) for n in arrays.pop("history_names")]
-        history = [
-            {n: float(v) for n, v in zip(names, row, strict=True) if not math.isnan(v)}
-            for row in arrays.pop("history")
-        ]
-        trainer.restore(arrays)
-    identity: dict[str, Any] = {
+    trainer = Trainer(recipe, dataset, recipe.seed)
+    if checkpoint.exists():
+        history = _restore(trainer, checkpoint)
+    identity = _identity(recipe, dataset, dataset_hash, trainer)
+    write_json(folder / "recipe.json", {**asked, **(record or {})})
+    last = recipe.epochs if stop_after is None else min(stop_after, recipe.epochs)
+    with contextlib.closing(Log(folder / "log.txt", quiet)) as log:
+        log(_opening(recipe, dataset, identity))
+        with contextlib.closing(Events(folder / "tensorboard")) as events:
+            for epoch in range(len(history), last):
+                row = _epoch(trainer, epoch)
+                history.append(row)
+                log(_line(recipe, row))
+                _save(folder, trainer, history)
+                write_json(
+                    folder / "metrics.json",
+                    {**identity, "finished": False, "epochs": epoch + 1, **row},
+                )
+                events(row, epoch + 1)
+        metrics = {**identity, **_outcome(trainer, history)}
+        if metrics["finished"]:
+            weights = {f"w{i:04d}": w for i, w in enumerate(trainer.model.get_weights())}
+            save_arrays(folder / "weights.npz", weights)
+            write_json(folder / "metrics.json", metrics)
+            log(
+                f"{metrics['split']} accuracy {metrics['accuracy']:.4f} on {metrics['pictures']} "
+                f"pictures of {_called(dataset)}, seed {recipe.seed}"
+            )
+    return trainer.model, metrics
+
+
+def _called(dataset: Dataset) -> str:
+    return dataset.name + (" (synthetic)" if dataset.synthetic else "")
+
+
+def _opening(recipe: Recipe, dataset: Dataset, identity: Mapping[str, Any]) -> str:
+    cost = ""
+    if identity["bops"]:
+        cost = (
+            f", {identity['bops'] / 1e6:.2f} M binary MACs, {identity['size_bits'] / 1e3:.1f} kbit"
+        )
+    return (
+        f"{recipe.name} on {_called(dataset)}: {len(dataset.train)} pictures, "
+        f"{recipe.epochs} epochs, seed {recipe.seed}{cost}"
+    )
+
+
+def _line(recipe: Recipe, row: Mapping[str, float]) -> str:
+    epoch = int(row["epoch"])
+    left = row["seconds"] * (recipe.epochs - epoch)
+    val = f"  val {row['val_accuracy']:.4f}" if "val_accuracy" in row else ""
+    return (
+        f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}  "
+        f"train {row['train_accuracy']:.4f}{val}  {row['seconds']:.1f} s  "
+        f"{row['images_per_s']:.0f} images/s  ~{left / 60:.0f} min left"
+    )
+
+
+def _identity(
+    recipe: Recipe, dataset: Dataset, dataset_hash: str, trainer: Trainer
+) -> dict[str, Any]:
+    """What stands in metrics.json from the first epoch on."""
+    if isinstance(recipe.net, BinaryNet):
+        cost = count(recipe.net)
+        size = {"size_bits": cost.weight_bits, "bops": cost.macs}
+    else:
+        size = {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
+    return {
         "recipe": recipe.name,
         "data": dataset.name,
         "dataset_hash": dataset_hash,
         "labels": list(dataset.label_names),
         "synthetic": dataset.synthetic,
-        "seed": seed,
+        "seed": recipe.seed,
         "commit": commit(),
         "versions": {
             "tensorflow": tf.__version__,
             "larq": larq.__version__,
             "numpy": np.__version__,
         },
+        **size,
     }
-    if isinstance(recipe.net, BinaryNet):
-        cost = count(recipe.net)
-        identity |= {"size_bits": cost.weight_bits, "bops": cost.macs}
-    else:
-        identity |= {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
-    write_json(folder / "recipe.json", {**asked, **(record or {})})
-    log = Log(folder / "log.txt", quiet)
-    log(
-        f"{recipe.name} on {dataset.name}{' (synthetic)' if dataset.synthetic else ''}: "
-        f"{len(dataset.train)} pictures, {recipe.epochs} epochs, seed {seed}"
-        + (f", {identity['bops'] / 1e6:.2f} M binary MACs, {identity['size_bits'] / 1e3:.1f} kbit"
-           if identity["bops"] else "")
-    )  # fmt: skip
-    events = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
-    for epoch in range(len(history), recipe.epochs):
-        if stop_after is not None and epoch >= stop_after:
-            break
-        row = {"epoch": float(epoch + 1), **trainer.run_epoch(epoch)}
-        last = epoch + 1 == recipe.epochs
-        if len(dataset.val) and ((epoch + 1) % recipe.evaluate_every == 0 or last):
-            row["val_accuracy"] = accuracy(trainer.model, dataset.val)
-        history.append(row)
-        left = row["seconds"] * (recipe.epochs - epoch - 1)
-        log(
-            f"epoch {epoch + 1}/{recipe.epochs}  loss {row['loss']:.4f}  "
-            f"train {row['train_accuracy']:.4f}"
-            + (f"  val {row['val_accuracy']:.4f}" if "val_accuracy" in row else "")
-            + f"  {row['seconds']:.1f} s  {row['images_per_s']:.0f} images/s"
-            + f"  ~{left / 60:.0f} min left"
-        )
-        with events.as_default():
-            for name, value in row.items():
-                tf.summary.scalar(name, value, step=epoch + 1)
-        events.flush()
-        names = sorted({name for r in history for name in r})
-        table = np.array([[r.get(name, math.nan) for name in names] for r in history])
-        save_arrays(
-            checkpoint, {**trainer.state(), "history": table, "history_names": np.array(names)}
-        )
-        write_curves(folder / "curves.csv", history)
-        write_json(
-            folder / "metrics.json", {**identity, "finished": False, "epochs": epoch + 1, **row}
-        )
 
-    finished = len(history) == recipe.epochs
-    reestimate_batch_norm(trainer.model, trainer.typical(32 * EVAL_BATCH))
-    scored = dataset.test if len(dataset.test) else dataset.val
-    metrics = {
-        **identity,
-        "finished": finished,
+def _epoch(trainer: Trainer, epoch: int) -> dict[str, float]:
+    """One epoch and, when it is its turn, a look at the validation split."""
+    recipe, dataset = trainer.recipe, trainer.data
+    row = {"epoch": float(epoch + 1), **trainer.run_epoch(epoch)}
+    due = (epoch + 1) % recipe.evaluate_every == 0 or epoch + 1 == recipe.epochs
+    if len(dataset.val) and due:
+        row["val_accuracy"] = accuracy(trainer.model, dataset.val)
+    return row
+
+
+def _outcome(trainer: Trainer, history: History) -> dict[str, Any]:
+    """Batch norm re-estimated, and the figures of the final network."""
+    recipe, dataset, model = trainer.recipe, trainer.data, trainer.model
+    reestimate_batch_norm(model, trainer.typical(32 * EVAL_BATCH))
+    split = "test" if len(dataset.test) else "val"
+    scored = dataset.splits[split]
+    return {
+        "finished": len(history) == recipe.epochs,
         "epochs": len(history),
-        "split": "test",
-        "accuracy": accuracy(trainer.model, scored),
+        "split": split,
+        "accuracy": accuracy(model, scored),
         "pictures": len(scored),
-        **further(dataset, lambda images: predict(trainer.model, images)),
+        **further(dataset, lambda images: predict(model, images)),
         "batch_norm_reestimated": True,
-        "confusion": confusion(trainer.model, scored, len(dataset.label_names)),
-        "val_accuracy": accuracy(trainer.model, dataset.val) if len(dataset.val) else None,
+        "confusion": confusion(model, scored, len(dataset.label_names)),
+        "val_accuracy": accuracy(model, dataset.val) if len(dataset.val) else None,
         "train_pictures": len(dataset.train),
         "train_seconds": sum(r["seconds"] for r in history),
         "images_per_s": float(np.mean([r["images_per_s"] for r in history])) if history else 0.0,
     }
-    if finished:
-        weights = {f"w{i:04d}": w for i, w in enumerate(trainer.model.get_weights())}
-        save_arrays(folder / "weights.npz", weights)
-        write_json(folder / "metrics.json", metrics)
-        synthetic = " (synthetic)" if dataset.synthetic else ""
-        log(
-            f"{metrics['split']} accuracy {metrics['accuracy']:.4f} on {len(scored)} pictures "
-            f"of {dataset.name}{synthetic}, seed {seed}"
-        )
-    log.close()
-    return trainer.model, metrics
 
 
-def write_curves(path: Path, history: list[dict[str, float]]) -> None:
+def _save(folder: Path, trainer: Trainer, history: History) -> None:
+    names = sorted({name for row in history for name in row})
+    table = np.array([[row.get(name, math.nan) for name in names] for row in history])
+    more = {"history": table, "history_names": np.array(names)}
+    save_arrays(folder / "checkpoint.npz", {**trainer.state(), **more})
+    write_curves(folder / "curves.csv", history)
+
+
+def _restore(trainer: Trainer, checkpoint: Path) -> History:
+    arrays = load_arrays(checkpoint)
+    try:
+        names = [str(n) for n in arrays.pop("history_names")]
+        table = arrays.pop("history")
+        trainer.restore(arrays)
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            "the checkpoint does not fit the recipe's network",
+            where=str(checkpoint),
+            found=str(error).splitlines()[0][:200],
+            remedy="check out the commit that stands in the run's metrics.json, or train anew",
+        ) from None
+    return [
+        {n: float(v) for n, v in zip(names, row, strict=True) if not math.isnan(v)} for row in table
+    ]
+
+
+class Events:
+    """TensorBoard's files: a convenience, so that one that cannot be written stops nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writer: Any = None
+        with contextlib.suppress(tf.errors.OpError):
+            self._writer = tf.summary.create_file_writer(str(folder))
+
+    def __call__(self, row: Mapping[str, float], step: int) -> None:
+        if self._writer is None:
+            return
+        with contextlib.suppress(tf.errors.OpError):
+            with self._writer.as_default():
+                for name, value in row.items():
+                    tf.summary.scalar(name, value, step=step)
+            self._writer.flush()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(tf.errors.OpError):
+                self._writer.close()
+
+
+def write_curves(path: Path, history: History) -> None:
     """curves.csv: a header and a row an epoch, empty where nothing was measured."""
     names = ["epoch", *sorted({n for row in history for n in row} - {"epoch"})]
     lines = [",".join(names)]

@@ -96,7 +96,7 @@ def test_every_weight_of_the_recipes_networks_gets_a_gradient(name: str) -> None
     """A sign of a sign has none: that would freeze all layers before a shuffle."""
     from train import recipes
     from train.backend import tf
-    from train.loop import build_model
+    from train.evaluate import build_model
 
     model = build_model(recipes.get(name))
     rng = np.random.default_rng(4)
@@ -150,7 +150,7 @@ def test_groups_that_would_stay_in_floating_point_are_refused(channels: int, gro
 
 def test_training_and_export_forms_give_the_same_logits(tiny_recipe: Any) -> None:
     from train.backend import export_mode
-    from train.loop import build_model
+    from train.evaluate import build_model
 
     rng = np.random.default_rng(6)
     trained = build_model(tiny_recipe)
@@ -178,3 +178,27 @@ def test_cost_is_counted_by_hand() -> None:
     first, second, head = 64 * 9 * 4, 64 * 32, 2 * 2 * 2 * 64
     assert cost.weight_bits == first + second + head
     assert cost.macs == 16 * first + 16 * second + head
+
+
+def test_signs_harden_from_real_values_to_bits() -> None:
+    from train.backend import export_mode, tf
+    from train.layers import GradualKernel, GradualSign
+    from train.layers.gradual import hardening, hardness
+
+    x = tf.constant([[-1.7, -0.4, 0.0, 0.2, 3.0]])
+    signs = [[-1, -1, 1, 1, 1]]
+    activation, kernel = GradualSign(), GradualKernel()
+    hardness().assign(0.0)
+    try:
+        assert activation(x).numpy().tolist() == signs  # nothing asked for the soft form
+        with hardening():
+            np.testing.assert_allclose(activation(x), [[-1, -0.4, 0, 0.2, 1]], rtol=1e-6)
+            np.testing.assert_allclose(np.abs(kernel(tf.transpose(x))).mean(), 1.0, rtol=1e-4)
+            with export_mode():
+                assert activation(x).numpy().tolist() == signs
+                assert kernel(x).numpy().tolist() == signs
+            hardness().assign(1.0)
+            assert activation(x).numpy().tolist() == signs
+            assert kernel(tf.transpose(x)).numpy().ravel().tolist() == signs[0]
+    finally:
+        hardness().assign(1.0)

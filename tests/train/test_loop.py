@@ -124,7 +124,7 @@ def test_full_disk_leaves_the_last_checkpoint_whole(
         flushed(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runfolder.os, "fsync", fill)
+        patch.setattr(os, "fsync", fill)
         with pytest.raises(DataError) as caught:
             train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
     text = str(caught.value)
@@ -165,12 +165,31 @@ def test_pictures_of_another_shape_are_refused(
 def test_balanced_epochs_draw_every_class_equally_often(
     tiny_recipe: Any, make_blobs: Callable[..., Dataset]
 ) -> None:
-    from train.loop import _Trainer
+    from train.trainer import Trainer
 
     data = make_blobs()
     skewed = replace(data, train=data.train.take([*range(0, 64, 2), 1, 3, 5, 7]))
-    order = _Trainer(replace(tiny_recipe, balanced=True), skewed, 0).order(np.random.default_rng(0))
+    order = Trainer(replace(tiny_recipe, balanced=True), skewed, 0).order(np.random.default_rng(0))
     assert len(order) == 36
     assert np.bincount(skewed.train.labels[order]).tolist() == [18, 18]
-    plain = _Trainer(tiny_recipe, skewed, 0).order(np.random.default_rng(0))
+    plain = Trainer(tiny_recipe, skewed, 0).order(np.random.default_rng(0))
     assert sorted(plain) == list(range(36))
+
+
+def test_gradual_run_ends_binary_and_resumes_alike(
+    tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+    from train.trainer import Trainer
+
+    recipe = replace(tiny_recipe, gradual=0.5)
+    trainer = Trainer(recipe, make_blobs(), 0)
+    steps = [trainer.hardness(k) for k in range(3 * trainer.steps_per_epoch)]
+    assert steps[0] == 0
+    assert steps == sorted(steps)
+    assert steps[len(steps) // 2 :] == [1.0] * (len(steps) - len(steps) // 2)
+    _, whole = train(recipe, make_blobs(), tmp_path / "whole", quiet=True)
+    assert whole["accuracy"] >= 0.9
+    for stop in (1, None):
+        train(recipe, make_blobs(), tmp_path / "parts", resume=True, quiet=True, stop_after=stop)
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))

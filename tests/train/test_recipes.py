@@ -38,7 +38,8 @@ def test_the_list_above_is_complete() -> None:
 def test_every_recipe_trains_an_epoch_on_two_examples(name: str, tmp_path: Path) -> None:
     from train import api, recipes
     from train.card import write_card
-    from train.loop import build_model, train
+    from train.evaluate import build_model
+    from train.loop import train
 
     recipe = api.changed(recipes.get(name), {"epochs": 1, "batch": 2})
     shape = build_model(recipe).input_shape[1:]

@@ -1,0 +1,70 @@
+"""A recipe's network, its answers, and batch norm's statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from train.backend import keras, tf
+from train.data import Split
+from train.figures import accuracy_of
+from train.models.binary import BinaryNet, build
+from train.recipes.recipe import Recipe
+
+EVAL_BATCH = 256
+
+
+def build_model(recipe: Recipe) -> Any:
+    return build(recipe.net) if isinstance(recipe.net, BinaryNet) else recipe.net()
+
+
+def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Logits [N, classes] of byte pictures."""
+    step = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+    parts = [
+        step(tf.constant(np.asarray(images[i : i + EVAL_BATCH]), tf.float32)).numpy()
+        for i in range(0, len(images), EVAL_BATCH)
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def accuracy(model: Any, split: Split) -> float:
+    return accuracy_of(lambda images: predict(model, images), split)
+
+
+def confusion(model: Any, split: Split, classes: int) -> list[list[int]]:
+    """Rows are true classes, columns predicted ones."""
+    table = np.zeros((classes, classes), int)
+    np.add.at(table, (split.labels, predict(model, split.images).argmax(1)), 1)
+    return [[int(v) for v in row] for row in table]
+
+
+def reestimate_batch_norm(model: Any, images: npt.NDArray[np.uint8], batch: int = 256) -> None:
+    """Replace batch norm's moving statistics by averages over `images`, unaugmented.
+
+    The moving averages of training lag behind weights whose signs still flip; exact ones cost one
+    pass. Layers are re-estimated together, as training saw them: with batch statistics throughout.
+    """
+    norms = [la for la in model.layers if isinstance(la, keras.layers.BatchNormalization)]
+    if not norms or not len(images):
+        return
+    probe = keras.Model(model.input, [layer.input for layer in norms])
+
+    @tf.function(reduce_retracing=True)
+    def moments(x: Any) -> Any:
+        out = probe(x, training=True)
+        return [tf.nn.moments(o, axes=list(range(len(o.shape) - 1))) for o in out]
+
+    before = [layer.get_weights() for layer in norms]
+    rows = [
+        moments(tf.constant(np.asarray(images[i : i + batch]), tf.float32))
+        for i in range(0, max(1, len(images) - batch + 1), batch)
+    ]
+    for k, layer in enumerate(norms):
+        mean = np.mean([row[k][0].numpy() for row in rows], axis=0)
+        spread = np.mean([row[k][1].numpy() for row in rows], axis=0)
+        weights = before[k]
+        weights[-2:] = [mean, spread]
+        layer.set_weights(weights)
