@@ -27,7 +27,7 @@ need   = $(if $($(1)),,$(error $(2)))
 
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo test train convert flash monitor bench validate report sheet supported boards \
+.PHONY: help demo test train convert flash monitor bench kernels validate report sheet supported boards \
         data lint format lock ci clean distclean
 
 help: ## this list
@@ -50,6 +50,8 @@ monitor: ## BOARD=… shows the board's serial log
 	$(SMALL) --need $(TOOLS) && $(KIT) monitor --board "$(BOARD)" $(ARGS)
 bench: ## BOARD=… MODEL=… measures every layer on the board
 	$(SMALL) --need $(TOOLS) && $(KIT) bench --board "$(BOARD)" --model "$(MODEL)" $(ARGS)
+kernels: ## BOARD=… measures single kernels and compares their answers bit for bit
+	$(SMALL) --need $(TOOLS) && $(KIT) kernels --board "$(BOARD)" $(ARGS)
 validate: ## BOARD=… MODEL=… INPUTS=200 compares the board bit for bit with the converter's interpreter
 	$(FULL) --need $(TOOLS) && $(KIT) validate --board "$(BOARD)" --model "$(MODEL)" --inputs "$(INPUTS)" $(ARGS)
 report: ## accuracy against on-device cost, as pictures

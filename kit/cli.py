@@ -46,6 +46,7 @@ VERBS = {
     "flash": Verb("kit.verbs.flash", "build the firmware, print RAM and flash, upload"),
     "monitor": Verb("kit.verbs.monitor", "show a board's serial line and talk to it"),
     "bench": Verb("kit.verbs.bench", "measure every layer on the board"),
+    "kernels": Verb("kit.verbs.kernels", "measure single kernels on a board"),
     "validate": Verb("kit.verbs.validate", "compare the board bit for bit with the interpreter"),
     "report": Verb("kit.report.command", "accuracy against on-device cost, as pictures"),
     "boards": Verb("kit.verbs.boards", "list the boards"),

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from convert.emit.call import Call
 from convert.emit.kernels import CALLS
 from convert.ir import Array, Graph, Op, Port, Tensor
 from convert.lower.planar import to_planar
 from convert.planar.geometry import ConvShape
 from convert.words import pack as pack_channels
+from kit.kernels.case import Case
 from kit.kernels.data import Bits, Rows, crc, pack
 
 CONVOLUTIONS = ("planar_conv_bits", "lane_conv_bits", "bconv2d_bits")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kernel on one shape, ready to be written as C.
-
-    Attributes:
-        name: for people.
-        kernel: C function without its prefix.
-        kind: binary or int8.
-        shape: channels are those of one group.
-        call: descriptor and arrays.
-        given, answered: how the input and output lie in memory.
-        scratch_bytes: working memory.
-        expected: CRC-32 that the output must have.
-    """
-
-    name: str
-    kernel: str
-    kind: str
-    shape: ConvShape
-    call: Call
-    given: Rows
-    answered: Rows
-    scratch_bytes: int
-    expected: int
 
 
 def graph_of(shape: ConvShape, weights: Bits, thresholds: Array) -> Graph:
@@ -135,10 +108,10 @@ def case(name: str, shape: ConvShape, layout: str, core: str, index: int) -> Cas
     words = pack(out.T if target.dtype == "planes" else out)
     scratch = made.tensor(op.outputs[1]).bytes if len(op.outputs) > 1 else 0
     call = CALLS[op.kind](made, op)
-    kernel = call.function.removeprefix("bw_")
-    return Case(name, kernel, "binary", shape, call, given, answered, scratch, crc(words))
-
-
-def broken(one: Case) -> Case:
-    """The same case with an answer that no kernel gives: what a check must notice."""
-    return replace(one, expected=one.expected ^ 1)
+    return Case(
+        name=name, kernel=call.function.removeprefix("bw_"), kind="binary",
+        c_in=shape.groups * shape.in_c, c_out=shape.groups * shape.out_c,
+        h=shape.in_h, w=shape.in_w, k=shape.k_h, groups=shape.groups, macs=shape.macs,
+        call=call, seed=index, given=given, out_words=answered.words, scratch_bytes=scratch,
+        expected=crc(words), peer={},
+    )  # fmt: skip

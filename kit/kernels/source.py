@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convert.emit.writer import Writer, c_string
-from kit.kernels.binary import Case
+from kit.kernels.case import Case
 
 HEADERS = ("bitwake/bw_int8.h", "bitwake/bw_kernels.h", "bitwake/bw_planar.h", "bw_bench.h")
 PLACES = {"in0": "in", "out0": "out", "out1": "scratch"}
@@ -23,11 +23,9 @@ def emit(cases: Sequence[Case]) -> str:
     w.line()
     with w.block("const bw_bench_case bw_bench_cases[] = {", "};"):
         for index, case in enumerate(cases):
-            given, answered = case.given, case.answered
-            numbers = (
-                given.words, given.row_words, f"0x{given.last_mask:08x}u", answered.words,
-                -(-case.scratch_bytes // 4),
-            )  # fmt: skip
+            given = case.given
+            mask, scratch = f"0x{given.last_mask:08x}u", -(-case.scratch_bytes // 4)
+            numbers = (case.seed, given.words, given.row_words, mask, case.out_words, scratch)
             row = ", ".join(map(str, numbers))
             w.line(f"{{{c_string(case.name)}, {row}, run_{index}}},")
     w.line(f"const uint32_t bw_bench_count = {len(cases)};")

@@ -91,7 +91,7 @@ void bw_bench_run(uint32_t index)
         complain(index, "too little RAM");
         return;
     }
-    uint32_t state = index;
+    uint32_t state = c->seed;
     for (uint32_t i = 0; i < c->in_words; i++) {
         const uint32_t word = random_word(&state);
         in.at[i] = i % c->row_words == c->row_words - 1u ? word & c->last_mask : word;

@@ -10,10 +10,9 @@
 
 typedef struct {
     const char *name; /* printable, without ] */
-    /* Input: `in_words` words from splitmix32 (bench.c) seeded with the case's index. A map leaves
-     * bits unused at the end of each pixel or plane: of every `row_words` words the last one is
-     * masked with `last_mask`. */
-    uint32_t in_words, row_words, last_mask;
+    /* Input: `in_words` words that bench.c makes of `seed`. A map leaves bits unused at the end of
+     * each pixel or plane: of every `row_words` words the last one is masked with `last_mask`. */
+    uint32_t seed, in_words, row_words, last_mask;
     uint32_t out_words;
     uint32_t scratch_words; /* undefined before and after */
     void (*run)(const void *in, void *out, void *scratch);

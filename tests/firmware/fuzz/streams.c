@@ -90,10 +90,10 @@ static void add_db(stream *s)
 
 static void add_command(stream *s)
 {
-    static const char *const words[] = {"name",     "profile", "timestamp", "infer",    "results",
-                                        "p-info",   "p-frame", "p-run",     "p-infer",  "p-mem",
-                                        "p-layers", "p-fault", "p-exit",    "db",       "db load",
-                                        "",         " ",       "m-ready",   "p-frame ", "NAME"};
+    static const char *const words[] = {
+        "name",  "profile", "timestamp", "infer",    "results",   "p-info",   "p-frame",
+        "p-run", "p-infer", "p-mem",     "p-layers", "p-kernels", "p-fault",  "p-exit",
+        "db",    "db load", "",          " ",        "m-ready",   "p-frame ", "NAME"};
     add_text(s, words[random_below(sizeof words / sizeof words[0])]);
     for (uint32_t n = random_below(4); n > 0; n--) {
         add_text(s, " ");

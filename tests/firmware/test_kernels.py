@@ -1,0 +1,108 @@
+"""`kit kernels`: every case against a plain definition, on the cores that the kernels are for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from convert.planar.geometry import ConvShape
+from kit import cli
+from kit.kernels import binary, cases, int8
+from kit.kernels.case import broken
+from kit.kernels.data import Rows, random_words
+from tests.planar import oracle
+
+needs_emulator = pytest.mark.skipif(
+    shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
+    reason="needs qemu-system-arm and arm-none-eabi-gcc",
+)
+# Board, part of the cases' names, how many those are.
+BOARDS = [("netduino2plus", "", 27), ("mps3_an547", "", 27), ("mps2_an385", "8x8", 6)]
+FIELDS = {"kernel", "c_in", "c_out", "h", "w", "k", "groups", "instructions", "per_mac",
+          "bit_exact"}  # fmt: skip
+
+
+def kernels(tmp_path, *words: str) -> tuple[int, list[dict]]:
+    """Status and JSON of the verb."""
+    out = tmp_path / "kernels.json"
+    status = cli.main(["kernels", "--json", str(out), *words])
+    return status, json.loads(out.read_text())
+
+
+@pytest.mark.emulator
+@needs_emulator
+@pytest.mark.parametrize(("board", "only", "count"), BOARDS)
+def test_every_kernel_is_bit_exact(board: str, only: str, count: int, tmp_path) -> None:
+    status, rows = kernels(tmp_path, "--board", board, "--only", only)
+    assert status == 0
+    assert len(rows) == count
+    for row in rows:
+        assert row.keys() >= FIELDS
+        assert row["bit_exact"] is True, row["name"]
+        assert row["unit"] == "instructions"
+        assert row["instructions"] == row["ticks"] > row["macs"] / 40
+        assert row["per_mac"] == row["instructions"] / row["macs"]
+
+
+@pytest.mark.emulator
+@needs_emulator
+def test_a_wrong_answer_is_noticed(tmp_path, monkeypatch, capsys) -> None:
+    make = cases.make
+    monkeypatch.setattr(cases, "make", lambda core: [broken(make(core)[0]), *make(core)[1:]])
+    status, rows = kernels(tmp_path, "--only", "8x8")
+    assert status == 1
+    assert [row["bit_exact"] for row in rows] == [False] + [True] * (len(rows) - 1)
+    assert "planes 3x3 64 8x8" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.emulator
+@needs_emulator
+def test_what_does_not_fit_into_ram_is_said(tmp_path) -> None:
+    status, rows = kernels(tmp_path, "--board", "microbit", "--only", "3x3 64")
+    assert status == 0
+    told = {row["name"]: (row["bit_exact"], row["why_not"]) for row in rows}
+    assert told["planes 3x3 64 48x48"] == (None, "too little RAM")
+    assert any(answer == (True, "") for answer in told.values())
+
+
+def test_an_unknown_case_is_refused(capsys) -> None:
+    assert cli.main(["kernels", "--only", "nothing of that name"]) == 2
+    assert "no kernel case has such a name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_definition_agrees_with_a_slower_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    stride, k = int(rng.choice([1, 2])), int(rng.choice([1, 2, 3]))
+    shape = ConvShape(
+        in_h=6, in_w=8, in_c=5, out_h=-(-6 // stride), out_w=-(-8 // stride), out_c=3, k_h=k,
+        k_w=k, groups=int(rng.choice([1, 2])), stride_h=stride, stride_w=stride,
+        pad_top=k // 2, pad_left=k // 2,
+    )  # fmt: skip
+    weights, _ = binary.random_layer(shape, seed)
+    bits = rng.integers(0, 2, (6, 8, 5 * shape.groups), dtype=np.uint8)
+    found = binary.convolve(shape, bits, weights)
+    assert np.array_equal(found, oracle.counts(shape, bits.astype(bool), weights.astype(bool)))
+
+
+def test_inputs_and_answers_are_not_trivial() -> None:
+    words = random_words(3, 4096)
+    assert abs(np.unpackbits(words.view(np.uint8)).mean() - 0.5) < 0.01
+    assert len(set(words.tolist())) > 4000
+    assert Rows(3, 40).random(0).shape == (3, 40)
+    assert (Rows(3, 40).row_words, Rows(3, 40).last_mask, Rows(2, 64).last_mask) == (
+        2,
+        0xFF,
+        0xFFFFFFFF,
+    )
+    for _, shape, _ in cases.INT8:
+        graph, op = int8.graph_of(shape, 1)
+        size = shape.h * shape.w * shape.c_in
+        x = random_words(1, size // 4).view(np.int8).reshape(shape.h, shape.w, shape.c_in)
+        out = int8.convolve(shape, x, graph, op)
+        saturated = np.mean((out == -128) | (out == 127))
+        assert saturated < 0.2, (shape, saturated)
+        assert out.std() > 15
