@@ -6,6 +6,7 @@ Outputs and every intermediate map equal LCE's interpreter bit for bit.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from convert.compile import Compiled, compile_bytes, compile_model
 from convert.oracle import Oracle
+from kit import cli
 from tests.convert.test_operators import compiled, differences
 from tests.host_c import HostModels, layer_map
 from tests.networks import Network, make
@@ -142,3 +144,24 @@ def test_a_megabit_compiles_in_two_seconds() -> None:
     assert isinstance(result, Compiled)
     assert 850_000 < 8 * result.emitted.weights_bytes < 1_050_000
     assert took < 2.0
+
+
+def test_the_graph_is_printed_between_passes(
+    road: tuple[dict[str, Network], HostModels],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(road[0]["net1"].converted.content)
+    report = tmp_path / "r.json"
+    line = ["compile", str(path), "--out", str(tmp_path / "c"), "--dump", "--json", str(report)]
+    assert cli.main(line) == 0
+    said = capsys.readouterr().out
+    places = [
+        said.index(f"== {step}") for step in ("as read", "after encode_input", "after bconv2d")
+    ]
+    assert places == sorted(places)
+    first, last = said[places[0] : places[1]], said[places[2] :]
+    assert "= LceBconv2d(" in first
+    assert "= LceBconv2d(" not in last
+    assert json.loads(report.read_text())["ok"]
