@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,20 @@ UNSEEN = (
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize(("core", "error"), [("m4", 0.03), ("m3", 0.03), ("m0plus", 0.08)])
+@pytest.mark.parametrize(
+    ("core", "error"), [("m4", 0.03), ("m3", 0.03), ("m0plus", 0.08), ("m55", 0.12)]
+)
 def test_prediction(core: str, error: float, tmp_path: Path) -> None:
-    cases = [conv(shape, 1) for shape in UNSEEN]
-    expected = [cost.instructions("conv", cost.conv_terms(s, choose(s)), core) for s in UNSEEN]
+    blocks = cost.BLOCKS[core][0]
+    chunks = [replace(choose(s), blocks=blocks) for s in UNSEEN]
+    cases = [conv(shape, 1, chunks=c) for shape, c in zip(UNSEEN, chunks, strict=True)]
+    terms = [cost.conv_terms(s, c, core) for s, c in zip(UNSEEN, chunks, strict=True)]
+    expected = [cost.instructions("conv", t, core) for t in terms]
     small = same(ConvShape(6, 6, 96, 0, 0, 64))
     chunk = lane_arrays.choose(small)
-    cases.append(lanes(small, 1))
-    expected.append(cost.instructions("lanes", cost.lane_terms(small, chunk), core))
+    cases.append(lanes(small, 1, blocks=blocks))
+    small_terms = cost.lane_terms(small, chunk, blocks, core)
+    expected.append(cost.instructions("lanes", small_terms, core))
     measured = build.run_core(core, cases, tmp_path)
     for case, guess, result in zip(cases, expected, measured, strict=True):
         assert guess == pytest.approx(result.instructions, rel=error), case.name
