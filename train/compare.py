@@ -92,7 +92,10 @@ class LiteModel:
     """An int8 flatbuffer in TensorFlow Lite's interpreter: byte pictures -> logits."""
 
     def __init__(self, content: bytes) -> None:
-        self.interpreter = tf.lite.Interpreter(model_content=content, num_threads=2)
+        with warnings.catch_warnings():
+            # the notice of the interpreter's other package
+            warnings.simplefilter("ignore", UserWarning)
+            self.interpreter = tf.lite.Interpreter(model_content=content, num_threads=2)
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
         self.output = self.interpreter.get_output_details()[0]
