@@ -55,7 +55,7 @@ def random_cases(count: int, seed: int) -> list[Case]:
 
 
 def chunk_cases() -> list[Case]:
-    """Every number of triples 1 … 84 in one chunk, then in two and more, on 1, 2 and 4 words."""
+    """Every number of triples 1 … 84 in one, two and three chunks on 1, 2, 4 words; a long row."""
     cases = []
     for triples in range(1, 85):
         inputs = 3 * triples - triples % 3
@@ -63,7 +63,7 @@ def chunk_cases() -> list[Case]:
             shape = ConvShape(3, width, inputs, 3, width, 3, k_h=1, k_w=1, pad_top=0, pad_left=0)
             options = [replace(c, blocks=blocks) for c in chunkings(inputs)[:3]]
             cases += [conv(shape, triples, chunks=c) for c in options]
-    return cases
+    return [*cases, conv(same(ConvShape(3, 20, 2, 0, 0, 3, 1, 9)), 85)]
 
 
 def lane_cases(count: int, seed: int) -> list[Case]:

@@ -78,7 +78,7 @@ typedef struct {
     (BW_PLANAR_CHUNKS(triples, chunk) == 1u ? 0u : (BW_PLANAR_IN_BYTES(triples, chunk) ? 32u : 64u))
 /* Rows of the output that 32 lanes can touch, where each needs its own shift; else 1. */
 #define BW_PLANAR_SEGMENTS(in_w, out_w) ((in_w) == (out_w) ? 1u : 30u / (uint32_t)(out_w) + 2u)
-#define BW_PLANAR_BLOCKS(blocks) ((blocks) == 0u ? 1u : (uint32_t)(blocks))
+#define BW_PLANAR_BLOCKS(blocks)        ((blocks) == 0u ? 1u : (uint32_t)(blocks))
 /* Scratch of a convolution, bytes a block. */
 #define BW_PLANAR_SCRATCH(taps, segments, out_c, triples, chunk)                                   \
     (20u * (taps) * (segments) + BW_PLANAR_STATE(triples, chunk) * (out_c) + 128u * (chunk))
