@@ -175,7 +175,11 @@ def encoder_case(rng: Rng) -> Case:
             planes = int(rng.choice([1, 4, 10, 16, 33]))
             t = np.sort(rng.uniform(0, 255, (channels, planes)), 1).ravel().astype(np.float32)
             ones = np.ones((1, 1, 1, channels * planes), np.float32)
-            f.output("bits", f.quantize(f.depthwise(x, ones, -t)))
+            spread = f.depthwise(x, ones, -t)
+            f.output("bits", f.quantize(spread))
+            if rng.random() < 0.5:  # one input and one chain, read twice
+                f.output("again", f.quantize(f.binary("ADD", spread, np.float32(3.25))))
+                f.output("other", f.quantize(f.binary("SUB", x, np.float32(99.5))))
         else:
             metadata |= {"input_scale": 1 / 255, "input_offset": 0.0}
             y = f.binary("MUL", x, np.float32(8.0))
