@@ -9,6 +9,7 @@ TensorFlow is imported only when there is a built-in operator whose kernels diff
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ def needs_reference(graph: Graph) -> bool:
 
 def _reference(content: bytes) -> Runner:
     """TFLite's interpreter with its reference kernels."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -55,6 +55,11 @@ def _dense(depth: int, n: int) -> bytes:
     return net.content(net.dense(net.input((1, depth)), n))
 
 
+def _sum(shape: tuple[int, int, int]) -> bytes:
+    net = Net(1)
+    return net.content(net.plus(net.input((1, *shape)), net.input((1, *shape))))
+
+
 # Layer, and instructions of TensorFlow Lite Micro with CMSIS-NN (-O2) on the emulated Cortex-M4 and
 # Cortex-M55, measured layer by layer on person_detect, vww_96 and resnet-8 of MLPerf Tiny.
 LAYERS: dict[str, tuple[bytes, int, int]] = {
@@ -70,6 +75,7 @@ LAYERS: dict[str, tuple[bytes, int, int]] = {
     "3x3 32x32x3 -> 16": (_conv((32, 32, 3), 16, 3), 2_110_347, 626_857),
     "3x3 16x16x32 -> 32": (_conv((16, 16, 32), 32, 3), 4_544_152, 604_265),
     "3x3 8x8x64 -> 64": (_conv((8, 8, 64), 64, 3), 4_156_016, 487_553),
+    "sum of two 32x32x16": (_sum((32, 32, 16)), 1_332_430, 226_001),
     "dense 256 -> 2": (_dense(256, 2), 1_515, 949),
     "dense 64 -> 10": (_dense(64, 10), 2_155, 1_037),
 }

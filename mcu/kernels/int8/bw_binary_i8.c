@@ -1,9 +1,9 @@
 /* Two int8 maps, element by element, in portable C. */
+#include "bw_binary_i8.h"
+
 #include "bitwake/bw_int8.h"
 #include "bw_requant.h"
 #include "bw_simd32.h"
-
-#define LEFT_SHIFT 20 /* of both operands of ADD and SUB, as in the reference */
 
 /* Walks all elements; EXPR sees the operands as qa and qb. */
 #define WALK(d, a, b, out, EXPR)                                                                   \
@@ -42,7 +42,7 @@ static operand operand_of(int32_t zero, int32_t multiplier, int32_t shift)
 /* (q - zero) * 2^20 rescaled. Doubled it is below 2^29, so the high product is one instruction. */
 static inline int32_t common(int32_t q, const operand *p)
 {
-    const int32_t t = bw_smmulr((q - p->zero) * (1 << (LEFT_SHIFT + 1)), p->multiplier);
+    const int32_t t = bw_smmulr((q - p->zero) * (1 << (BW_LEFT_SHIFT + 1)), p->multiplier);
     return (t + p->half + (t >> 31 & p->sign)) >> p->exponent;
 }
 
@@ -59,12 +59,31 @@ static inline int8_t finish_sum(const bw_binary_i8 *d, int32_t sum, int32_t low,
     return bw_clamp_i8(bw_narrow(sum, d->multiplier_out, d->shift_out, centre), low, high);
 }
 
+static bool add_rows(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out,
+                     int32_t sign)
+{
+    bool done = true;
+    for (uint32_t i = 0; i < d->dims[0] && done; i++) {
+        for (uint32_t j = 0; j < d->dims[1] && done; j++) {
+            for (uint32_t k = 0; k < d->dims[2] && done; k++, out += d->dims[3]) {
+                done = bw_add_row_i8(d, a + i * d->step_a[0] + j * d->step_a[1] + k * d->step_a[2],
+                                     b + i * d->step_b[0] + j * d->step_b[1] + k * d->step_b[2],
+                                     out, sign);
+            }
+        }
+    }
+    return done;
+}
+
 static inline void add_or_sub(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out,
                               int32_t sign)
 {
     const operand left = operand_of(d->zero_a, d->multiplier_a, d->shift_a);
     const operand right = operand_of(d->zero_b, d->multiplier_b, d->shift_b);
     const bw_binary_i8 local = *d; /* `out` could point anywhere */
+    if (add_rows(&local, a, b, out, sign)) {
+        return;
+    }
     if (d->shift_out < 0) {
         WALK(&local, a, b, out,
              finish_sum(&local, common(qa, &left) + sign * common(qb, &right), local.act_min,

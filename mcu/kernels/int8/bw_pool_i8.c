@@ -27,7 +27,19 @@ void bw_average_pool_i8(const bw_pool_i8 *d, const int8_t *in, int8_t *out)
         for (uint32_t x = 0; x < d->out_w; x++) {
             const window w = clipped(d, y, x);
             const int32_t n = (int32_t)((w.y1 - w.y0) * (w.x1 - w.x0));
-            for (uint32_t c = 0; c < d->channels; c++) {
+            uint32_t c = 0;
+            for (; c + 4u <= d->channels; c += 4, out += 4) {
+                const int8_t *at = in + (w.y0 * d->in_w + w.x0) * d->channels + c;
+                int32_t sums[4] = {0, 0, 0, 0};
+                for (uint32_t iy = w.y0; iy < w.y1; iy++, at += d->in_w * d->channels) {
+                    bw_sum4(at, d->channels, w.x1 - w.x0, sums);
+                }
+                for (uint32_t k = 0; k < 4u; k++) {
+                    const int32_t half = sums[k] > 0 ? n / 2 : -(n / 2);
+                    out[k] = bw_clamp_i8((sums[k] + half) / n, d->act_min, d->act_max);
+                }
+            }
+            for (; c < d->channels; c++) {
                 int32_t acc = 0;
                 for (uint32_t iy = w.y0; iy < w.y1; iy++) {
                     for (uint32_t ix = w.x0; ix < w.x1; ix++) {

@@ -42,6 +42,22 @@ static inline int32_t bw_round_away(float x)
     return whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0);
 }
 
+/* Adds n groups of four neighbouring samples, `step` bytes apart, to four sums. */
+static inline void bw_sum4(const int8_t *at, uint32_t step, uint32_t n, int32_t *sums)
+{
+    int32_t a = sums[0], b = sums[1], c = sums[2], e = sums[3];
+    for (; n > 0; n--, at += step) {
+        a += at[0];
+        b += at[1];
+        c += at[2];
+        e += at[3];
+    }
+    sums[0] = a;
+    sums[1] = b;
+    sums[2] = c;
+    sums[3] = e;
+}
+
 static inline int8_t bw_clamp_i8(int32_t x, int32_t low, int32_t high)
 {
     x = x < low ? low : x;
