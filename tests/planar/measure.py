@@ -6,13 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from convert.planar import cost
 from tests.planar import build, maps, shapes
 
 
 def main(cores: list[str]) -> None:
     """Prints core, case, bytes of scratch, instructions and instructions a multiply-accumulate."""
-    cases = [*shapes.layer_cases(), *maps.bench_cases()]
     for core in cores:
+        cases = [*shapes.layer_cases(cost.BLOCKS[core][0]), *maps.bench_cases()]
         for level in ("-O2",):
             with tempfile.TemporaryDirectory() as folder:
                 results = build.run_core(core, cases, Path(folder), level)

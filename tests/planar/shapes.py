@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from convert.planar import bench
-from convert.planar.geometry import ConvShape, chunkings
+from convert.planar.geometry import ConvShape, choose, chunkings
 from tests.planar.cases import Case, conv, lanes, same, valid
 
 
@@ -87,10 +87,11 @@ def lane_cases(count: int, seed: int) -> list[Case]:
     ]
 
 
-def layer_cases() -> list[Case]:
+def layer_cases(blocks: int = 1) -> list[Case]:
     """Layers of real size, the ones that benchmarks show; small maps with both kernels."""
-    return [
-        *(conv(shape, 1, name=f"planar {name}") for name, shape in bench.PLANAR.items()),
-        *(lanes(shape, 1, name=f"lanes {name}") for name, shape in bench.LANES.items()),
-        *(conv(shape, 1, name=f"planar {name}") for name, shape in bench.LANES.items()),
+    planar = [
+        conv(shape, 1, chunks=replace(choose(shape), blocks=blocks), name=f"planar {name}")
+        for name, shape in (bench.PLANAR | bench.LANES).items()
     ]
+    named = bench.LANES.items()
+    return [*planar, *(lanes(shape, 1, blocks=blocks, name=f"lanes {n}") for n, shape in named)]
