@@ -49,6 +49,11 @@ class Case:
     peer: dict[str, int]
 
     @property
+    def constant_bytes(self) -> int:
+        """Of weights and tables, in flash."""
+        return sum(data.nbytes for _, data in self.call.arrays)
+
+    @property
     def shape(self) -> str:
         """For people."""
         groups = f", {self.groups} groups" if self.groups > 1 else ""

@@ -33,6 +33,17 @@ class Outcome:
     why_not: str = ""
 
 
+def batches(board: Board, cases: Sequence[Case]) -> list[list[Case]]:
+    """The cases in order, cut where their constants would fill the board's flash."""
+    room = board.flash_bytes * 3 // 4 or sum(case.constant_bytes for case in cases)
+    parts: list[list[Case]] = [[]]
+    for case in cases:
+        if parts[-1] and sum(one.constant_bytes for one in [*parts[-1], case]) > room:
+            parts.append([])
+        parts[-1].append(case)
+    return parts
+
+
 def firmware(board: Board, cases: Sequence[Case]) -> Path:
     """The ELF of the benchmark firmware.
 

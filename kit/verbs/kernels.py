@@ -10,6 +10,7 @@ Writes runs/kernels/<board>/: kernels.json, kernels.csv, kernels.png.
 Examples:
   python -m kit kernels
   python -m kit kernels --board mps3_an547 --json kernels.json
+  python -m kit kernels --page docs/benchmarks.md
 """
 
 from __future__ import annotations
@@ -18,49 +19,76 @@ import argparse
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 from convert.errors import BitWakeError
 from kit import boards, console
+from kit.boards import Board
 from kit.files import ROOT, shown, write_json, write_whole
-from kit.kernels import cases, measure, plot
+from kit.kernels import cases, measure, page, plot
 from kit.verbs import shared
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--board, --only."""
+    """--board, --only, --page."""
     shared.board_argument(parser)
     parser.add_argument("--only", metavar="TEXT", default="", help="cases whose name holds TEXT")
+    parser.add_argument(
+        "--page", metavar="FILE", help="measure every emulated board and write this Markdown page"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measures; 1 when a kernel is wrong."""
-    board = boards.find(args.board)
-    chosen = [case for case in cases.make(board.core) if args.only in case.name]
+    names = [args.board]
+    if args.page:
+        names = [board.id for board in boards.all_boards() if board.emulator == "qemu"]
+    results = {name: measured(boards.find(name), args.only) for name in names}
+    rows = [row for part in results.values() for row in part]
+    if args.page:
+        write_whole(Path(args.page), page.markdown(results).encode())
+        console.say(f"written: {shown(Path(args.page))}")
+    if args.json:
+        write_json(args.json, rows)
+    wrong = [
+        f"{row['name']} on {row['board']}"
+        for row in rows
+        if row["bit_exact"] is False or "wrote" in row["why_not"]
+    ]
+    if wrong:
+        console.say(f"error: wrong answers: {', '.join(wrong)}")
+    return 1 if wrong else 0
+
+
+def measured(board: Board, only: str) -> list[dict[str, Any]]:
+    """One board's rows, shown and written to its run folder.
+
+    Raises:
+        BitWakeError: no case has such a name, or the board does not work.
+    """
+    chosen = [case for case in cases.make(board.core) if only in case.name]
     if not chosen:
         raise BitWakeError(
-            "no kernel case has such a name", found=args.only, remedy="leave --only out to see all"
+            "no kernel case has such a name", found=only, remedy="leave --only out to see all"
         )
-    with console.working(f"building {len(chosen)} kernel cases for {board.id}"):
-        elf = measure.firmware(board, chosen)
-    with console.working(f"running them twice on {board.id}"):
-        info, outcomes = measure.measure(board, elf, None, len(chosen))
-    rows = [
-        measure.row(case, outcome, info, board)
-        for case, outcome in zip(chosen, outcomes, strict=True)
-    ]
+    rows = []
+    for part in measure.batches(board, chosen):
+        with console.working(f"building {len(part)} kernel cases for {board.id}"):
+            elf = measure.firmware(board, part)
+        with console.working(f"running them twice on {board.id}"):
+            info, outcomes = measure.measure(board, elf, None, len(part))
+        rows += [
+            measure.row(case, outcome, info, board)
+            for case, outcome in zip(part, outcomes, strict=True)
+        ]
     folder = ROOT / "runs" / "kernels" / board.id
     write_whole(folder / "kernels.json", (json.dumps(rows, indent=2) + "\n").encode())
     write_whole(folder / "kernels.csv", as_csv(rows).encode())
     write_whole(folder / "kernels.png", plot.png(rows))
-    if args.json:
-        write_json(args.json, rows)
     show(rows, {case.name: case.shape for case in chosen})
     console.say(f"written: {shown(folder)}/kernels.{{json,csv,png}}")
-    wrong = [row["name"] for row in rows if row["bit_exact"] is False or "wrote" in row["why_not"]]
-    if wrong:
-        console.say(f"error: wrong answers: {', '.join(wrong)}")
-    return 1 if wrong else 0
+    return rows
 
 
 def show(rows: list[dict[str, Any]], shapes: dict[str, str]) -> None:

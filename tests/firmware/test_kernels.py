@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from convert.planar.geometry import ConvShape
-from kit import cli
-from kit.kernels import binary, cases, int8
+from kit import boards, cli
+from kit.kernels import binary, cases, int8, measure, page
 from kit.kernels.case import broken
 from kit.kernels.data import Rows, random_words
 from tests.planar import oracle
@@ -106,3 +106,28 @@ def test_inputs_and_answers_are_not_trivial() -> None:
         saturated = np.mean((out == -128) | (out == 127))
         assert saturated < 0.2, (shape, saturated)
         assert out.std() > 15
+
+
+def test_cases_are_cut_where_flash_ends_and_stay_in_order() -> None:
+    made = cases.make("cortex-m0")
+    small = boards.find("microbit")
+    parts = measure.batches(small, made)
+    assert len(parts) > 1
+    assert [case for part in parts for case in part] == made
+    for part in parts:
+        assert sum(case.constant_bytes for case in part) <= small.flash_bytes
+    assert measure.batches(boards.find("netduino2plus"), made) == [made]
+
+
+def test_the_page_shows_what_ran_what_did_not_and_what_is_wrong() -> None:
+    row = {"name": "a", "kind": "binary", "core": "cortex-m4", "compiler": "gcc", "flags": "-O2",
+           "commit": "c0ffee", "per_mac": 0.25, "ticks": 50, "bit_exact": True,
+           "cmsis_nn": None}  # fmt: skip
+    peer = {**row, "name": "b", "kind": "int8", "cmsis_nn": 100}
+    absent = {**row, "core": "cortex-m0", "per_mac": None, "bit_exact": None}
+    wrong = {**peer, "core": "cortex-m0", "bit_exact": False}
+    text = page.markdown({"one": [row, peer], "two": [absent, wrong]})
+    assert "| case | one (M4) | two (M0) |" in text
+    assert "| a | 0.250 | – |" in text
+    assert "| b | 0.250 (0.50) | wrong |" in text
+    assert "| two | cortex-m0 | gcc | `-O2` | `c0ffee` |" in text

@@ -11,7 +11,7 @@ import pytest
 from kit.setup import house
 
 VERBS = (
-    "help demo test train convert flash monitor bench validate report sheet data supported "
+    "help demo test train convert flash monitor bench kernels validate report sheet data supported "
     "boards lint format lock ci clean distclean"
 ).split()
 
