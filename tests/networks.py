@@ -66,10 +66,10 @@ def pictures(seed: int, count: int, shape: tuple[int, int, int]) -> Array:
 
 def trained_weights(net: BinaryNet, seed: int) -> list[Array]:
     """Weights after one training step on noise with random labels; every one of them has moved."""
-    from train.backend import keras, tf
+    from train.backend import keras, seed_everything, tf
     from train.models.binary import build
 
-    keras.utils.set_random_seed(seed)
+    seed_everything(seed)
     model = build(net)
     rng = np.random.default_rng([seed, 0x7A])
     x = tf.constant(pictures(seed + 1, 32, net.input_shape), tf.float32)

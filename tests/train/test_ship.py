@@ -91,12 +91,12 @@ def test_pictures_are_chosen_by_label_alone_and_evenly() -> None:
 
 @pytest.mark.slow
 def test_int8_after_training_answers_as_the_float_network(tiny_recipe: Any) -> None:
-    from train.backend import keras
+    from train.backend import seed_everything
     from train.compare import LiteModel, macs, quantize
     from train.evaluate import predict, reestimate_batch_norm
     from train.models import float_twin
 
-    keras.utils.set_random_seed(3)
+    seed_everything(3)
     model = float_twin(tiny_recipe.net)
     rng = np.random.default_rng(3)
     images = rng.integers(0, 256, (24, 16, 16, 1)).astype(np.uint8)
