@@ -1,8 +1,9 @@
-/* Fuzzes the firmware's command side under sanitizers: fuzz SECONDS FIRST COUNT.
+/* Fuzzes the firmware's command side under sanitizers: fuzz SECONDS FIRST COUNT SPARE.
  *
- * Stream FIRST, FIRST + 1, ... until COUNT are done or SECONDS are over. The sanitizers look for
- * broken memory, this file for a broken protocol: every line ends with CR LF, is printable and
- * begins as the protocol says, and after every stream a healthy board still answers.
+ * Stream FIRST, FIRST + 1, ... until COUNT are done or SECONDS are over; SPARE is
+ * board_spare_bytes. The sanitizers look for broken memory, this file for a broken protocol: every
+ * line ends with CR LF, is printable and begins as the protocol says, and after every stream a
+ * healthy board still answers.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,18 +75,17 @@ static void check_health(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
+    if (argc != 5) {
         return 2;
     }
     const clock_t limit = (clock_t)atol(argv[1]) * CLOCKS_PER_SEC;
     const uint64_t first = strtoull(argv[2], NULL, 10);
     const uint64_t count = strtoull(argv[3], NULL, 10);
-    static const uint32_t spare[3] = {0, BOARD_SMALL, BOARD_LARGE};
+    board_spare_bytes = (uint32_t)strtoul(argv[4], NULL, 10);
     static stream s;
     uint64_t seed = first, answers = 0;
     for (; seed < first + count && clock() < limit; seed++) {
         stream_make(&s, seed);
-        board_spare_bytes = spare[seed % 3u];
         board_run(s.bytes, s.size);
         answers += check_output(seed);
         check_health(seed);
