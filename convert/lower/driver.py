@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from convert.ir import Graph, Op, verify
-from convert.lower.bits import type_bits
+from convert.lower.bits import disagreements, type_bits
 from convert.lower.passes import KERNELS, PASSES
 from convert.lower.rewrite import Context, Pass, Rewrite
 from convert.supported import Refusal, unsupported
@@ -72,10 +72,12 @@ def lower(
     Raises:
         ValueError: a pass made an unsound graph (a bug).
     """
-    refusals: list[Refusal] = []
     graph = type_bits(graph)
     if watch is not None:
         watch("type_bits", graph)
+    refusals = disagreements(graph)
+    if refusals:
+        return graph, refusals
     for one in PASSES:
         graph, refused = run_pass(graph, one, context)
         graph = drop_dead(graph)

@@ -105,6 +105,16 @@ def float_tail() -> bytes:
     return f.finish()
 
 
+def two_readers(first: int, second: int) -> bytes:
+    """One packed input for convolutions of so many channels each."""
+    f = Flat()
+    x = f.input("x", (1, 5, 5, 2), "int32")
+    for name, channels in (("a", first), ("b", second)):
+        bits = cases.filter_bits(RNG, 8, 3, 3, channels)
+        f.output(name, f.bconv(x, bits, channels, thresholds=np.full(8, 100)))
+    return f.finish()
+
+
 def conv_into(f: Flat) -> int:
     x = f.input("x", (1, 5, 5, 1), "int32")
     return f.bconv(x, cases.filter_bits(RNG, 8, 3, 3, 32), 32, **real())
@@ -124,6 +134,8 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
                      "Sides follow"),
     "channels in": (lambda: conv(change=option("channels_in", 40)).finish(), "are 0"),
     "groups": (lambda: conv(channels=96, change=option("channels_in", 200)).finish(), "Groups"),
+    "fewer channels": (lambda: two_readers(40, 64), "agree on its channels"),
+    "more channels": (lambda: two_readers(64, 40), "agree on its channels"),
     "zero padding": (lambda: conv(channels=33, **real(), pad_values=0).finish(), "Zero padding"),
     "spoiled": (lambda: conv(channels=31, change=spoiled_weights).finish(), "are 0"),
     "weights": (lambda: conv(change=no_weights).finish(), "constants"),
