@@ -179,7 +179,7 @@ def constant_operand(graph: Graph, op: Op) -> Verdict:
 def mean_axes(graph: Graph, op: Op) -> Verdict:
     """The axes are constant, and the map has up to four dimensions."""
     axes, t = constant(graph, op, 1), graph.tensor(op.inputs[0])
-    ok = axes is not None and len(t.shape) <= 4
+    ok = axes is not None and axes.dtype.kind == "i" and len(t.shape) <= 4
     ok = ok and axes is not None and all(-len(t.shape) <= int(v) < len(t.shape) for v in axes.flat)
     return ok, f"axes {axes} of {list(t.shape)}", "reduce over fixed axes"
 
