@@ -21,7 +21,7 @@ CORES = {
     "cortex-m55": "m55",
 }
 # Bytes of scratch of one convolution where RAM is not limited.
-DEFAULT_SCRATCH = {"m0plus": 10240, "m3": 10240, "m4": 10240, "m55": 40960}
+DEFAULT_SCRATCH = {"m0plus": 10240, "m3": 10240, "m4": 16384, "m55": 40960}
 # A packed convolution: a word of activations against a word of weights; what else an output takes;
 # copying a word of the patch.
 WORD, OUTPUT, PATCH = 10.5, 26.0, 9.0

@@ -160,18 +160,20 @@ void bw_planar_split_bits(const bw_planar_split *d, const uint32_t *in, uint32_t
     in += p * d->in_stride;
     out += p * d->keep_h * d->keep_w * d->out_stride;
 #endif
-    for (; p < d->planes; p++, in += d->in_stride) {
-        for (uint32_t py = 0; py < d->keep_h; py++, out += d->keep_w * d->out_stride) {
-            /* Rows that this phase lacks, and pixels after the last one, are 0. */
-            const uint32_t real =
-                d->in_h > py ? (d->in_h - py + d->stride_h - 1u) / d->stride_h : 0;
-            const uint32_t clear = whole ? real * width / 32u : 0;
+    const uint32_t apart = d->keep_h * d->keep_w * d->out_stride;
+    for (uint32_t py = 0; py < d->keep_h; py++, out += d->keep_w * d->out_stride) {
+        /* Rows that this phase lacks, and pixels after the last one, are 0. */
+        const uint32_t real = d->in_h > py ? (d->in_h - py + d->stride_h - 1u) / d->stride_h : 0;
+        const uint32_t clear = whole ? real * width / 32u : 0;
+        const uint32_t *from = in;
+        uint32_t *to = out;
+        for (uint32_t n = p; n < d->planes; n++, from += d->in_stride, to += apart) {
             for (uint32_t k = 0; k < d->keep_w; k++) {
                 for (uint32_t i = clear; i < words; i++) {
-                    out[k * d->out_stride + i] = 0;
+                    to[k * d->out_stride + i] = 0;
                 }
             }
-            part(d, in, py, out);
+            part(d, from, py, to);
         }
     }
 }

@@ -35,12 +35,17 @@ static uint32_t range(int32_t from, int32_t to)
     return (UINT32_MAX >> (32 - (to - from))) << from;
 }
 
-/* The tap whose lane 0 reads bit `bit` of a plane that begins at word `plane`. */
-static void place(bw_tap *t, uint32_t plane, int32_t bit, int32_t words)
+/* The tap whose lane 0 reads bit `bit` of a plane that begins at word `plane`; |bit| < 2^30. */
+static inline void place(bw_tap *t, uint32_t plane, int32_t bit, int32_t words)
 {
-    const int32_t low = floor_div(bit, 32);
-    t->low = plane + (uint32_t)least(most(low, 0), words - 1);
-    t->high = plane + (uint32_t)least(most(low + 1, 0), words - 1);
+    /* Floor of bit / 32: the offset, a multiple of 32, keeps the number positive. */
+    const int32_t low = (int32_t)((uint32_t)(bit + (1 << 30)) >> 5) - (1 << 25);
+    t->low = plane + (uint32_t)low;
+    t->high = t->low + 1u;
+    if (low < 0 || low + 1 >= words) {
+        t->low = plane + (uint32_t)least(most(low, 0), words - 1);
+        t->high = plane + (uint32_t)least(most(low + 1, 0), words - 1);
+    }
     t->right = (uint32_t)bit & 31u;
     t->left = 31u - t->right;
     t->mask = 0;
@@ -63,18 +68,18 @@ static bool next_run(const bw_tap_geometry *g, bw_run *r)
     return r->lane < 32 && r->y < (int32_t)g->out_h;
 }
 
-/* Words and shifts of one tap, dy and dx pixels away in its plane, with empty masks. */
-static void place_tap(const bw_tap_geometry *g, uint32_t first, bw_run run, uint32_t segments,
-                      uint32_t plane, int32_t dy, int32_t dx, bw_tap *t)
+/* Words of a plane that hold pixels. */
+static int32_t held_words(const bw_tap_geometry *g)
 {
-    const int32_t in_w = (int32_t)g->in_w;
-    const int32_t origin = (int32_t)g->in_origin;
-    const int32_t words = (origin + (int32_t)(g->in_h * g->in_w) + 31) / 32;
+    return (int32_t)((g->in_origin + g->in_h * g->in_w + 31u) / 32u);
+}
+
+/* Words and shifts of the segments of one tap, dy and dx pixels away in its plane; empty masks. */
+static void place_segments(const bw_tap_geometry *g, bw_run run, uint32_t segments, uint32_t plane,
+                           int32_t dy, int32_t dx, bw_tap *t)
+{
+    const int32_t in_w = (int32_t)g->in_w, origin = (int32_t)g->in_origin, words = held_words(g);
     const bw_tap *end = t + segments;
-    if (segments == 1) {
-        place(t, plane, origin + (int32_t)first + dy * in_w + dx, words);
-        return;
-    }
     while (t != end && next_run(g, &run)) {
         place(t++, plane, origin + (run.y + dy) * in_w + run.x + dx - run.lane, words);
     }
@@ -107,6 +112,7 @@ static void mask_column(const bw_tap_geometry *g, bw_run run, uint32_t segments,
 void bw_planar_taps(const bw_tap_geometry *g, uint32_t first, uint32_t segments, bw_tap *taps)
 {
     const int32_t stride_h = (int32_t)g->stride_h, stride_w = (int32_t)g->stride_w;
+    const int32_t bit = (int32_t)(g->in_origin + first), words = held_words(g);
     const bw_run start = {0, 0, (int32_t)(first / g->out_w), (int32_t)(first % g->out_w)};
 
     for (uint32_t kx = 0; kx < g->k_w; kx++) {
@@ -118,8 +124,12 @@ void bw_planar_taps(const bw_tap_geometry *g, uint32_t first, uint32_t segments,
             const int32_t y = (int32_t)(ky * g->dilation_h) - g->pad_top;
             const int32_t dy = floor_div(y, stride_h);
             const uint32_t phase_y = (uint32_t)(y - dy * stride_h);
-            place_tap(g, first, start, segments, (phase_y * g->stride_w + phase_x) * g->in_stride,
-                      dy, dx, t);
+            const uint32_t plane = (phase_y * g->stride_w + phase_x) * g->in_stride;
+            if (segments == 1) {
+                place(t, plane, bit + dy * (int32_t)g->in_w + dx, words);
+            } else {
+                place_segments(g, start, segments, plane, dy, dx, t);
+            }
         }
         mask_column(g, start, segments, dx,
                     (int32_t)((g->real_w + g->stride_w - 1u - phase_x) / g->stride_w),
