@@ -161,18 +161,15 @@ def platformio(board: Board) -> list[str]:
     return [sys.executable, "-m", "platformio", "run", "-d", str(ROOT / "mcu"), "-e", board.id]
 
 
-def upload_command(firmware: Firmware, protocol: str) -> list[str]:
-    """`pio run -t upload` over another protocol than the project's own.
+def upload_command(firmware: Firmware, protocol: str) -> tuple[list[str], dict[str, str]]:
+    """`pio run -t upload` over another protocol than the project's own, and its environment.
 
-    PlatformIO takes the protocol from its configuration only: a copy with that line is written.
+    Through the environment, because PlatformIO throws a build away when its configuration changes:
+    what is written is the very file that was measured.
     """
-    board = firmware.board
-    text = (ROOT / "mcu" / "platformio.ini").read_text("utf-8")
-    head = f"[env:{board.id}]\n"
-    configuration = firmware.folder / "upload.ini"
-    changed = text.replace(head, f"{head}upload_protocol = {protocol}\n")
-    write_whole(configuration, changed.encode())
-    return [*platformio(board), "-c", str(configuration), "-t", "upload"]
+    variables = environment(firmware.board, firmware.folder)
+    command = [*platformio(firmware.board), "-t", "upload"]
+    return command, {**variables, "BITWAKE_UPLOAD_PROTOCOL": protocol}
 
 
 def _run_platformio(board: Board, folder: Path, arena: int, weights: int) -> None:

@@ -113,11 +113,12 @@ def upload(firmware: Firmware) -> None:
         raise BoardError("this board is no hardware", where=board.id, remedy="leave --silicon out")
     console.say(UNTRIED)
     log = firmware.folder / "upload.log"
+    command, variables = build.upload_command(firmware, hardware[0])
     with open(log, "w", encoding="utf-8") as stream:
         status = subprocess.run(
-            build.upload_command(firmware, hardware[0]),
+            command,
             cwd=ROOT,
-            env=build.environment(board, firmware.folder),
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

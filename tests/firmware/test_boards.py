@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from kit import boards, sizes
+from kit import boards, build, sizes
 from kit.files import ROOT
 from kit.link import faults
 
@@ -199,11 +201,19 @@ def test_upload_hands_the_same_elf_to_openocd(firmware, tmp_path) -> None:
     openocd = tools / "openocd"
     openocd.write_text(f'#!/bin/sh\nfor word; do echo "$word"; done > "{tmp_path}/words"\n')
     openocd.chmod(openocd.stat().st_mode | stat.S_IXUSR)
-    variables = {
-        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-        "BITWAKE_UPLOAD_PROTOCOL": "openocd",
-    }
-    result = pio("netduino2plus", folder, "-t", "upload", **variables)
+    made = SimpleNamespace(board=boards.find("netduino2plus"), folder=folder)
+    command, variables = build.upload_command(made, "openocd")
+    result = subprocess.run(
+        command,
+        env={
+            **variables,
+            "PATH": f"{tools}{os.pathsep}{variables['PATH']}",
+            "BITWAKE_COMMIT": "test",
+            "BITWAKE_OBJECTS": str(folder.parent / "objects"),
+        },
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     words = (tmp_path / "words").read_text().splitlines()
     assert words[:4] == ["-f", "interface/stlink.cfg", "-f", "target/stm32f4x.cfg"]
