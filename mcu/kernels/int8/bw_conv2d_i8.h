@@ -6,6 +6,7 @@
 
 #include "bitwake/bw_int8.h"
 #include "bw_requant.h"
+#include "bw_simd32.h"
 
 /* Which fast kernels this build has. BW_DSP_IN_C builds those of the DSP extension in C, to check
  * them on another machine. */
@@ -32,8 +33,13 @@ static inline const int32_t *bw_channel(const bw_conv2d_i8 *d, uint32_t o)
 /* A complete accumulator to an output. */
 static inline int8_t bw_finish_i8(const bw_conv2d_i8 *d, const int32_t *channel, int32_t acc)
 {
-    const int32_t y = bw_rescale(acc, channel[4], channel[8]);
-    return bw_clamp_i8(y + d->out_zero, d->act_min, d->act_max);
+    int32_t q;
+    if (d->narrow != 0) {
+        q = bw_narrow(acc, channel[4], channel[8], 1 + 2 * d->out_zero);
+    } else {
+        q = bw_rescale(acc, channel[4], channel[8]) + d->out_zero;
+    }
+    return bw_clamp_i8(q, d->act_min, d->act_max);
 }
 
 #endif
