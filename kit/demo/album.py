@@ -80,21 +80,26 @@ def read(model: Model, limit: int = 0) -> Album:
         str(metrics.get("data", UNKNOWN)),
         "test",
         str(metrics.get("seed", UNKNOWN)),
-        notes_of(metrics),
+        notes_of(metrics, len(found)),
     )
 
 
-def notes_of(metrics: Mapping[str, Any]) -> tuple[str, ...]:
-    """What must be said beside the accuracy, in sentences."""
-    total, free = metrics.get("pictures"), metrics.get("wedge_free_pictures")
-    accuracy = metrics.get("wedge_free_accuracy")
-    if not isinstance(total, int) or not isinstance(free, int) or not isinstance(accuracy, float):
-        return ()
-    return (
-        f"{total - free} of the {total} test pictures show a black wedge from the alignment of the "
-        f"faces, which gives the class away; over the {free} without one the accuracy is "
-        f"{percent(accuracy)}.",
-    )
+def notes_of(metrics: Mapping[str, Any], here: int) -> tuple[str, ...]:
+    """What must be said beside the accuracy on the `here` pictures of the album, in sentences."""
+    total, accuracy = metrics.get("pictures"), metrics.get("accuracy")
+    free, clean = metrics.get("wedge_free_pictures"), metrics.get("wedge_free_accuracy")
+    notes = []
+    if isinstance(total, int) and isinstance(accuracy, float) and total > here:
+        notes.append(
+            f"On the whole test set of {total:,} pictures its accuracy is {percent(accuracy)}."
+        )
+    if isinstance(total, int) and isinstance(free, int) and isinstance(clean, float):
+        notes.append(
+            f"{total - free} of the {total} test pictures show a black wedge from the alignment of "
+            f"the faces, which gives the class away; over the {free} without one the accuracy is "
+            f"{percent(clean)}."
+        )
+    return tuple(notes)
 
 
 def facts(model: Model) -> dict[str, Any]:

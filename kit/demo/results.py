@@ -153,8 +153,8 @@ class ModelRun:
             return ""
         return (
             f"Always answering “{self.label_name(common)}” would get {percent(chance)} of these "
-            "pictures, which the interval does not exclude: they do not show that the network sees "
-            "anything."
+            "pictures, which the interval does not exclude: so few pictures do not show that the "
+            "network sees anything."
         )
 
     @property

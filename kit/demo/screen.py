@@ -142,8 +142,8 @@ def summary(demo: Demo) -> None:
         if not run.total:
             continue
         console.say(f"{run.name}: {score(run)}")
-        if run.doubt:
-            console.say(f"  {run.doubt}")
+        for note in filter(None, (run.doubt, *run.notes)):
+            console.say(f"  {note}")
         memory = run.memory
         if memory is not None:
             console.say(

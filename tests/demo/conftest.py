@@ -38,7 +38,9 @@ def ship(folder: Path, levels: list[tuple[int, int]], data: str = "faces") -> Pa
     (folder / "model.tflite").write_bytes(b"\0\0\0\0TFL3" + folder.name.encode().ljust(30))
     (folder / "labels.txt").write_text("\n".join(LABELS) + "\n")
     metrics = {"data": data, "seed": 7, "split": "test", "pictures": 100}
-    if data == "faces":
+    if data == "scenes":
+        metrics["accuracy"] = 0.67
+    else:
         metrics |= {"wedge_free_pictures": 90, "wedge_free_accuracy": 0.9}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     rows = []
