@@ -129,3 +129,24 @@ def test_bad_options_are_refused(bad: dict[str, object]) -> None:
     options = {"n_train": 2, "n_val": 0, "n_test": 0, "cache": False, **bad}
     with pytest.raises(DataError):
         loader.load(**options)  # type: ignore[arg-type]
+
+
+def test_a_contact_sheet_is_drawn_of_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    from kit import cli
+    from kit.verbs import sheet
+
+    monkeypatch.setenv("BITWAKE_DATA", str(tmp_path))
+    monkeypatch.setattr(sheet, "PICTURES", 6)
+    out = tmp_path / "sheet.png"
+    words = ["sheet", "--data", "scenes", "--channels", "3", "--out", str(out)]
+    assert cli.main(words) == 0
+    with Image.open(out) as drawn:
+        assert drawn.width > 6 * 96
+        assert np.asarray(drawn).std() > 20
+    assert len(list(tmp_path.glob("*.npy"))) == 1  # nothing but the shown split was rendered
+    assert cli.main(["sheet", "--data", "faces", "--channels", "3"]) == 2
+    assert "gray" in capsys.readouterr().err

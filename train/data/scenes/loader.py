@@ -21,6 +21,7 @@ from train.data.scenes import render as renderer
 GENERATOR_VERSION = 1
 LABELS = ("no_person", "person")
 CHUNK = 64
+SAID = 500  # rendering more than so many takes long enough to be told
 
 
 def _cache_folder() -> Path:
@@ -116,6 +117,8 @@ def load_split(
     path = _cache_folder() / name
     pixels = _read_cache(path, shape) if cache else None
     if pixels is None:
+        if count > SAID:
+            print(f"scenes: rendering {count} for {split} …", file=sys.stderr, flush=True)
         pixels = _render_all(seed, split, count, options, processes)
         if cache:
             _write_cache(path, pixels)
