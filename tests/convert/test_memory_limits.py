@@ -1,0 +1,87 @@
+"""Networks that start at pixels, under RAM limits: smaller tables, rows streamed, still equal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from convert.arrange import Options
+from convert.compile import Compiled, compile_bytes
+from convert.oracle import Oracle
+from tests.convert import cases
+from tests.convert.flat import SAME, VALID, Flat
+from tests.convert.test_operators import differences
+from tests.host_c import HostModels
+
+pytestmark = pytest.mark.host_c
+
+COUNT = 12
+
+
+def random_network(seed: int) -> tuple[bytes, tuple[int, int, int, int]]:
+    """A thermometer, convolutions, poolings and shuffles, a head; and the shape of the input."""
+    rng = np.random.default_rng([seed, 0x3A])
+    f = Flat()
+    shape = (1, int(rng.integers(8, 25)), int(rng.integers(8, 25)), int(rng.choice([1, 1, 3])))
+    planes = int(rng.choice([4, 8, 16, 33]))
+    x = f.input("x", shape)
+    t = np.sort(rng.uniform(0, 255, (shape[3], planes)), 1).ravel().astype(np.float32)
+    channels = shape[3] * planes
+    y = f.quantize(f.depthwise(x, np.ones((1, 1, 1, channels), np.float32), -t))
+    for _ in range(int(rng.integers(2, 6))):
+        h, w = f.shapes[y][1:3]
+        kind = rng.choice(["conv", "conv", "conv", "pool", "shuffle"])
+        if kind == "pool" and min(h, w) > 3:
+            y = f.pool(y, (2, 2), (2, 2), VALID)
+            continue
+        if kind == "shuffle" and channels > 1:
+            y = f.quantize(f.gather(f.dequantize(y, channels), rng.permutation(channels)))
+            continue
+        groups = 2 if channels % 64 == 0 and rng.random() < 0.5 else 1
+        co, k = groups * int(rng.choice([8, 16, 32, 40])), int(rng.choice([1, 2, 3, 3]))
+        stride = int(rng.choice([1, 1, 2]))
+        y = f.bconv(
+            y,
+            cases.filter_bits(rng, co, k, k, channels // groups),
+            channels,
+            thresholds=cases.thresholds_for(rng, co, k * k * channels // groups),
+            stride=(stride, stride),
+            padding=VALID if min(h, w) > k and rng.random() < 0.3 else SAME,
+        )
+        channels = co
+    bits = cases.filter_bits(rng, 2, 1, 1, channels)
+    f.output("y", f.bconv(y, bits, channels, multiplier=rng.normal(size=2), bias=np.zeros(2)))
+    return f.finish({"input_scale": 1.0, "input_offset": 0.0}), shape
+
+
+def within(content: bytes, name: str, **options: object) -> Compiled:
+    result = compile_bytes(content, name=name, options=Options(**options))  # type: ignore[arg-type]
+    assert isinstance(result, Compiled), [r.as_dict() for r in result]
+    return result
+
+
+def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    models: dict[str, Compiled] = {}
+    origin: dict[str, tuple[bytes, tuple[int, ...]]] = {}
+    for seed in range(COUNT):
+        content, shape = random_network(seed)
+        plenty = within(content, "x", max_ram=1 << 30)
+        assert plenty.arranged is not None
+        sizes = sorted({c.arena_bytes for c in plenty.arranged.candidates})
+        for limit in {sizes[0], sizes[len(sizes) // 2], sizes[-1]}:
+            whole = within(content, "x", max_ram=limit)
+            assert whole.plan.arena_bytes <= limit
+            name = f"network {seed} in {limit} bytes"
+            models[name], origin[name] = whole, (content, shape)
+        tight = compile_bytes(content, name="x", options=Options(max_ram=sizes[0] - 1))
+        assert not isinstance(tight, Compiled)
+        assert str(sizes[0]) in tight[0].found
+    streamed = [m for m in models.values() if m.arranged and m.arranged.chosen.streamed]
+    assert len(streamed) > 3
+    host = HostModels(tmp_path_factory.mktemp("limits"), models)
+    for name, (content, shape) in origin.items():
+        oracle, rng = Oracle(content), np.random.default_rng(1)
+        shots = [rng.normal(rng.uniform(0, 255), rng.uniform(5, 200), shape) for _ in range(3)]
+        inputs = [{"x": np.clip(shot, 0, 255).astype(np.uint8)} for shot in shots]
+        for given, answer in zip(inputs, host.run([(name, i, False) for i in inputs]), strict=True):
+            assert differences(dict(answer.outputs), oracle.predict(given)) == 0, name
