@@ -91,8 +91,12 @@ def layout(graph: Graph, op: Op) -> Call:
         ("pixels", f"{t.shape[1] * t.shape[2]}"), ("channels", f"{t.channels}"),
         ("stride", _stride(t)),
     ]  # fmt: skip
+    arrays: list[tuple[str, Array]] = []
+    if op.attrs.get("source") is not None:
+        fields.append(("source", "@source"))
+        arrays.append(("source", op.attrs["source"]))
     function = "from_packed" if op.kind == "unpack_planes" else "to_packed"
-    return Call("bw_planar_layout", f"bw_planar_{function}", fields, [], *_WORDS, "binary")
+    return Call("bw_planar_layout", f"bw_planar_{function}", fields, arrays, *_WORDS, "binary")
 
 
 def encode_table(packed: Array, first_word: Array, planes: int) -> Array:

@@ -76,9 +76,9 @@ class _Rewriter:
             return
         view = self.views.get(name)
         if view is not None:
-            if view.source is not None:
-                view = self.pick(name, view)
-            self.add(Op("pack_planes", f"{name} packed", (view.planes,), (name,)))
+            chosen = None if view.source is None else view.source.astype(np.uint16)
+            attrs = {"source": chosen}
+            self.add(Op("pack_planes", f"{name} packed", (view.planes,), (name,), attrs))
         self.packed.add(name)
 
     def pick(self, name: str, view: View) -> View:

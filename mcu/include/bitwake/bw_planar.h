@@ -179,6 +179,8 @@ typedef struct {
     uint32_t pixels;
     uint16_t channels;
     uint32_t stride; /* words from plane to plane */
+    /* Planar to packed only: the plane that channel n is read from, or NULL for plane n. */
+    const uint16_t *source;
 } bw_planar_layout;
 
 void bw_planar_from_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t *out);

@@ -56,7 +56,8 @@ void bw_planar_to_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t
             const uint32_t channels = at_most_32(d->channels - 32u * w);
             uint32_t m[32] = {0};
             for (uint32_t c = 0; c < channels; c++) {
-                m[c] = in[(32u * w + c) * d->stride + p / 32u];
+                const uint32_t n = 32u * w + c;
+                m[c] = in[(d->source ? d->source[n] : n) * d->stride + p / 32u];
             }
             transpose(m);
             for (uint32_t i = 0; i < pixels; i++) {

@@ -137,7 +137,8 @@ bool run_case(const test_case *c, uint32_t *out, void *scratch)
     const bw_planar_conv convolution = conv(c);
     const bw_planar_maxpool pooling = maxpool(c);
     const bw_lane_conv outputs = lanes(c);
-    const bw_planar_layout layout = {c->n[0], (uint16_t)c->n[1], c->n[2]};
+    const bw_planar_layout layout = {
+        .pixels = c->n[0], .channels = (uint16_t)c->n[1], .stride = c->n[2]};
     switch (c->kind) {
     case CONV:
         bw_planar_conv_bits(&convolution, c->array[0], out, scratch);
