@@ -224,6 +224,7 @@ def main() -> None:
         LIBS=["c", "m", "gcc"] if CROSS else ["m"],
     )
     env.Replace(PROGNAME="firmware", PROGSUFFIX=".elf")
+    OBJECTS.parent.mkdir(parents=True, exist_ok=True)
     env.CacheDir(str(OBJECTS), SharedObjects)
     write_build_header(Path(env.subst("$BUILD_DIR")) / "generated", shown)
     compile_all(model)
