@@ -41,9 +41,9 @@ typedef struct {
     const int32_t *channels;
 } bw_conv2d_i8;
 
-/* in: [in_h][in_w][in_c]; out: [out_h][out_w][out_c]. scratch, 4-byte aligned: 6 * row bytes; 4 * row
- * where a 1x1 kernel or in_c % 4 == 0 lets patches be read from the map; NULL for a 1x1 kernel with
- * one output pixel. */
+/* in: [in_h][in_w][in_c]; out: [out_h][out_w][out_c]. scratch, 4-byte aligned: 6 * row bytes; 4 *
+ * row where a 1x1 kernel or in_c % 4 == 0 lets patches be read from the map; NULL for a 1x1 kernel
+ * with one output pixel. */
 void bw_conv2d_i8_run(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch);
 
 /* DEPTHWISE_CONV_2D: output channel o reads input channel o / (out_c / in_c).

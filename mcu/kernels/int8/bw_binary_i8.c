@@ -43,7 +43,7 @@ static operand operand_of(int32_t zero, int32_t multiplier, int32_t shift)
 static inline int32_t common(int32_t q, const operand *p)
 {
     const int32_t t = bw_smmulr((q - p->zero) * (1 << (BW_LEFT_SHIFT + 1)), p->multiplier);
-    return (t + p->half + (t >> 31 & p->sign)) >> p->exponent;
+    return (t + p->half + (-(t < 0) & p->sign)) >> p->exponent;
 }
 
 static inline int8_t finish(const bw_binary_i8 *d, int32_t acc)

@@ -127,7 +127,7 @@ static inline int32_t bw_half_to_i8(int32_t x)
 static inline int32_t bw_narrow(int32_t acc, int32_t multiplier, int32_t shift, int32_t centre)
 {
     const int32_t t = bw_smmulr(acc * 2, multiplier);
-    return bw_half_to_i8(((t + (t >> 31)) >> (uint32_t)~shift) + centre);
+    return bw_half_to_i8(((t - (t < 0)) >> (uint32_t)~shift) + centre);
 }
 
 #endif

@@ -127,7 +127,7 @@ void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out,
     const uint32_t *weights = d->weights, *start = d->start;
     uint32_t *index = scratch;
     uint32_t *state = index + (d->chunk + 1u) * pixels;
-    bw_mve_job job = {
+    bw_mve_job mve = {
         .job =
             {
                 .index = index,
@@ -145,9 +145,9 @@ void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out,
             const uint32_t *of = weights;
             uint32_t *table = state + 16u * b.blocks * pixels;
             repeat(state, begin_counts(&b, start, state), pixels);
-            job.job.table = table;
-            job.job.out = out;
-            job.words = count;
+            mve.job.table = table;
+            mve.job.out = out;
+            mve.words = count;
             for (uint32_t begin = 0; begin < words; begin += d->chunk) {
                 const uint32_t left = words - begin, m = left < d->chunk ? left : d->chunk;
                 const uint32_t triples = BW_LANE_TRIPLES(m);
@@ -155,9 +155,9 @@ void bw_lane_conv_bits(const bw_lane_conv *d, const uint32_t *in, uint32_t *out,
                 index_words(d, in, begin, m, index);
                 fetch(&b, of, apart, 3u * triples, inputs);
                 of += 3u * triples;
-                job.job.triples = triples;
-                job.job.kind = left > m ? BW_COUNT_MORE : BW_COUNT_LAST;
-                bw_mve_chunk(&job, inputs, b.blocks, 0);
+                mve.job.triples = triples;
+                mve.job.kind = left > m ? BW_COUNT_MORE : BW_COUNT_LAST;
+                bw_mve_chunk(&mve, inputs, b.blocks, 0);
             }
             done += count;
             out += count;

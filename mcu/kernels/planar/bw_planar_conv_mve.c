@@ -33,7 +33,7 @@ static void convolve(const bw_mve_lanes *l, uint32_t blocks, uint32_t *memory, b
 void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch)
 {
     const uint32_t words = BW_PLANE_WORDS(d->out_h, d->out_w);
-    bw_mve_job job = {.job = {.outputs = d->out_c, .out_stride = d->out_stride}};
+    bw_mve_job mve = {.job = {.outputs = d->out_c, .out_stride = d->out_stride}};
     bw_mve_lanes l;
 
     bw_mve_lanes_begin(&l, d, in, scratch);
@@ -42,11 +42,11 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
         const uint32_t blocks =
             d->blocks >= 4u && left >= 3u ? 4u : (d->blocks >= 2u && left >= 2u ? 2u : 1u);
         bw_mve_lanes_move(&l, word, blocks);
-        job.words = left < blocks ? left : blocks;
-        job.job.out = out + word;
+        mve.words = left < blocks ? left : blocks;
+        mve.job.out = out + word;
         convolve(&l, blocks,
                  (uint32_t *)scratch + blocks * d->k_h * d->k_w * l.segments * sizeof(bw_tap) / 4u,
-                 &job);
+                 &mve);
         word += blocks;
     }
     bw_planar_conv_trim(d, out);
