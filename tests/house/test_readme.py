@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kit import cli
+from kit import boards, cli
 from kit.report import readme
 from kit.report.figures import Place
 
@@ -138,6 +138,14 @@ def test_the_layout_block_names_every_folder_of_ours(repo: Path) -> None:
         pytest.skip("needs git's list of files")
     folders = {line.split("/")[0] for line in listed.stdout.splitlines() if "/" in line}
     assert named == {name for name in folders if not name.startswith(".")} | {"Makefile"}
+
+
+def test_every_board_and_every_page_is_named(repo: Path) -> None:
+    text = text_of(repo)
+    table = text.split("## Boards")[1].split("##")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == {board.id for board in boards.all_boards()}
+    pages = {f"docs/{page.name}" for page in (repo / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\((docs/[\w-]+\.md)\)", text))
 
 
 def test_figures_are_fresh(repo: Path) -> None:
