@@ -24,6 +24,11 @@ FRAME = 32 * 32  # bytes of the fixture model's input
 BANNER = b"m-init-done\r\nm-ready\r\n"
 
 
+def objects_of(folder: Path) -> Path:
+    """Where object files are shared; as in a fresh clone, the build makes its parent."""
+    return folder.parent / "shared" / "objects"
+
+
 def pio(
     environment: str, folder: Path, *words: str, **variables: str
 ) -> subprocess.CompletedProcess:
@@ -32,7 +37,7 @@ def pio(
     Objects are shared within the test run only: one from elsewhere would come without its warnings.
     """
     board = boards.find(environment.removesuffix("_sanitized"))
-    objects = {"BITWAKE_OBJECTS": str(folder.parent / "objects")}
+    objects = {"BITWAKE_OBJECTS": str(objects_of(folder))}
     line = [sys.executable, "-m", "platformio", "run", "-d", str(ROOT / "mcu"), "-e", environment]
     return subprocess.run(
         [*line, *words],

@@ -18,7 +18,7 @@ from kit import boards, build, sizes
 from kit.files import ROOT
 from kit.link import faults
 
-from .conftest import FIXTURE, FRAME, pio
+from .conftest import FIXTURE, FRAME, objects_of, pio
 from .test_protocol import BRIGHT, DARK, HALF, READY, load
 
 EMULATED = [board.id for board in boards.all_boards() if board.emulator == "qemu"]
@@ -209,7 +209,7 @@ def test_upload_hands_the_same_elf_to_openocd(firmware, tmp_path) -> None:
             **variables,
             "PATH": f"{tools}{os.pathsep}{variables['PATH']}",
             "BITWAKE_COMMIT": "test",
-            "BITWAKE_OBJECTS": str(folder.parent / "objects"),
+            "BITWAKE_OBJECTS": str(objects_of(folder)),
         },
         capture_output=True,
         text=True,
