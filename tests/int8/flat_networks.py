@@ -108,7 +108,7 @@ def mobilenet(net: Net) -> bytes:
     for n, s in [*plan, (256, 1)]:
         x = net.conv(x, net.known[x].shape[3], 3, s, act=3, depthwise=True)
         x = net.conv(x, n, 1)
-    return net.content(net.dense(net.mean(x), 2))
+    return net.content(net.dense(net.mean(x), 16))
 
 
 def autoencoder(net: Net) -> bytes:
