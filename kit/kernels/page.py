@@ -18,9 +18,9 @@ many channels unless told.
 BINARY = """
 ## Binary convolutions
 
-`planes`: 32 neighbouring pixels a word; `lanes`: 32 outputs a word. A count on paper gives 0.135 for
-three-input tables of 4-bit counters on Thumb-2, the reference of the plots. The compiler chooses
-the kernel of each layer by predicted cost; here each is shown on the maps it is for.
+`planes`: 32 neighbouring pixels a word; `lanes`: 32 outputs a word. A count on paper gives 0.135
+for three-input tables of 4-bit counters on Thumb-2, the reference of the plots. The compiler
+chooses the kernel of each layer by predicted cost; here each is shown on the maps it is for.
 """
 INT8 = """
 ## int8 operators
