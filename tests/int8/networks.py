@@ -38,7 +38,7 @@ def many_ports() -> Any:
     up = layers.UpSampling2D(2, interpolation="bilinear")(deep)
     up = layers.Conv2DTranspose(6, 3, padding="same")(layers.Concatenate()([up, x]))
     mask = layers.Conv2D(1, 1, activation="sigmoid", name="mask")(layers.LeakyReLU()(up))
-    blocks = layers.UpSampling2D((3, 2))(_conv(deep, 5, 1))
+    blocks = layers.UpSampling2D((3, 2), name="blocks")(_conv(deep, 5, 1))
     mean = layers.GlobalAveragePooling2D()(deep * tf.nn.tanh(deep))
     scores = layers.Dense(5, name="scores")(mean)
     return keras.Model([left, right], {"mask": mask, "blocks": blocks, "scores": scores})
