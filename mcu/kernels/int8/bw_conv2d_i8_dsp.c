@@ -15,7 +15,7 @@ typedef struct {
     int32_t a0, a1, b0, b1; /* pixel a and b, filter 0 and 1 */
 } sums;
 
-#if defined(__ARM_FEATURE_DSP)
+#if defined(BW_LOOPS_IN_ASSEMBLY)
 #define STEP(offset)                                                                               \
     "ldm   %[x]!, {r4, r5, r6, r8}\n"                                                              \
     "ldr   %[w], [%[w0], #" #offset "]\n"                                                          \
@@ -76,7 +76,7 @@ static inline void products(sums *s, const uint32_t *x, const int8_t *w0, const 
                             uint32_t row)
 {
     uint32_t turns = row >> 4, rest = row >> 2 & 3u;
-#if defined(__ARM_FEATURE_DSP)
+#if defined(BW_LOOPS_IN_ASSEMBLY)
     sums t = *s;
     if (turns > 0) {
         LOOP(t, x, w0, w1, turns, 16u, STEP(0) STEP(4) STEP(8) STEP(12) ADVANCE(16));
@@ -200,7 +200,7 @@ static inline void meet(const bw_conv2d_i8 *d, const uint32_t *x, int8_t *out_a,
 static inline void four(int32_t *acc, const int8_t **in, const int8_t **w, const int8_t *end,
                         uint32_t row)
 {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(BW_LOOPS_IN_ASSEMBLY)
 #define FILTER(a, address)                                                                         \
     "ldr   %[f], " address "\n"                                                                    \
     "sxtb16 %[g], %[f]\n"                                                                          \

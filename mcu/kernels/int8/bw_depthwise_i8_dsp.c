@@ -31,7 +31,7 @@ typedef struct {
 
 static inline void tap(sums *s, uint32_t x, uint32_t w)
 {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(BW_LOOPS_IN_ASSEMBLY)
     uint32_t e, f;
     __asm volatile(TAP
                    : [s0] "+r"(s->s0), [s1] "+r"(s->s1), [s2] "+r"(s->s2), [s3] "+r"(s->s3),
@@ -49,7 +49,7 @@ static inline void tap(sums *s, uint32_t x, uint32_t w)
 static inline void nine(sums *s, const int8_t *sample, const int8_t *weight, uint32_t c,
                         uint32_t down)
 {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(BW_LOOPS_IN_ASSEMBLY)
 #define LINE                                                                                       \
     "ldr %[x], [%[p]]\nldr %[w], [%[q]]\n" TAP                                                     \
     "ldr %[x], [%[p], %[c]]\nldr %[w], [%[q], %[c]]\n" TAP                                         \
@@ -62,7 +62,7 @@ static inline void nine(sums *s, const int8_t *sample, const int8_t *weight, uin
     __asm volatile(
         LINE NEXT LINE NEXT LINE
         : [s0] "+r"(s->s0), [s1] "+r"(s->s1), [s2] "+r"(s->s2), [s3] "+r"(s->s3), [p] "+r"(sample),
-          [q] "+r"(weight), [x] "=&r"(x), [w] "=&r"(w), [e] "=&r"(e), [f] "=&r"(f)
+          [q] "+r"(weight), [n] "+r"(n), [x] "=&r"(x), [w] "=&r"(w), [e] "=&r"(e), [f] "=&r"(f)
         : [c] "r"(c), [down] "r"(down)
         : "memory");
 #else
@@ -76,7 +76,7 @@ static inline void nine(sums *s, const int8_t *sample, const int8_t *weight, uin
 static inline void listed(sums *s, const place *at, uint32_t n, const int8_t *weight, uint32_t c,
                           uint32_t channel)
 {
-#if defined(__ARM_FEATURE_DSP)
+#if defined(BW_LOOPS_IN_ASSEMBLY)
     uint32_t x, w, e, f;
     __asm volatile(
         "1:\n"

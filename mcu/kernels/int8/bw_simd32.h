@@ -10,6 +10,12 @@
 #include <stdint.h>
 #include <string.h>
 
+/* The innermost loops take every register: without optimization the compiler keeps one for itself.
+ */
+#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#define BW_LOOPS_IN_ASSEMBLY
+#endif
+
 /* Four bytes of any alignment. */
 static inline uint32_t bw_load4(const int8_t *from)
 {
