@@ -62,7 +62,7 @@ static inline void nine(sums *s, const int8_t *sample, const int8_t *weight, uin
     __asm volatile(
         LINE NEXT LINE NEXT LINE
         : [s0] "+r"(s->s0), [s1] "+r"(s->s1), [s2] "+r"(s->s2), [s3] "+r"(s->s3), [p] "+r"(sample),
-          [q] "+r"(weight), [n] "+r"(n), [x] "=&r"(x), [w] "=&r"(w), [e] "=&r"(e), [f] "=&r"(f)
+          [q] "+r"(weight), [x] "=&r"(x), [w] "=&r"(w), [e] "=&r"(e), [f] "=&r"(f)
         : [c] "r"(c), [down] "r"(down)
         : "memory");
 #else
