@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convert.ir import Graph, Op, Tensor
-from convert.planar.geometry import Chunks, ConvShape, plane_words
+from convert.planar.geometry import ConvShape, plane_words
 from convert.stream.check import check_schedule
 from convert.stream.schedule import Run, Schedule, Slide, Stage, schedule
 
@@ -247,7 +247,11 @@ def stream(graph: Graph, length: int, fed: bool = False) -> Graph:
     picture = graph.tensor(links[0].op.inputs[0])
     builder = _Builder(links, windows, picture.shape[1], phases=length + 1)
     builder.follow(plan)
-    tensors.append(Tensor(f"{name}.scratch", (max(_scratch(*one) for one in shapes),), "uint8"))
+    tensors.append(
+        Tensor(
+            f"{name}.scratch", (max(chunks.scratch(shape) for shape, chunks in shapes),), "uint8"
+        )
+    )
     tensors.append(Tensor(f"{name}.phases", (max(4, builder.phase_bytes),), "uint8"))
     image = links[0].op.inputs[0] or ""
     attrs: dict[str, Any] = {
@@ -269,8 +273,3 @@ def stream(graph: Graph, length: int, fed: bool = False) -> Graph:
             ops.append(op)
     ports = tuple(replace(p, fed=fed and p.tensor == image) for p in graph.inputs)
     return replace(graph, inputs=ports).with_ops(ops, tensors)
-
-
-def _scratch(shape: ConvShape, chunks: Chunks) -> int:
-    """Scratch of a convolution on windows: its map may be lower than the whole one, never wider."""
-    return chunks.scratch(replace(shape))
