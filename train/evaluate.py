@@ -10,14 +10,24 @@ import numpy.typing as npt
 from train.backend import keras, tf
 from train.data import Split
 from train.figures import accuracy_of
-from train.models.binary import BinaryNet, build
-from train.recipes.recipe import Recipe
+from train.models.binary import BinaryNet, Cost, build, count
+from train.recipes.recipe import NetSpec, Recipe
 
 EVAL_BATCH = 256
 
 
 def build_model(recipe: Recipe) -> Any:
-    return build(recipe.net) if isinstance(recipe.net, BinaryNet) else recipe.net()
+    """The untrained Keras model of a recipe's network."""
+    if isinstance(recipe.net, BinaryNet):
+        return build(recipe.net)
+    return recipe.net.build() if isinstance(recipe.net, NetSpec) else recipe.net()
+
+
+def cost(recipe: Recipe) -> Cost | None:
+    """The network's count; None for a network that is given as a function."""
+    if isinstance(recipe.net, BinaryNet):
+        return count(recipe.net)
+    return recipe.net.count() if isinstance(recipe.net, NetSpec) else None
 
 
 def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

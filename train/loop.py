@@ -20,9 +20,16 @@ import numpy as np
 from convert.errors import DataError
 from train.backend import larq, tf
 from train.data import Dataset
-from train.evaluate import EVAL_BATCH, accuracy, confusion, predict, reestimate_batch_norm
+from train.evaluate import (
+    EVAL_BATCH,
+    accuracy,
+    confusion,
+    cost,
+    predict,
+    reestimate_batch_norm,
+)
 from train.figures import further
-from train.models.binary import BinaryNet, count
+from train.models.binary import BinaryNet
 from train.recipes.recipe import Recipe
 from train.runfolder import Log, load_arrays, save_arrays, write_json, write_whole
 from train.trainer import Trainer
@@ -58,7 +65,30 @@ def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
         raise DataError("there are no training pictures", where=f"dataset {dataset.name}")
 
 
-def _same_run(folder: Path, asked: dict[str, Any], dataset_hash: str) -> None:
+def changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], default: Mapping[str, Any]
+) -> list[str]:
+    """Names of fields whose values differ, dotted where nested.
+
+    A field that the older record lacks had its default, when it has one: records of before the
+    field was invented stay good.
+    """
+    missing = object()
+    found = []
+    for name, value in now.items():
+        usual = default.get(name, missing)
+        was = before.get(name, usual)
+        if was is missing or was == value:
+            continue
+        if isinstance(was, dict) and isinstance(value, dict):
+            inner = usual if isinstance(usual, dict) else {}
+            found += [f"{name}.{part}" for part in changes(was, value, inner)]
+        else:
+            found.append(name)
+    return sorted(found)
+
+
+def _same_run(folder: Path, recipe: Recipe, asked: dict[str, Any], dataset_hash: str) -> None:
     """A resumed run must be asked for what it was; otherwise its numbers would mix two recipes.
 
     Raises:
@@ -72,7 +102,7 @@ def _same_run(folder: Path, asked: dict[str, Any], dataset_hash: str) -> None:
     before = {**kept["recipe.json"]}
     if "dataset_hash" in kept["metrics.json"]:
         before["dataset_hash"] = kept["metrics.json"]["dataset_hash"]
-    differing = sorted(k for k in now if k in before and now[k] != before[k])
+    differing = changes(before, now, json.loads(json.dumps(recipe.defaults(), default=str)))
     if differing:
         raise DataError(
             "the interrupted run was asked for something else",
@@ -120,7 +150,7 @@ def train(
     dataset_hash = dataset.hash
     history: History = []
     if checkpoint.exists():
-        _same_run(folder, asked, dataset_hash)
+        _same_run(folder, recipe, asked, dataset_hash)
     trainer = Trainer(recipe, dataset, recipe.seed)
     if checkpoint.exists():
         history = _restore(trainer, checkpoint)
@@ -157,14 +187,14 @@ def _called(dataset: Dataset) -> str:
 
 
 def _opening(recipe: Recipe, dataset: Dataset, identity: Mapping[str, Any]) -> str:
-    cost = ""
+    size = ""
     if identity["bops"]:
-        cost = (
+        size = (
             f", {identity['bops'] / 1e6:.2f} M binary MACs, {identity['size_bits'] / 1e3:.1f} kbit"
         )
     return (
         f"{recipe.name} on {_called(dataset)}: {len(dataset.train)} pictures, "
-        f"{recipe.epochs} epochs, seed {recipe.seed}{cost}"
+        f"{recipe.epochs} epochs, seed {recipe.seed}{size}"
     )
 
 
@@ -183,9 +213,9 @@ def _identity(
     recipe: Recipe, dataset: Dataset, dataset_hash: str, trainer: Trainer
 ) -> dict[str, Any]:
     """What stands in metrics.json from the first epoch on."""
-    if isinstance(recipe.net, BinaryNet):
-        cost = count(recipe.net)
-        size = {"size_bits": cost.weight_bits, "bops": cost.macs}
+    counted = cost(recipe)
+    if counted is not None:
+        size = {"size_bits": counted.weight_bits, "bops": counted.macs}
     else:
         size = {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
     return {

@@ -1,18 +1,51 @@
-"""Recipes by name. A recipe is data; `train.loop.train` is the one function that runs it."""
+"""Recipes by name. A recipe is data; `train.loop.train` is the one function that runs it.
+
+Every module of this package that has a tuple `RECIPES` adds to the list: one file an experiment
+family, nothing else to edit.
+"""
 
 from __future__ import annotations
 
 import difflib
+import functools
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from types import ModuleType
 
 from convert.errors import DataError
 from train.recipes.recipe import Augment, Recipe
 
 
-def _all() -> dict[str, Recipe]:
-    from train.recipes import faces_wake, scenes_baselines, scenes_wake
+def modules() -> list[str]:
+    """Full names of this package's modules, sorted."""
+    return sorted(f"{__name__}.{found.name}" for found in pkgutil.iter_modules(__path__))
 
-    recipes = [*faces_wake.RECIPES, *scenes_wake.RECIPES, *scenes_baselines.RECIPES]
-    return {recipe.name: recipe for recipe in recipes}
+
+def collect(found: Iterable[ModuleType]) -> dict[str, Recipe]:
+    """Name -> recipe, in the order of the modules and of their RECIPES.
+
+    Raises:
+        DataError: two recipes share a name; both modules are named.
+    """
+    recipes: dict[str, Recipe] = {}
+    home: dict[str, str] = {}
+    for module in found:
+        for recipe in getattr(module, "RECIPES", ()):
+            if recipe.name in recipes:
+                raise DataError(
+                    "two recipes have the same name",
+                    where=f"{home[recipe.name]} and {module.__name__}",
+                    found=recipe.name,
+                    remedy="rename one of them",
+                )
+            recipes[recipe.name], home[recipe.name] = recipe, module.__name__
+    return recipes
+
+
+@functools.cache
+def _all() -> Mapping[str, Recipe]:
+    return collect(importlib.import_module(name) for name in modules())
 
 
 def names() -> list[str]:
@@ -38,4 +71,4 @@ def get(name: str) -> Recipe:
     return known[name]
 
 
-__all__ = ["Augment", "Recipe", "get", "names"]
+__all__ = ["Augment", "Recipe", "collect", "get", "modules", "names"]

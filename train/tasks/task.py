@@ -1,0 +1,69 @@
+"""What a network is trained for: its loss and its score. Classification is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from train.backend import keras, tf
+from train.data import Split
+
+# Byte pictures [N, H, W, C] -> the network's outputs, numpy.
+Predict = Callable[[npt.NDArray[np.uint8]], Any]
+
+
+class Task(Protocol):
+    """A loss and a score.
+
+    `name` stands in recipe.json; `metric` names the headline figure, the first that `score` gives.
+    A task may also have `distill(teacher_output, student_output) -> scalar tensor`, the loss by
+    which its networks learn from a teacher; without it the task is not distilled.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def metric(self) -> str: ...
+
+    def loss(self, target: Any, output: Any) -> Any:
+        """Scalar tensor. `target` is a batch of `Split.targets`, for classification of labels."""
+        ...
+
+    def score(self, split: Split, predict: Predict) -> dict[str, float]:
+        """Figures over a split, the headline metric first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Logits [N, classes] against labels int64 [N]; a label of -1 means: not known.
+
+    Attributes:
+        smoothing: label smoothing, 0 to 1.
+    """
+
+    smoothing: float = 0.0
+    name: str = "classification"
+    metric: str = "accuracy"
+
+    def loss(self, target: Any, output: Any) -> Any:
+        """Cross-entropy, averaged over the pictures whose label is known; 0 when none is."""
+        known = tf.cast(target >= 0, output.dtype)
+        each = keras.losses.categorical_crossentropy(
+            tf.one_hot(target, output.shape[-1]),
+            output,
+            from_logits=True,
+            label_smoothing=self.smoothing,
+        )
+        return tf.math.divide_no_nan(tf.reduce_sum(each * known), tf.reduce_sum(known))
+
+    def score(self, split: Split, predict: Predict) -> dict[str, float]:
+        """Share of right answers; NaN for no pictures."""
+        if not len(split):
+            return {"accuracy": float("nan")}
+        return {"accuracy": float((predict(split.images).argmax(1) == split.labels).mean())}
