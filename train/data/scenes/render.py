@@ -83,7 +83,9 @@ def _place(rng: np.random.Generator, size: int, least: float) -> tuple[float, fl
     return x, feet, h
 
 
-def _person(rng: np.random.Generator, canvas: _Canvas, size: int, least: float) -> tuple[float, ...]:
+def _person(
+    rng: np.random.Generator, canvas: _Canvas, size: int, least: float
+) -> tuple[float, ...]:
     x, feet, h = _place(rng, size, least)
     who = figure.random_figure(rng)
     facing = float(rng.choice([-1.0, 1.0]))
@@ -152,6 +154,42 @@ def _attempt(
     return small.astype(np.float32), [_down(mask, factor) for mask in canvas.people]
 
 
+def lit(
+    seed: int, split: str, index: int, *, size: int = SIZE, rule: str = "vww"
+) -> tuple[texture.Field, list[Mask], list[float]]:
+    """A scene before any camera: linear light [size, size, 3], people's masks and their areas.
+
+    Raises:
+        DataError: unknown split or rule.
+    """
+    if split not in SPLITS or rule not in RULES:
+        raise DataError(
+            "no such split or rule of scenes",
+            found=f"split={split}, rule={rule}",
+            remedy=f"splits: {', '.join(SPLITS)}; rules: {', '.join(RULES)}",
+        )
+    label = index & 1
+    entropy = [seed, SPLITS.index(split), index]
+    for attempt in range(MAX_TRIES):
+        rng = np.random.default_rng(np.random.SeedSequence([*entropy, attempt]))
+        light, masks = _attempt(rng, size, label, rule, split)
+        areas = [_measure(mask, rule) for mask in masks]
+        if not label or max(areas) > RULES[rule]:
+            return light, masks, areas
+    raise DataError(
+        "a scene with a person large enough was not found",
+        where=f"seed {seed}, split {split}, index {index}",
+        found=f"{MAX_TRIES} tries under the rule {rule}",
+        remedy="use a larger size",
+    )
+
+
+def noise_of(seed: int, split: str, index: int) -> np.random.Generator:
+    """The random stream of a scene's camera, always from its beginning."""
+    entropy = [seed, SPLITS.index(split), index, MAX_TRIES]
+    return np.random.default_rng(np.random.SeedSequence(entropy))
+
+
 def render(
     seed: int,
     split: str,
@@ -170,8 +208,8 @@ def render(
         seed, split, index: which scene. Odd indices hold a person, even ones none.
         size: side in pixels.
         channels: 1 or 3.
-        rule: "vww" (a person's visible pixels exceed 0.5 % of the picture) or "mlperf" (its bounding
-            box exceeds 2.5 %); a scene whose people are all smaller is drawn again.
+        rule: "vww" (a person's visible pixels exceed 0.5 % of the picture) or "mlperf" (its
+            bounding box exceeds 2.5 %); a scene whose people are all smaller is drawn again.
         ev, gamma: forced exposure in stops and gamma, for robustness tests; the scene itself, and
             the noise's random stream, stay the same.
         ev_range: bounds of a drawn exposure.
@@ -179,34 +217,14 @@ def render(
     Raises:
         DataError: unknown split or rule.
     """
-    if split not in SPLITS or rule not in RULES:
-        raise DataError(
-            "no such split or rule of scenes",
-            found=f"split={split}, rule={rule}",
-            remedy=f"splits: {', '.join(SPLITS)}; rules: {', '.join(RULES)}",
-        )
-    label = index & 1
-    entropy = [seed, SPLITS.index(split), index]
-    for attempt in range(MAX_TRIES):
-        rng = np.random.default_rng(np.random.SeedSequence([*entropy, attempt]))
-        light, masks = _attempt(rng, size, label, rule, split)
-        areas = [_measure(mask, rule) for mask in masks]
-        if not label or max(areas) > RULES[rule]:
-            break
-    else:
-        raise DataError(
-            "a scene with a person large enough was not found",
-            where=f"seed {seed}, split {split}, index {index}",
-            found=f"{MAX_TRIES} tries under the rule {rule}",
-            remedy="use a larger size",
-        )
-    noise = np.random.default_rng(np.random.SeedSequence([*entropy, MAX_TRIES]))
+    light, masks, areas = lit(seed, split, index, size=size, rule=rule)
+    noise = noise_of(seed, split, index)
     camera = sensor.random_sensor(noise, ev_range, ev, gamma)
     visible = [mask for mask in masks if mask.any()]
     everyone = np.logical_or.reduce(visible) if visible else np.zeros((size, size), bool)
     return Scene(
         image=sensor.capture(light, camera, noise, channels),
-        label=label,
+        label=index & 1,
         boxes=tuple(_box(mask) for mask in visible),
         mask=everyone,
         meta={
