@@ -1,0 +1,129 @@
+"""A residual backbone, ResNet-18's shape at any size, with the block as a parameter.
+
+One description gives the binary networks, those they are compared with and the twins with real
+weights: stem, stages of blocks, head. Tasks put heads of their own on `features`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convert.errors import ModelError
+from train.backend import keras
+from train.layers import GLT
+from train.models.binary import Cost
+from train.models.blocks import Block, Flow, Real, named
+from train.models.blocks.flow import bconv, norm
+from train.models.blocks.real import conv
+from train.models.counting import count_model
+
+
+@dataclass(frozen=True)
+class Feature(Flow):
+    """A stage's output: `map`, `bits`, and how many pixels of the picture one of its pixels is
+    wide (`stride`)."""
+
+    stride: int
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network: input [H, W, C] of bytes, stem, stages, head.
+
+    Attributes:
+        block: a block or its name, see train.models.blocks.
+        widths: channels of each stage, before the multiplier; blocks: how many blocks it has;
+            strides: of its first block.
+        multiplier: m, on all widths.
+        stem: "glt" (thermometer, then a binary convolution) or "real" (a real convolution).
+        planes, encoder: of the thermometer; "linear" keeps the fixed ramp.
+        head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
+            real dense layer; "" chooses "conv" for blocks that give bits.
+    """
+
+    block: Block | str = "bineal"
+    input_shape: tuple[int, int, int] = (64, 64, 1)
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    blocks: tuple[int, ...] = (1, 1, 1, 1)
+    strides: tuple[int, ...] = (1, 2, 2, 2)
+    multiplier: float = 1.0
+    stem: str = "glt"
+    stem_kernel: int = 3
+    stem_stride: int = 2
+    planes: int = 8
+    encoder: str = "glt"
+    classes: int = 2
+    head: str = ""
+
+    def __post_init__(self) -> None:
+        if not len(self.widths) == len(self.blocks) == len(self.strides) > 0:
+            raise ModelError(
+                "a backbone needs a width, a number of blocks and a stride for each stage",
+                found=f"{self.widths}, {self.blocks}, {self.strides}",
+            )
+        for what, value, known in (
+            ("stem", self.stem, STEMS),
+            ("head", self.head, ("", "conv", "mean")),
+            ("encoder", self.encoder, ("glt", "linear")),
+        ):
+            if value not in known:
+                raise ModelError(
+                    f"there is no such {what}",
+                    found=repr(value),
+                    remedy=f"known: {', '.join(map(repr, known))}",
+                )
+
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each stage, the multiplier applied."""
+        return tuple(max(1, round(width * self.multiplier)) for width in self.widths)
+
+    def features(self, image: Any) -> list[Feature]:
+        """The stem and all stages on a Keras tensor [N, H, W, C] of raw bytes as float32: the
+        output of every stage, finest first."""
+        block = named(self.block)
+        widths = self.channels()
+        x = block.enter(STEMS[self.stem](self, image, widths[0]), "stem_out")
+        stride, found = self.stem_stride, []
+        for s, (width, count) in enumerate(zip(widths, self.blocks, strict=True)):
+            for k in range(count):
+                step = self.strides[s] if k == 0 else 1
+                x = block(x, width, step, f"s{s + 1}b{k + 1}")
+                stride *= step
+            found.append(Feature(x.map, x.bits, stride))
+        return found
+
+    def build(self) -> Any:
+        """The classifier: float32 [N, H, W, C] raw pixels 0..255 -> float32 logits [N, classes]."""
+        image = keras.Input(self.input_shape, name="image")
+        last = self.features(image)[-1]
+        kind = self.head or ("conv" if last.bits else "mean")
+        if kind == "conv":
+            x = norm(bconv(last, self.classes, last.side, "head", padding="valid"), "head_bn")
+            return keras.Model(image, keras.layers.Flatten(name="logits")(x))
+        x = keras.layers.GlobalAveragePooling2D(name="mean")(last.map)
+        return keras.Model(image, keras.layers.Dense(self.classes, name="logits")(x))
+
+    def count(self) -> Cost:
+        """Multiply-accumulates and weight bits of the classifier."""
+        return count_model(self.build())
+
+    def twin(self) -> Backbone:
+        """The same shape with real weights, ReLU and no thermometer."""
+        return replace(self, block=Real(), stem="real", head="mean")
+
+
+def _glt_stem(net: Backbone, image: Any, channels: int) -> Any:
+    """Thermometer bits, a binary convolution, batch norm."""
+    bits = GLT(net.planes, learned=net.encoder == "glt", name="glt")(image)
+    x = bconv(Flow(bits, True), channels, net.stem_kernel, "stem", stride=net.stem_stride)
+    return norm(x, "stem_bn")
+
+
+def _real_stem(net: Backbone, image: Any, channels: int) -> Any:
+    """A real convolution of the picture scaled to 0..1, batch norm."""
+    x = keras.layers.Rescaling(1 / 255.0, name="scaled")(image)
+    return norm(conv(x, channels, net.stem_kernel, "stem", net.stem_stride), "stem_bn")
+
+
+STEMS = {"glt": _glt_stem, "real": _real_stem}

@@ -1,0 +1,28 @@
+"""Blocks of the residual backbone, by name."""
+
+from __future__ import annotations
+
+from convert.errors import ModelError
+from train.models.blocks.bineal import BiNeal
+from train.models.blocks.flow import Block, Flow
+from train.models.blocks.real import Real
+
+KINDS: dict[str, type[Block]] = {"bineal": BiNeal, "real": Real}
+
+
+def named(block: Block | str) -> Block:
+    """A block by its name, with its defaults; a block as it is.
+
+    Raises:
+        ModelError: there is no such block.
+    """
+    if not isinstance(block, str):
+        return block
+    if block not in KINDS:
+        raise ModelError(
+            "there is no such block", found=block, remedy="blocks: " + ", ".join(sorted(KINDS))
+        )
+    return KINDS[block]()
+
+
+__all__ = ["KINDS", "BiNeal", "Block", "Flow", "Real", "named"]

@@ -1,0 +1,106 @@
+"""What runs between blocks, and the two layers that all of them are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from convert.errors import ModelError
+from train.backend import keras, larq
+from train.layers import AlreadyBits, GradualKernel, GradualSign, GroupedQuantConv2D
+
+BN_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A map between layers.
+
+    Attributes:
+        map: Keras tensor [N, H, W, C].
+        bits: it holds ±1 already. Otherwise real values, of which a binary layer takes the sign.
+    """
+
+    map: Any
+    bits: bool
+
+    @property
+    def channels(self) -> int:
+        return int(self.map.shape[-1])
+
+    @property
+    def side(self) -> tuple[int, int]:
+        return int(self.map.shape[1]), int(self.map.shape[2])
+
+    def quantizer(self) -> Any:
+        """A new input quantizer for a binary convolution that reads this map."""
+        return AlreadyBits() if self.bits else GradualSign()
+
+
+class Block(Protocol):
+    """A residual block, or what stands in its place. Implementations are frozen dataclasses.
+
+    Attributes:
+        bits: what it takes and gives is ±1 (else real).
+    """
+
+    bits: bool
+
+    def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow: ...
+
+    def enter(self, x: Any, name: str) -> Flow:
+        """What a first block is given of the stem's batch norm, real [N, H, W, C]."""
+        ...
+
+
+def bconv(
+    x: Flow,
+    channels: int,
+    kernel: int | tuple[int, int],
+    name: str,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    padding: str = "same",
+    quantizer: Any = None,
+    kernel_quantizer: Any = None,
+) -> Any:
+    """Binary convolution without bias: real sums [N, H', W', channels]. SAME padding pads with +1,
+    the only padding with which LCE keeps a following sign in bits."""
+    kind = GroupedQuantConv2D if groups > 1 else larq.layers.QuantConv2D
+    more = {"groups": groups} if groups > 1 else {}
+    return kind(
+        channels,
+        kernel,
+        strides=stride,
+        padding=padding,
+        pad_values=1.0 if padding == "same" else 0.0,
+        use_bias=False,
+        input_quantizer=quantizer or x.quantizer(),
+        kernel_quantizer=kernel_quantizer or GradualKernel(),
+        kernel_constraint="weight_clip",
+        kernel_initializer="glorot_normal",
+        name=name,
+        **more,
+    )(x.map)
+
+
+def norm(x: Any, name: str) -> Any:
+    """Batch norm."""
+    return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=name)(x)
+
+
+def repeats(x: Flow, channels: int, name: str) -> int:
+    """How often the channels of x fit into `channels`.
+
+    Raises:
+        ModelError: not a whole number of times, so that a skip cannot repeat them.
+    """
+    if channels % x.channels:
+        raise ModelError(
+            "a real-valued skip repeats its channels, and they do not fit",
+            where=f"block {name}",
+            found=f"{x.channels} channels into {channels}",
+            remedy="make each width a multiple of the one before",
+        )
+    return channels // x.channels
