@@ -68,6 +68,7 @@ class Dataset:
         synthetic: True when the pictures are rendered; every result must then say so.
         note: one sentence on the source and the protocol.
         options: what the loader was asked for, beyond the seed.
+        unlabeled: further pictures for distillation, every label -1; None for most sets.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Dataset:
     synthetic: bool
     note: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    unlabeled: Split | None = None
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -93,7 +95,8 @@ class Dataset:
     def hash(self) -> str:
         """SHA-256 over pixels, labels and names of all splits, 64 hexadecimal digits."""
         digest = hashlib.sha256()
-        for name, split in self.splits.items():
+        further = {} if self.unlabeled is None else {"unlabeled": self.unlabeled}
+        for name, split in {**self.splits, **further}.items():
             digest.update(f"{name} {split.images.shape}".encode())
             for start in range(0, len(split), 1024):
                 digest.update(np.ascontiguousarray(split.images[start : start + 1024]).tobytes())
