@@ -28,7 +28,7 @@ need   = $(if $($(1)),,$(error $(2)))
 .DEFAULT_GOAL := help
 .SILENT:
 .PHONY: help demo test train convert flash monitor bench kernels validate report sheet supported boards \
-        data lint format lock ci clean distclean
+        results data lint format lock ci clean distclean
 
 help: ## this list
 	sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -56,6 +56,8 @@ validate: ## BOARD=… MODEL=… INPUTS=200 compares the board bit for bit with 
 	$(FULL) --need $(TOOLS) && $(KIT) validate --board "$(BOARD)" --model "$(MODEL)" --inputs "$(INPUTS)" $(ARGS)
 report: ## accuracy against on-device cost, as pictures
 	$(SMALL) && $(KIT) report $(ARGS)
+results: ## runs what is missing of the experiments behind docs/results.md; ARGS='--only a'
+	$(FULL) --need arm,qemu && $(KIT) results $(ARGS)
 sheet: ## DATA=… a contact sheet of a data set, to look at
 	$(FULL) && $(KIT) sheet $(if $(DATA),--data "$(DATA)") $(ARGS)
 data: ## DATA=… checks that a data set is there, or says what to download and where to put it

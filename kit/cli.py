@@ -48,6 +48,7 @@ VERBS = {
     "bench": Verb("kit.verbs.bench", "measure every layer on the board"),
     "kernels": Verb("kit.verbs.kernels", "measure single kernels on a board"),
     "validate": Verb("kit.verbs.validate", "compare the board bit for bit with the interpreter"),
+    "results": Verb("kit.verbs.results", "run the experiments behind docs/results.md"),
     "report": Verb("kit.report.command", "accuracy against on-device cost, as pictures"),
     "boards": Verb("kit.verbs.boards", "list the boards"),
     "supported": Verb("kit.verbs.supported", "list the operators that compile, with their rules"),

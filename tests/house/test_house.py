@@ -11,8 +11,8 @@ import pytest
 from kit.setup import house
 
 VERBS = (
-    "help demo test train convert flash monitor bench kernels validate report sheet data supported "
-    "boards lint format lock ci clean distclean"
+    "help demo test train convert flash monitor bench kernels validate report results sheet data "
+    "supported boards lint format lock ci clean distclean"
 ).split()
 
 

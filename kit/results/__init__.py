@@ -1,0 +1,1 @@
+"""The queue of experiments, and the page made from what came out."""

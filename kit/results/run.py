@@ -1,0 +1,268 @@
+"""Runs the queue: one arm at a time in programs of its own, at low priority, continued at will.
+
+What is done is known from the result files alone, so that the queue goes on on any machine that has
+them. A run folder that a stopped call left is continued. An arm that fails is recorded with its
+message and does not stop the queue.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kit.files import ROOT, commit
+from kit.results import steps
+from train.results import store
+from train.results.arm import Job
+
+# PlatformIO's folder is shared: a build for another board at the same time can disturb this one.
+ONCE_MORE = ("bench",)
+LAST_WORDS = 12  # lines of a failed step
+PATIENCE = 30.0  # seconds for a stopped step to end
+PRIVATE = re.compile(r"(?<![\w.~$}/-])/(?:[\w.+-]+/)+")
+
+
+class OutOfTimeError(Exception):
+    """The time given to this call is over; what runs is continued by the next."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the queue runs.
+
+    Attributes:
+        results: folder of the result files.
+        runs: folder of the run folders.
+        threads: of TensorFlow and numpy.
+        nice: added to the priority value of the programs.
+        deadline: time.monotonic() at which to stop; None for never.
+        arm_minutes: an arm that takes longer has failed.
+        program: what runs a verb.
+        say: where lines for people go.
+    """
+
+    results: Path
+    runs: Path
+    threads: int = 1
+    nice: int = 10
+    deadline: float | None = None
+    arm_minutes: float = 180.0
+    program: tuple[str, ...] = (sys.executable, "-m", "kit")
+    say: Callable[[str], None] = field(default=print)
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Fixed numbers of threads: the order of sums depends on them."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return {**os.environ, **{name: str(threads) for name in names}}
+
+
+def public(text: str) -> str:
+    """A message without the folders of this machine, for a file that others read."""
+    return PRIVATE.sub("", text.replace(f"{ROOT}/", ""))
+
+
+def execute(words: Sequence[str], log: Path, settings: Settings, until: float) -> int:
+    """Runs one step, its output appended to `log`; returns its exit status.
+
+    Raises:
+        OutOfTimeError: the call's time is over; the step was stopped.
+        TimeoutError: the arm's own time is over.
+        KeyboardInterrupt: passed on after the step was stopped.
+    """
+    line = [*settings.program, *words]
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(f"$ kit {shlex.join(words)}\n")
+        stream.flush()
+        process = subprocess.Popen(
+            line, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
+            env=environment(settings.threads), preexec_fn=lambda: os.nice(settings.nice) and None,
+        )  # fmt: skip
+        ends = until if settings.deadline is None else min(until, settings.deadline)
+        try:
+            return process.wait(max(0.0, ends - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _stop(process)
+            if settings.deadline is not None and settings.deadline <= until:
+                raise OutOfTimeError from None
+            raise TimeoutError from None
+        except BaseException:
+            _stop(process)
+            raise
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C, then harder; training's last checkpoint is whole in either case."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        process.send_signal(number)
+        try:
+            process.wait(PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def run_job(job: Job, settings: Settings) -> store.Outcome:
+    """Runs what is left of an arm and returns its outcome, complete or failed.
+
+    Raises:
+        OutOfTimeError: as `execute`.
+    """
+    arm, folder = job.arm, settings.runs / job.name
+    folder.mkdir(parents=True, exist_ok=True)
+    run = os.path.relpath(folder, ROOT)
+    log = folder / "queue.log"
+    outcome: store.Outcome = {
+        "arm": arm.name,
+        "group": arm.group,
+        "what": arm.what,
+        "seed": job.seed,
+        "recipe": arm.recipe,
+        "overrides": dict(arm.overrides),
+        "commands": [],
+        "commit": commit(),
+        "threads": settings.threads,
+        "seconds": {},
+    }
+    until = time.monotonic() + 60 * settings.arm_minutes
+    for step in arm.steps_of(job.seed):
+        said = steps.words(step, job, run)
+        outcome["commands"].append(public(f"python -m kit {shlex.join(said)}"))
+        begins, began = log.stat().st_size if log.exists() else 0, time.monotonic()
+        try:
+            now = steps.resumed(step, said, folder, run)
+            status = execute(now, log, settings, until)
+            if status and step in ONCE_MORE:
+                begins = log.stat().st_size
+                status = execute(now, log, settings, until)
+            message = "" if status == 0 else _end_of(log, begins)
+            if status == 0:
+                outcome |= steps.collect(step, folder)
+        except TimeoutError:
+            status, message = -1, f"took longer than {settings.arm_minutes:g} minutes"
+        except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+            status, message = -1, f"left no usable result: {error!r}"
+        outcome["seconds"][step] = round(time.monotonic() - began, 1)
+        if status:
+            outcome["failed"] = {"step": step, "status": status, "message": public(message)}
+            break
+    return outcome
+
+
+def _end_of(log: Path, begins: int) -> str:
+    """The last lines that a step wrote; from "error:" on when it said so."""
+    with log.open("rb") as stream:
+        stream.seek(begins)
+        text = stream.read().decode("utf-8", "replace")
+    at = text.rfind("\nerror: ")
+    lines = [line for line in text[max(at, 0) :].splitlines() if line.strip()]
+    return "\n".join(lines[:LAST_WORDS] if at >= 0 else lines[-LAST_WORDS:])[:1500]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a call did, by job name."""
+
+    finished: tuple[str, ...]
+    failed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def pending(jobs: Sequence[Job], results: Path, retry: bool) -> list[Job]:
+    """Jobs without a result file; with `retry` also those that failed."""
+    found = []
+    for job in jobs:
+        path = store.path_of(results, job.arm.name, job.seed)
+        if not path.exists() or (retry and store.failed(store.load(path))):
+            found.append(job)
+    return found
+
+
+def run_queue(
+    jobs: Sequence[Job],
+    settings: Settings,
+    known: Callable[[], Mapping[str, Any]],
+    *,
+    retry: bool = False,
+) -> Report:
+    """Runs what is pending, in order.
+
+    Args:
+        jobs: the whole queue.
+        settings: how.
+        known: lists the recipes that exist; asked again when one is missing, for the checkout may
+            have moved on.
+        retry: run failed arms again, from the start.
+    """
+    finished: list[str] = []
+    broken: list[str] = []
+    skipped: list[str] = []
+    waiting = pending(jobs, settings.results, retry)
+    recipes: Mapping[str, Any] = known() if waiting else {}
+    missing: set[str] = set()
+    for at, job in enumerate(waiting):
+        if settings.deadline is not None and time.monotonic() >= settings.deadline:
+            return _report(finished, broken, skipped, waiting[at:])
+        recipe = job.arm.recipe
+        if recipe not in recipes and recipe not in missing:
+            recipes = known()
+        if recipe not in recipes:
+            missing.add(recipe)
+            skipped.append(job.name)
+            settings.say(f"skipped {job.name}: there is no recipe {recipe} yet")
+            continue
+        if retry and store.path_of(settings.results, job.arm.name, job.seed).exists():
+            shutil.rmtree(settings.runs / job.name, ignore_errors=True)
+        settings.say(f"{at + 1}/{len(waiting)} {job.name}: {job.arm.what}")
+        try:
+            outcome = run_job(job, settings)
+        except OutOfTimeError:
+            settings.say(f"stopped in {job.name}; the next call continues it")
+            return _report(finished, broken, skipped, waiting[at:])
+        store.save(settings.results, outcome)
+        (broken if store.failed(outcome) else finished).append(job.name)
+        settings.say(f"  {_told(outcome)}")
+    return _report(finished, broken, skipped, [])
+
+
+def _report(
+    finished: list[str], broken: list[str], skipped: list[str], left: Sequence[Job]
+) -> Report:
+    return Report(tuple(finished), tuple(broken), tuple(skipped), tuple(job.name for job in left))
+
+
+def _told(outcome: Mapping[str, Any]) -> str:
+    if "failed" in outcome:
+        return "failed at {step}: {message}".format(**outcome["failed"])
+    score = outcome.get("score", outcome.get("accuracy"))
+    seconds = sum(outcome["seconds"].values())
+    return f"{outcome.get('metric', 'accuracy')} {score}, {seconds:.0f} s"
+
+
+def recipes_by_program(settings: Settings) -> Mapping[str, Any]:
+    """The recipes that `kit train --list` knows, asked in a program of its own.
+
+    TensorFlow then does not stay in this one's memory for the hours that the queue takes.
+    """
+    done = subprocess.run(
+        [*settings.program, "train", "--list", "--json", "-"],
+        cwd=ROOT, env=environment(settings.threads), capture_output=True, text=True,
+    )  # fmt: skip
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        settings.say(f"the recipes cannot be listed now: {done.stderr.strip()[-300:]}")
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,148 @@
+"""Runs the experiments behind docs/results.md, or makes that page from what came out.
+
+Each finished arm and seed is one JSON file in docs/results/, with its commands; the queue goes on
+where it stopped, on any machine that has those files. One arm runs at a time, at low priority, seed
+0 of every arm first. An arm that fails is recorded and does not stop the others.
+
+Exit status 0: done, or out of time. 1: an arm failed, or with --check the page is out of date.
+
+Examples:
+  python -m kit results --list
+  python -m kit results --only a --seeds 3 --limit-minutes 60 --threads 1
+  python -m kit results --retry
+  python -m kit results --page
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from convert.errors import BitWakeError
+from kit import console
+from kit.files import ROOT, lock, shown, write_json, write_whole
+from kit.verbs import shared
+from train.results import store
+from train.results.arm import SEEDS, Arm, Job, jobs
+from train.results.arms import ARMS, GROUPS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--only, --arm, --seeds, --limit-minutes, --threads, --retry, --list, --page, --check."""
+    letters = "".join(group.key for group in GROUPS)
+    parser.add_argument("--only", metavar="GROUPS", default="", help=f"some of {letters}")
+    parser.add_argument("--arm", metavar="NAME", action="append", help="only this arm; repeatable")
+    parser.add_argument("--seeds", type=shared.positive, default=SEEDS, help=f"default {SEEDS}")
+    parser.add_argument(
+        "--limit-minutes", type=shared.positive, metavar="N", help="stop then; default never"
+    )
+    parser.add_argument("--threads", type=shared.positive, default=1, help="default 1")
+    parser.add_argument("--nice", type=int, default=10, help="of the programs; default 10")
+    parser.add_argument("--retry", action="store_true", help="run failed arms again")
+    parser.add_argument("--list", action="store_true", help="list the arms and what is done")
+    parser.add_argument("--page", action="store_true", help="only write docs/results.md")
+    parser.add_argument("--check", action="store_true", help="is docs/results.md up to date?")
+    parser.add_argument("--results", metavar="DIR", help="default docs/results")
+    parser.add_argument("--runs", metavar="DIR", help="default runs/results")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lists, writes the page, or runs the queue and then writes the page."""
+    results = Path(args.results).resolve() if args.results else store.FOLDER
+    if args.page or args.check:
+        return write_page(results, check=args.check)
+    queue = jobs(chosen(args.only, args.arm), seeds=args.seeds)
+    if args.list:
+        return listed(args, queue, results)
+    from kit.results import run as runner
+
+    settings = runner.Settings(
+        results=results,
+        runs=Path(args.runs).resolve() if args.runs else ROOT / "runs" / "results",
+        threads=args.threads,
+        nice=args.nice,
+        deadline=time.monotonic() + 60 * args.limit_minutes if args.limit_minutes else None,
+        say=console.say,
+    )
+    settings.runs.mkdir(parents=True, exist_ok=True)
+    with lock(settings.runs / "queue.lock", "another queue is running here; waiting for it"):
+        report = runner.run_queue(
+            queue, settings, lambda: runner.recipes_by_program(settings), retry=args.retry
+        )
+    if args.json:
+        write_json(args.json, {**report.__dict__, "ok": not report.failed})
+    console.say(
+        f"{len(report.finished)} finished, {len(report.failed)} failed, "
+        f"{len(report.skipped)} skipped, {len(report.left)} left for the next call"
+    )
+    write_page(results, check=False)
+    return 1 if report.failed else 0
+
+
+def chosen(only: str, names: Sequence[str] | None) -> tuple[Arm, ...]:
+    """The arms asked for.
+
+    Raises:
+        BitWakeError: a letter or name that there is not.
+    """
+    letters = {group.key: group.title for group in GROUPS}
+    wrong = sorted(set(only.replace(",", "")) - set(letters))
+    if wrong:
+        raise BitWakeError(
+            "there is no such group of experiments",
+            found=", ".join(wrong),
+            remedy="groups: " + "; ".join(f"{key} {title}" for key, title in letters.items()),
+        )
+    unknown = sorted(set(names or ()) - {arm.name for arm in ARMS})
+    if unknown:
+        raise BitWakeError(
+            "there is no such arm", found=", ".join(unknown), remedy="kit results --list"
+        )
+    kept = [arm for arm in ARMS if not only or arm.group in only]
+    return tuple(arm for arm in kept if not names or arm.name in names)
+
+
+def listed(args: argparse.Namespace, queue: Sequence[Job], results: Path) -> int:
+    """The queue and its state."""
+    rows = []
+    for job in queue:
+        path = store.path_of(results, job.arm.name, job.seed)
+        found = store.load(path) if path.exists() else None
+        state = "waiting" if found is None else "failed" if store.failed(found) else "done"
+        rows.append({"arm": job.arm.name, "group": job.arm.group, "seed": job.seed,
+                     "recipe": job.arm.recipe, "steps": list(job.arm.steps_of(job.seed)),
+                     "state": state})  # fmt: skip
+    if args.json:
+        write_json(args.json, {"jobs": rows})
+    columns = ("group", "arm", "#seed", "recipe", "steps", "state")
+    cells = [
+        (row["group"], row["arm"], row["seed"], row["recipe"], " ".join(job.arm.steps_of(job.seed)),
+         row["state"])
+        for row, job in zip(rows, queue, strict=True)
+    ]  # fmt: skip
+    console.table("experiments, in the order of the queue", columns, cells)
+    return 0
+
+
+def write_page(results: Path, *, check: bool) -> int:
+    """Writes docs/results.md and its plots beside the result files, or only compares them."""
+    from kit.results.page import contents
+
+    files = {
+        results.parent / name: text for name, text in contents(store.load_all(results)).items()
+    }
+    stale = sorted(
+        shown(path)
+        for path, text in files.items()
+        if not path.is_file() or path.read_text("utf-8") != text
+    )
+    if check:
+        for name in stale:
+            console.say(f"out of date: {name}; renew: python -m kit results --page")
+        return 1 if stale else 0
+    for path, text in files.items():
+        write_whole(path, text.encode())
+    console.say(f"written: {shown(results.parent / 'results.md')}, {len(files) - 1} plots")
+    return 0

@@ -1,0 +1,230 @@
+"""The queue of experiments: order, kill and resume, failures, and the page made from the files."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.errors import BitWakeError, DataError
+from kit.results import page, plots, run
+from kit.verbs import results as verb
+from train.results import store
+from train.results.aggregate import mean_of, mixed
+from train.results.arm import SEEDS, Arm, Group, jobs
+from train.results.arms import ARMS, GROUPS
+
+# In the place of `python -m kit`: leaves what a step leaves, in a run folder.
+PROGRAM = """
+import json, pathlib, sys, time
+words = sys.argv[1:]
+def after(flag, other=None):
+    return words[words.index(flag) + 1] if flag in words else other
+with open(pathlib.Path(__file__).with_name("calls"), "a") as calls:
+    calls.write(" ".join(words) + chr(10))
+if words[0] == "train":
+    folder = pathlib.Path(after("--run", after("--resume")))
+    recipe = after("--recipe", "r")
+    folder.mkdir(parents=True, exist_ok=True)
+    if recipe == "breaks":
+        sys.exit("\\nerror: the disk is full\\n  where: " + str(folder.resolve()))
+    if recipe == "slow" and not (folder / "checkpoint.npz").exists():
+        (folder / "checkpoint.npz").write_text("")
+        time.sleep(60)
+    metrics = {"finished": True, "accuracy": 0.75, "size_bits": 1000, "data": "scenes",
+               "synthetic": True, "split": "test", "pictures": 4, "dataset_hash": "ab"}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "recipe.json").write_text("{}")
+else:
+    found = {"total": 5, "model_sha256": "cd"}
+    pathlib.Path(after("--json")).write_text(json.dumps(found))
+"""
+
+
+def arm(name: str, recipe: str = "r", **fields: object) -> Arm:
+    return Arm(name, "a", f"what {name} is", recipe, **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> run.Settings:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    return run.Settings(
+        results=tmp_path / "results",
+        runs=tmp_path / "runs",
+        program=(sys.executable, str(script)),
+        say=lambda line: None,
+    )
+
+
+def calls(settings: run.Settings) -> list[str]:
+    path = Path(settings.program[1]).with_name("calls")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+KNOWN = {"r": "", "breaks": "", "slow": ""}
+
+
+def test_seed_0_of_every_arm_runs_first_and_by_priority() -> None:
+    queue = jobs((arm("late", priority=9), arm("early", priority=1)), seeds=2)
+    assert [job.name for job in queue] == ["early-s0", "late-s0", "early-s1", "late-s1"]
+    assert queue[0].arm.steps_of(0) == ("train", "convert", "bench")
+    assert queue[0].arm.steps_of(1) == ("train", "convert"), "instructions follow from structure"
+
+
+def test_failed_and_unknown_arms_do_not_stop_the_queue(settings: run.Settings) -> None:
+    queue = jobs((arm("x", "breaks"), arm("y", "nowhere"), arm("z")), seeds=1)
+    report = run.run_queue(queue, settings, lambda: KNOWN)
+    assert (report.failed, report.skipped, report.finished) == (("x-s0",), ("y-s0",), ("z-s0",))
+    broken = store.load(settings.results / "x-s0.json")
+    assert broken["failed"]["step"] == "train"
+    assert "the disk is full" in broken["failed"]["message"]
+    assert str(settings.runs) not in broken["failed"]["message"], "no folder of this machine"
+    good = store.load(settings.results / "z-s0.json")
+    assert (good["accuracy"], good["bench"]["total"], good["size_bits"]) == (0.75, 5, 1000)
+    assert good["commands"][0].startswith("python -m kit train --recipe r --seed 0")
+    before = len(calls(settings))
+    again = run.run_queue(queue, settings, lambda: KNOWN)
+    assert (again.finished, again.failed, again.skipped) == ((), (), ("y-s0",))
+    assert len(calls(settings)) == before, "what has a result does not run again"
+    mended = run.run_queue(jobs((arm("x"), arm("z")), seeds=1), settings, lambda: KNOWN, retry=True)
+    assert mended.finished == ("x-s0",)
+
+
+def test_a_stopped_queue_goes_on_where_it_stopped(settings: run.Settings) -> None:
+    queue = jobs((arm("fast", priority=1), arm("slow", "slow", priority=2)), seeds=1)
+    hasty = replace(settings, deadline=time.monotonic() + 6)
+    report = run.run_queue(queue, hasty, lambda: KNOWN)
+    assert (report.finished, report.left) == (("fast-s0",), ("slow-s0",))
+    assert not (settings.results / "slow-s0.json").exists()
+    assert run.run_queue(queue, settings, lambda: KNOWN).finished == ("slow-s0",)
+    said = calls(settings)
+    assert sum("fast" in line and line.startswith("train") for line in said) == 1
+    assert [line.split()[1] for line in said if "slow-s0" in line and line[:5] == "train"] == [
+        "--recipe",
+        "--resume",
+    ], "the second call continues from the checkpoint"
+
+
+def test_an_arm_that_takes_too_long_has_failed(settings: run.Settings) -> None:
+    outcome = run.run_job(jobs((arm("slow", "slow"),))[0], replace(settings, arm_minutes=0.01))
+    assert "longer than 0.01 minutes" in outcome["failed"]["message"]
+
+
+def test_programs_run_at_low_priority_with_fixed_threads(tmp_path: Path) -> None:
+    script = tmp_path / "p.py"
+    script.write_text("import os; print(os.nice(0), os.environ['TF_NUM_INTRAOP_THREADS'])")
+    settings = run.Settings(tmp_path, tmp_path, 3, 7, program=(sys.executable, str(script)))
+    assert run.execute([], tmp_path / "log", settings, time.monotonic() + 30) == 0
+    assert (tmp_path / "log").read_text().split()[-2:] == [str(os.nice(0) + 7), "3"]
+
+
+@pytest.mark.parametrize("steps", [(), ("bench",), ("convert", "train"), ("train", "fly")])
+def test_nonsense_arms_are_refused(steps: tuple[str, ...]) -> None:
+    with pytest.raises(DataError):
+        arm("x", steps=steps)
+
+
+def test_the_arms_of_the_project_are_sound() -> None:
+    assert len({one.name for one in ARMS}) == len(ARMS)
+    assert {one.group for one in ARMS} <= {group.key for group in GROUPS}
+    with pytest.raises(BitWakeError, match="no such group"):
+        verb.chosen("z", None)
+
+
+def test_damaged_result_files_are_told(tmp_path: Path) -> None:
+    outcome = {"arm": "x", "group": "a", "seed": 0, "commands": [], "commit": "c"}
+    path = store.save(tmp_path, outcome)
+    assert store.load_all(tmp_path) == [outcome]
+    for content in ("{", "[]", json.dumps({**outcome, "seed": "0"}),
+                    json.dumps({**outcome, "seed": 1})):  # fmt: skip
+        path.write_text(content)
+        with pytest.raises(DataError, match="damaged"):
+            store.load_all(tmp_path)
+
+
+def test_mean_and_deviation_are_numpys() -> None:
+    values = np.random.default_rng(0).normal(size=7)
+    found = mean_of(values)
+    assert found is not None
+    assert found.n == 7
+    assert found.mean == pytest.approx(values.mean())
+    assert found.deviation == pytest.approx(values.std(ddof=1))
+    assert found.deviation != pytest.approx(values.std())
+    single = mean_of([0.5])
+    assert single is not None
+    assert math.isnan(single.deviation)
+    assert mean_of([]) is None
+    assert mixed([{"a": 1, "b": 2}, {"a": 1, "b": 3}], ["a", "b"]) == ["b"]
+
+
+def made(name: str, seed: int, accuracy: float, **more: object) -> store.Outcome:
+    return {"arm": name, "group": "a", "what": f"what {name} is", "seed": seed, "recipe": "r",
+            "overrides": {}, "commands": [f"python -m kit train {name}"], "commit": "c0ffee",
+            "accuracy": accuracy, "size_bits": 2000, "data": "scenes", "synthetic": True,
+            "split": "test", "pictures": 2000, "dataset_hash": "ab", **more}  # fmt: skip
+
+
+ARM_PAIR = (arm("x"), arm("y"))
+GROUP = (Group("a", "Title", "Question?", cost="instructions"),)
+
+
+def test_the_page_says_means_numbers_and_conditions() -> None:
+    outcomes = [made("x", s, a) for s, a in enumerate((0.6, 0.7, 0.8))]
+    outcomes += [made("y", 0, 0.5, bench={"total": 1234}), {**made("y", 1, 0.5), "failed": {
+        "step": "convert", "status": 2, "message": "why | not"}}]  # fmt: skip
+    files = page.contents(outcomes, ARM_PAIR, GROUP)
+    text = files["results.md"]
+    assert "| what x is | 70.00 ± 10.00 | 3 | 2.0 |" in text
+    assert f"2 of {SEEDS}" in text
+    assert "1,234" in text
+    assert "(synthetic), test split, 2,000 pictures" in text
+    assert "`y`, seed 1, failed at `convert`: why" in text
+    assert "seeds differ" not in text
+    assert page.contents(list(reversed(outcomes)), ARM_PAIR, GROUP) == files, "deterministic"
+    changed = [*outcomes[:2], {**outcomes[2], "dataset_hash": "other"}]
+    assert "seeds differ in dataset_hash" in page.contents(changed, ARM_PAIR, GROUP)["results.md"]
+
+
+def test_curves_and_sizes_are_drawn() -> None:
+    robust = {"ev": {"-4": 0.5, "0": 0.7}, "gamma": {"1": 0.7}}
+    points = [{"size_bits": 4000, "accuracy": 0.7}, {"size_bits": 2000, "accuracy": 0.6}]
+    outcomes = [made("x", s, 0.7, robustness=robust, points=points) for s in range(2)]
+    group = (replace(GROUP[0], cost="size_bits"),)
+    files = page.contents(outcomes, ARM_PAIR, group)
+    assert {"results/a-ev.svg", "results/a-gamma.svg", "results/a-size.svg"} <= set(files)
+    assert "| what x is | 1 | 2.0 ± 0.0 | 60.00 ± 0.00 | 2 of 3 |" in files["results.md"]
+    assert "EV -4" in files["results.md"]
+
+
+def test_a_plot_is_well_formed_and_names_are_escaped() -> None:
+    import xml.etree.ElementTree as ET
+
+    dots = (plots.Dot(1, 50, 2), plots.Dot(3e6, 60))
+    text = plots.chart([plots.Series("a < b & c", dots, True)], "t", "x", "y")
+    drawn = ET.fromstring(text)
+    assert "a < b & c" in [element.text for element in drawn.iter()]
+    assert plots.ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert plots.ticks(5, 5)[0] <= 5 <= plots.ticks(5, 5)[-1]
+
+
+def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from kit import cli
+
+    results = tmp_path / "results"
+    store.save(results, made(ARMS[0].name, 0, 0.5))
+    assert cli.main(["results", "--list", "--results", str(results), "--json", "-"]) == 0
+    listed = json.loads(capsys.readouterr().out)["jobs"]
+    assert len(listed) == SEEDS * len(ARMS)
+    assert [job["arm"] for job in listed if job["state"] == "done"] == [ARMS[0].name]
+    check = ["results", "--check", "--results", str(results)]
+    assert cli.main(check) == 1
+    assert cli.main(["results", "--page", "--results", str(results)]) == 0
+    assert cli.main(check) == 0

@@ -1,0 +1,52 @@
+"""The experiments behind docs/results.md, by group."""
+
+from __future__ import annotations
+
+from train.results.arm import Arm, Group
+
+GROUPS = (
+    Group(
+        "a",
+        "Input encoders",
+        "Which encoder turns a byte into bits best, with as many planes and as many weight bits?",
+    ),
+    Group(
+        "b",
+        "Robustness to exposure and gamma",
+        "The same scenes rendered at other exposures and gammas: what does a learned thermometer "
+        "lose, and what a network behind a linear ADC, with and without exposure augmentation?",
+    ),
+    Group(
+        "c",
+        "Block pruning",
+        "How small can a trained network be made, with and without distillation?",
+        cost="size_bits",
+    ),
+    Group(
+        "d",
+        "BiNeal against other binary blocks and 8 bits",
+        "Accuracy at about equal instructions on the emulated Cortex-M4.",
+        cost="instructions",
+    ),
+    Group(
+        "e",
+        "Five tasks against their 8-bit twins",
+        "The same backbone with BiNeal blocks and with int8 convolutions.",
+        cost="instructions",
+    ),
+    Group(
+        "f",
+        "Grouped against dense convolutions",
+        "What do groups cost in accuracy, at equal channels and at equal weight bits?",
+        cost="instructions",
+    ),
+)
+
+_GROUPING = (
+    Arm("grouping-grouped", "f", "grouped, shuffled", "grouping-grouped", priority=20),
+    Arm("grouping-narrow", "f", "dense, equal weight bits", "grouping-narrow", priority=20),
+    Arm("grouping-dense", "f", "dense, equal channels", "grouping-dense", priority=40),
+    Arm("grouping-unshuffled", "f", "grouped, not shuffled", "grouping-unshuffled", priority=60),
+)
+
+ARMS: tuple[Arm, ...] = (*_GROUPING,)

@@ -1,0 +1,66 @@
+"""One small JSON file for each arm and seed: what came out, and how to get it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from convert.errors import DataError
+from train.runfolder import write_whole
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
+FIELDS = {"arm": str, "group": str, "seed": int, "commands": list, "commit": str}
+
+Outcome = dict[str, Any]
+
+
+def path_of(folder: Path, arm: str, seed: int) -> Path:
+    return folder / f"{arm}-s{seed}.json"
+
+
+def text_of(outcome: Mapping[str, Any]) -> str:
+    """Sorted keys, one line an entry, so that a difference is a difference of lines."""
+    return json.dumps(outcome, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def save(folder: Path, outcome: Mapping[str, Any]) -> Path:
+    """Writes an outcome whole."""
+    path = path_of(folder, outcome["arm"], outcome["seed"])
+    write_whole(path, text_of(outcome).encode())
+    return path
+
+
+def load(path: Path) -> Outcome:
+    """One outcome.
+
+    Raises:
+        DataError: damaged, or a file of something else.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        for name, kind in FIELDS.items():
+            if not isinstance(found.get(name), kind):
+                raise ValueError(f"{name} is {found.get(name)!r}")
+        if path.name != path_of(path.parent, found["arm"], found["seed"]).name:
+            raise ValueError(f"it holds {found['arm']}, seed {found['seed']}")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            "a result file is damaged",
+            where=f"{path.parent.name}/{path.name}",
+            found=str(error)[:200],
+            remedy="git checkout it, or delete it and run: make results",
+        ) from None
+    return found
+
+
+def load_all(folder: Path) -> list[Outcome]:
+    """All outcomes of a folder, by name."""
+    return [load(path) for path in sorted(folder.glob("*-s[0-9]*.json"))]
+
+
+def failed(outcome: Mapping[str, Any]) -> bool:
+    return "failed" in outcome
