@@ -48,7 +48,7 @@ class Settings:
         nice: added to the priority value of the programs.
         deadline: time.monotonic() at which to stop; None for never.
         arm_minutes: an arm that takes longer has failed.
-        program: what runs a verb.
+        program: what runs a module.
         say: where lines for people go.
     """
 
@@ -58,7 +58,7 @@ class Settings:
     nice: int = 10
     deadline: float | None = None
     arm_minutes: float = 180.0
-    program: tuple[str, ...] = (sys.executable, "-m", "kit")
+    program: tuple[str, ...] = (sys.executable, "-m")
     say: Callable[[str], None] = field(default=print)
 
 
@@ -83,7 +83,7 @@ def execute(words: Sequence[str], log: Path, settings: Settings, until: float) -
     """
     line = [*settings.program, *words]
     with log.open("a", encoding="utf-8") as stream:
-        stream.write(f"$ kit {shlex.join(words)}\n")
+        stream.write(f"$ python -m {shlex.join(words)}\n")
         stream.flush()
         process = subprocess.Popen(
             line, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
@@ -138,7 +138,7 @@ def run_job(job: Job, settings: Settings) -> store.Outcome:
     until = time.monotonic() + 60 * settings.arm_minutes
     for step in arm.steps_of(job.seed):
         said = steps.words(step, job, run)
-        outcome["commands"].append(public(f"python -m kit {shlex.join(said)}"))
+        outcome["commands"].append(public(f"python -m {shlex.join(said)}"))
         begins, began = log.stat().st_size if log.exists() else 0, time.monotonic()
         try:
             now = steps.resumed(step, said, folder, run)
@@ -257,7 +257,7 @@ def recipes_by_program(settings: Settings) -> Mapping[str, Any]:
     TensorFlow then does not stay in this one's memory for the hours that the queue takes.
     """
     done = subprocess.run(
-        [*settings.program, "train", "--list", "--json", "-"],
+        [*settings.program, "kit", "train", "--list", "--json", "-"],
         cwd=ROOT, env=environment(settings.threads), capture_output=True, text=True,
     )  # fmt: skip
     try:

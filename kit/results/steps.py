@@ -23,7 +23,7 @@ BENCHED = (
 
 
 def words(step: str, job: Job, run: str) -> list[str]:
-    """The words after `python -m kit` of one step.
+    """The words after `python -m` of one step.
 
     Args:
         step: of arm.STEPS.
@@ -37,12 +37,12 @@ def words(step: str, job: Job, run: str) -> list[str]:
     more = list(arm.options.get(step, ()))
     model = INT8 if "int8" in arm.steps else "model.tflite"
     return {
-        "train": ["train", *asked, *more],
-        "prune": ["prune", *asked, *more],
-        "int8": ["train", "--compare", run, *more, "--json", f"{run}/int8.json"],
-        "robustness": ["robustness", "--run", run, *more, "--json", f"{run}/robustness.json"],
-        "convert": ["convert", "--run", run, *more, "--json", f"{run}/convert.json"],
-        "bench": ["bench", "--board", BOARD, "--model", f"{run}/{model}", *more,
+        "train": ["kit", "train", *asked, *more],
+        "prune": ["kit", "prune", *asked, *more],
+        "int8": ["kit", "train", "--compare", run, *more, "--json", f"{run}/int8.json"],
+        "robustness": ["train.robustness", run, *more, "--json", f"{run}/robustness.json"],
+        "convert": ["kit", "convert", "--run", run, *more, "--json", f"{run}/convert.json"],
+        "bench": ["kit", "bench", "--board", BOARD, "--model", f"{run}/{model}", *more,
                   "--json", f"{run}/bench.json"],
     }[step]  # fmt: skip
 
@@ -50,7 +50,7 @@ def words(step: str, job: Job, run: str) -> list[str]:
 def resumed(step: str, said: list[str], folder: Path, run: str) -> list[str]:
     """The same step where an earlier call stopped; training continues from its checkpoint."""
     if step == "train" and (folder / "checkpoint.npz").exists():
-        return ["train", "--resume", run]
+        return ["kit", "train", "--resume", run]
     return said
 
 

@@ -24,7 +24,7 @@ from train.results.arms import ARMS, GROUPS
 # In the place of `python -m kit`: leaves what a step leaves, in a run folder.
 PROGRAM = """
 import json, pathlib, sys, time
-words = sys.argv[1:]
+words = sys.argv[2:]
 def after(flag, other=None):
     return words[words.index(flag) + 1] if flag in words else other
 with open(pathlib.Path(__file__).with_name("calls"), "a") as calls:

@@ -49,4 +49,23 @@ _GROUPING = (
     Arm("grouping-unshuffled", "f", "grouped, not shuffled", "grouping-unshuffled", priority=60),
 )
 
-ARMS: tuple[Arm, ...] = (*_GROUPING,)
+_TESTED = ("train", "robustness", "convert")
+_SWEEP = {"robustness": ("--n-test", "1000")}
+_EXPOSED = {"augment": {"gain": 2.0}}
+_ROBUSTNESS = (
+    Arm("robust-glt", "b", "GLT", "encoders-glt", steps=_TESTED, options=_SWEEP, priority=10),
+    Arm(
+        "robust-linear", "b", "linear ADC", "encoders-binary", steps=_TESTED, options=_SWEEP,
+        priority=10,
+    ),
+    Arm(
+        "robust-glt-exposed", "b", "GLT, exposure augmentation", "encoders-glt",
+        overrides=_EXPOSED, steps=_TESTED, options=_SWEEP, priority=30,
+    ),
+    Arm(
+        "robust-linear-exposed", "b", "linear ADC, exposure augmentation", "encoders-binary",
+        overrides=_EXPOSED, steps=_TESTED, options=_SWEEP, priority=30,
+    ),
+)  # fmt: skip
+
+ARMS: tuple[Arm, ...] = (*_ROBUSTNESS, *_GROUPING)
