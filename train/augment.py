@@ -55,8 +55,15 @@ def augment(batch: Pixels, how: Augment, rng: np.random.Generator) -> Pixels:
         zooms = rng.uniform(1 - how.zoom, 1 + how.zoom, n)
         changes = zip(batch, turns, zooms, strict=True)
         batch = np.stack([_turn(p, float(t), float(z)) for p, t, z in changes])
-    if how.gain or how.noise:
+    if how.gamma:
+        powers = 2.0 ** rng.uniform(-how.gamma, how.gamma, n)
+        tables = np.rint(255.0 * np.linspace(0, 1, 256) ** powers[:, None]).astype(np.uint8)
+        batch = np.stack([table[picture] for table, picture in zip(tables, batch, strict=True)])
+    if how.gain or how.noise or how.tint:
         pixels = batch.astype(np.float32)
+        if how.tint:
+            stops = rng.uniform(-how.tint, how.tint, (n, 1, 1, batch.shape[3]))
+            pixels *= 2.0 ** stops.astype(np.float32)
         pixels *= 2.0 ** rng.uniform(-how.gain, how.gain, (n, 1, 1, 1)).astype(np.float32)
         if how.noise:
             sigma = rng.uniform(0, how.noise, (n, 1, 1, 1)).astype(np.float32)

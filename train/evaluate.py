@@ -16,11 +16,16 @@ from train.recipes.recipe import NetSpec, Recipe
 EVAL_BATCH = 256
 
 
+def build_net(net: Any) -> Any:
+    """The untrained Keras model of a BinaryNet, a NetSpec or a builder function."""
+    if isinstance(net, BinaryNet):
+        return build(net)
+    return net.build() if isinstance(net, NetSpec) else net()
+
+
 def build_model(recipe: Recipe) -> Any:
     """The untrained Keras model of a recipe's network."""
-    if isinstance(recipe.net, BinaryNet):
-        return build(recipe.net)
-    return recipe.net.build() if isinstance(recipe.net, NetSpec) else recipe.net()
+    return build_net(recipe.net)
 
 
 def cost(recipe: Recipe) -> Cost | None:
@@ -30,14 +35,26 @@ def cost(recipe: Recipe) -> Cost | None:
     return recipe.net.count() if isinstance(recipe.net, NetSpec) else None
 
 
-def predict(model: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Logits [N, classes] of byte pictures."""
-    step = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
-    parts = [
-        step(tf.constant(np.asarray(images[i : i + EVAL_BATCH]), tf.float32)).numpy()
-        for i in range(0, len(images), EVAL_BATCH)
-    ]
-    return np.concatenate(parts).astype(np.float32)
+class Predictor:
+    """A model as a function of byte pictures; traced once, so keep it for repeated use."""
+
+    def __init__(self, model: Any) -> None:
+        self._step = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> Any:
+        """float32 outputs [N, …] of uint8 [N, H, W, C]; structured as the model's outputs are."""
+        parts = [
+            self._step(tf.constant(np.asarray(images[i : i + EVAL_BATCH]), tf.float32))
+            for i in range(0, len(images), EVAL_BATCH)
+        ]
+        return tf.nest.map_structure(
+            lambda *found: np.concatenate([f.numpy() for f in found]).astype(np.float32), *parts
+        )
+
+
+def predict(model: Any, images: npt.NDArray[np.uint8]) -> Any:
+    """Outputs of byte pictures, for a classifier logits [N, classes]."""
+    return Predictor(model)(images)
 
 
 def accuracy(model: Any, split: Split) -> float:

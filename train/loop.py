@@ -1,56 +1,38 @@
 """One training loop for every recipe.
 
-Adam on the latent weights (clipped to ±1 by their constraint), linear warm-up and cosine decay, a
-second Adam for the thermometer's latents. All randomness of epoch e comes from generators seeded
-with (seed, e), so that a run resumed at any epoch continues to the same numbers as an unbroken one.
+Adam on the latent weights (clipped by their constraint) or Bop, warm-up and decay, stages, a
+teacher. All randomness of epoch e comes from generators seeded with (seed, e), and a checkpoint
+within an epoch holds their state, so that a run resumed anywhere continues to the same numbers as
+an unbroken one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import math
-import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from convert.errors import DataError
-from train.backend import larq, tf
+from train import distill
+from train.backend import tf
 from train.data import Dataset
-from train.evaluate import (
-    EVAL_BATCH,
-    accuracy,
-    confusion,
-    cost,
-    predict,
-    reestimate_batch_norm,
-)
+from train.distribute import Workers, workers
+from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
 from train.figures import further
 from train.models.binary import BinaryNet
 from train.recipes.recipe import Recipe
-from train.runfolder import Log, load_arrays, save_arrays, write_json, write_whole
-from train.trainer import Trainer
+from train.record import History, commit, identity, restore, same_run, save, write_curves
+from train.runfolder import Log, load_arrays, remove_halves, save_arrays, write_json
+from train.tasks.task import Classification
+from train.trainer import Progress, Trainer
 
-History = list[dict[str, float]]  # a row an epoch
-
-
-def commit() -> str:
-    """The repository's commit, for the record; "unknown" outside a checkout."""
-    try:
-        out = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-        return out.stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
+CHECKPOINT_MINUTES = 10.0
+WORTH_TIMING = 200  # steps from which on the bare step is timed, for it costs two seconds
 
 
 def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
@@ -65,53 +47,6 @@ def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
         raise DataError("there are no training pictures", where=f"dataset {dataset.name}")
 
 
-def changes(
-    before: Mapping[str, Any], now: Mapping[str, Any], default: Mapping[str, Any]
-) -> list[str]:
-    """Names of fields whose values differ, dotted where nested.
-
-    A field that the older record lacks had its default, when it has one: records of before the
-    field was invented stay good.
-    """
-    missing = object()
-    found = []
-    for name, value in now.items():
-        usual = default.get(name, missing)
-        was = before.get(name, usual)
-        if was is missing or was == value:
-            continue
-        if isinstance(was, dict) and isinstance(value, dict):
-            inner = usual if isinstance(usual, dict) else {}
-            found += [f"{name}.{part}" for part in changes(was, value, inner)]
-        else:
-            found.append(name)
-    return sorted(found)
-
-
-def _same_run(folder: Path, recipe: Recipe, asked: dict[str, Any], dataset_hash: str) -> None:
-    """A resumed run must be asked for what it was; otherwise its numbers would mix two recipes.
-
-    Raises:
-        DataError: a field of the recipe or the data differs; the message names it.
-    """
-    kept = {}
-    for name in ("recipe.json", "metrics.json"):
-        path = folder / name
-        kept[name] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    now = json.loads(json.dumps({**asked, "dataset_hash": dataset_hash}, default=str))
-    before = {**kept["recipe.json"]}
-    if "dataset_hash" in kept["metrics.json"]:
-        before["dataset_hash"] = kept["metrics.json"]["dataset_hash"]
-    differing = changes(before, now, json.loads(json.dumps(recipe.defaults(), default=str)))
-    if differing:
-        raise DataError(
-            "the interrupted run was asked for something else",
-            where=str(folder),
-            found=", ".join(differing) + " differ",
-            remedy="resume with what recipe.json there says, or train in a new folder",
-        )
-
-
 def train(
     recipe: Recipe,
     dataset: Dataset,
@@ -121,6 +56,9 @@ def train(
     quiet: bool = False,
     stop_after: int | None = None,
     record: Mapping[str, Any] | None = None,
+    teacher: Any = None,
+    initial: Sequence[npt.NDArray[Any]] | None = None,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
 ) -> tuple[Any, dict[str, Any]]:
     """Run a recipe and leave a run folder.
 
@@ -131,6 +69,11 @@ def train(
         quiet: no lines on the terminal.
         stop_after: leave after this many epochs in all, as if interrupted.
         record: further entries of recipe.json: how the run was asked for.
+        teacher: a Keras model or a train.distill.Teacher to learn from; by default what the recipe
+            names, trained first when missing.
+        initial: first weights, as get_weights() of the recipe's network gives them; by default
+            those of recipe.init_from, or drawn.
+        checkpoint_minutes: checkpoints within an epoch are this far apart; not with many workers.
 
     Returns:
         The trained Keras model, batch norm re-estimated, and metrics.json's content.
@@ -146,160 +89,180 @@ def train(
             where=str(folder),
             remedy="continue it with --resume, or delete the folder",
         )
+    together = workers()
+    taught = _teacher(recipe, dataset, teacher, quiet)
     asked = {**recipe.as_dict(), "dataset": dataset.options}
+    if taught is not None:
+        asked["teacher_sha256"] = taught.record["weights_sha256"]
     dataset_hash = dataset.hash
+    if checkpoint.exists():
+        same_run(folder, recipe, asked, dataset_hash)
+    first = None if checkpoint.exists() else _first_weights(recipe, initial)
+    trainer = Trainer(recipe, dataset, recipe.seed, teacher=taught, initial=first, workers=together)
     history: History = []
+    progress: Progress | None = None
     if checkpoint.exists():
-        _same_run(folder, recipe, asked, dataset_hash)
-    trainer = Trainer(recipe, dataset, recipe.seed)
-    if checkpoint.exists():
-        history = _restore(trainer, checkpoint)
-    identity = _identity(recipe, dataset, dataset_hash, trainer)
-    write_json(folder / "recipe.json", {**asked, **(record or {})})
+        history, progress = restore(trainer, checkpoint)
+    who = identity(recipe, dataset, dataset_hash, trainer)
+    if together.chief:
+        remove_halves(folder)
+        write_json(folder / "recipe.json", {**asked, **(record or {})})
     last = recipe.epochs if stop_after is None else min(stop_after, recipe.epochs)
-    with contextlib.closing(Log(folder / "log.txt", quiet)) as log:
-        log(_opening(recipe, dataset, identity))
-        with contextlib.closing(Events(folder / "tensorboard")) as events:
+    with contextlib.closing(_log(folder, together, quiet)) as log:
+        log(_opening(recipe, dataset, who))
+        if (last - len(history)) * trainer.steps_per_epoch >= WORTH_TIMING:
+            who["bare_images_per_s"] = trainer.bare_speed()
+            log(f"the step alone: {who['bare_images_per_s']:.0f} images/s")
+        with contextlib.closing(_events(folder, together)) as events:
             for epoch in range(len(history), last):
-                row = _epoch(trainer, epoch)
+                within = _within(folder, trainer, history, checkpoint_minutes)
+                row = _epoch(trainer, epoch, progress, within)
+                progress = None
                 history.append(row)
                 log(_line(recipe, row))
-                _save(folder, trainer, history)
-                write_json(
-                    folder / "metrics.json",
-                    {**identity, "finished": False, "epochs": epoch + 1, **row},
-                )
+                save(folder, trainer, history)
+                if together.chief:
+                    write_curves(folder / "curves.csv", history)
+                    unfinished = {"finished": False, "epochs": epoch + 1}
+                    write_json(folder / "metrics.json", {**who, **unfinished, **row})
                 events(row, epoch + 1)
-        metrics = {**identity, **_outcome(trainer, history)}
-        if metrics["finished"]:
-            weights = {f"w{i:04d}": w for i, w in enumerate(trainer.model.get_weights())}
+        model = trainer.plain_model()
+        metrics = {**who, **_outcome(trainer, model, history)}
+        if metrics["finished"] and together.chief:
+            write_curves(folder / "curves.csv", history)
+            weights = {f"w{i:04d}": w for i, w in enumerate(model.get_weights())}
             save_arrays(folder / "weights.npz", weights)
             write_json(folder / "metrics.json", metrics)
             log(
-                f"{metrics['split']} accuracy {metrics['accuracy']:.4f} on {metrics['pictures']} "
-                f"pictures of {_called(dataset)}, seed {recipe.seed}"
+                f"{metrics['split']} {metrics['metric']} {metrics['score']:.4f} on "
+                f"{metrics['pictures']} pictures of {_called(dataset)}, seed {recipe.seed}"
             )
-    return trainer.model, metrics
+    return model, metrics
+
+
+def _teacher(recipe: Recipe, dataset: Dataset, given: Any, quiet: bool) -> distill.Teacher | None:
+    if given is None:
+        return distill.resolve(recipe, dataset, quiet=quiet) if recipe.teacher else None
+    return given if isinstance(given, distill.Teacher) else distill.as_teacher(given)
+
+
+def _first_weights(
+    recipe: Recipe, initial: Sequence[npt.NDArray[Any]] | None
+) -> Sequence[npt.NDArray[Any]] | None:
+    if initial is not None or not recipe.init_from:
+        return initial
+    arrays = load_arrays(Path(recipe.init_from) / "weights.npz")
+    return [arrays[name] for name in sorted(arrays)]
+
+
+def _within(folder: Path, trainer: Trainer, history: History, minutes: float) -> Any:
+    """What run_epoch calls between steps: a checkpoint when the last is old enough.
+
+    Workers would have to agree on the moment, so that many of them keep to whole epochs.
+    """
+    if trainer.workers.count > 1:
+        return None
+    saved = [time.monotonic()]
+
+    def after_step(progress: Progress) -> None:
+        if time.monotonic() - saved[0] >= 60 * minutes:
+            save(folder, trainer, history, progress)
+            saved[0] = time.monotonic()
+
+    return after_step
 
 
 def _called(dataset: Dataset) -> str:
     return dataset.name + (" (synthetic)" if dataset.synthetic else "")
 
 
-def _opening(recipe: Recipe, dataset: Dataset, identity: Mapping[str, Any]) -> str:
+def _opening(recipe: Recipe, dataset: Dataset, who: Mapping[str, Any]) -> str:
     size = ""
-    if identity["bops"]:
-        size = (
-            f", {identity['bops'] / 1e6:.2f} M binary MACs, {identity['size_bits'] / 1e3:.1f} kbit"
-        )
+    if who["bops"]:
+        size = f", {who['bops'] / 1e6:.2f} M binary MACs, {who['size_bits'] / 1e3:.1f} kbit"
+    taught = f", teacher {recipe.teacher}" if recipe.teacher else ""
     return (
         f"{recipe.name} on {_called(dataset)}: {len(dataset.train)} pictures, "
-        f"{recipe.epochs} epochs, seed {recipe.seed}{size}"
+        f"{recipe.epochs} epochs, seed {recipe.seed}{size}{taught}"
     )
 
 
 def _line(recipe: Recipe, row: Mapping[str, float]) -> str:
     epoch = int(row["epoch"])
     left = row["seconds"] * (recipe.epochs - epoch)
-    val = f"  val {row['val_accuracy']:.4f}" if "val_accuracy" in row else ""
+    scores = "".join(
+        f"  {name.removesuffix('_accuracy').replace('_', ' ')} {value:.4f}"
+        for name, value in row.items()
+        if name == "train_accuracy" or name == f"val_{recipe.task.metric}"
+    )
     return (
-        f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}  "
-        f"train {row['train_accuracy']:.4f}{val}  {row['seconds']:.1f} s  "
+        f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}{scores}  {row['seconds']:.1f} s  "
         f"{row['images_per_s']:.0f} images/s  ~{left / 60:.0f} min left"
     )
 
 
-def _identity(
-    recipe: Recipe, dataset: Dataset, dataset_hash: str, trainer: Trainer
-) -> dict[str, Any]:
-    """What stands in metrics.json from the first epoch on."""
-    counted = cost(recipe)
-    if counted is not None:
-        size = {"size_bits": counted.weight_bits, "bops": counted.macs}
-    else:
-        size = {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
-    return {
-        "recipe": recipe.name,
-        "data": dataset.name,
-        "dataset_hash": dataset_hash,
-        "labels": list(dataset.label_names),
-        "synthetic": dataset.synthetic,
-        "seed": recipe.seed,
-        "commit": commit(),
-        "versions": {
-            "tensorflow": tf.__version__,
-            "larq": larq.__version__,
-            "numpy": np.__version__,
-        },
-        **size,
-    }
-
-
-def _epoch(trainer: Trainer, epoch: int) -> dict[str, float]:
+def _epoch(
+    trainer: Trainer, epoch: int, progress: Progress | None, after_step: Any
+) -> dict[str, float]:
     """One epoch and, when it is its turn, a look at the validation split."""
     recipe, dataset = trainer.recipe, trainer.data
-    row = {"epoch": float(epoch + 1), **trainer.run_epoch(epoch)}
+    row = {"epoch": float(epoch + 1), **trainer.run_epoch(epoch, progress, after_step)}
     due = (epoch + 1) % recipe.evaluate_every == 0 or epoch + 1 == recipe.epochs
     if len(dataset.val) and due:
-        row["val_accuracy"] = accuracy(trainer.model, dataset.val)
+        scores = recipe.task.score(dataset.val, trainer.predict)
+        row |= {f"val_{name}": value for name, value in scores.items()}
     return row
 
 
-def _outcome(trainer: Trainer, history: History) -> dict[str, Any]:
+def _outcome(trainer: Trainer, model: Any, history: History) -> dict[str, Any]:
     """Batch norm re-estimated, and the figures of the final network."""
-    recipe, dataset, model = trainer.recipe, trainer.data, trainer.model
+    recipe, dataset = trainer.recipe, trainer.data
     reestimate_batch_norm(model, trainer.typical(32 * EVAL_BATCH))
+
+    def answers(images: npt.NDArray[np.uint8]) -> Any:
+        return predict(model, images)
+
     split = "test" if len(dataset.test) else "val"
     scored = dataset.splits[split]
+    scores = recipe.task.score(scored, answers)
+    on_val = recipe.task.score(dataset.val, answers) if len(dataset.val) else {}
+    more: dict[str, Any] = {f"val_{recipe.task.metric}": on_val.get(recipe.task.metric)}
+    if isinstance(recipe.task, Classification):
+        more |= further(dataset, answers)
+        more["confusion"] = confusion(model, scored, len(dataset.label_names))
     return {
         "finished": len(history) == recipe.epochs,
         "epochs": len(history),
         "split": split,
-        "accuracy": accuracy(model, scored),
+        **scores,
+        "score": scores[recipe.task.metric],
         "pictures": len(scored),
-        **further(dataset, lambda images: predict(model, images)),
+        **more,
         "batch_norm_reestimated": True,
-        "confusion": confusion(model, scored, len(dataset.label_names)),
-        "val_accuracy": accuracy(model, dataset.val) if len(dataset.val) else None,
         "train_pictures": len(dataset.train),
         "train_seconds": sum(r["seconds"] for r in history),
         "images_per_s": float(np.mean([r["images_per_s"] for r in history])) if history else 0.0,
     }
 
 
-def _save(folder: Path, trainer: Trainer, history: History) -> None:
-    names = sorted({name for row in history for name in row})
-    table = np.array([[row.get(name, math.nan) for name in names] for row in history])
-    more = {"history": table, "history_names": np.array(names)}
-    save_arrays(folder / "checkpoint.npz", {**trainer.state(), **more})
-    write_curves(folder / "curves.csv", history)
+def _log(folder: Path, together: Workers, quiet: bool) -> Log:
+    """log.txt; that of worker k > 0 is a file of its own, and it prints nothing."""
+    name = "log.txt" if together.chief else f"log-worker{together.rank}.txt"
+    return Log(folder / name, quiet or not together.chief)
 
 
-def _restore(trainer: Trainer, checkpoint: Path) -> History:
-    arrays = load_arrays(checkpoint)
-    try:
-        names = [str(n) for n in arrays.pop("history_names")]
-        table = arrays.pop("history")
-        trainer.restore(arrays)
-    except (KeyError, ValueError) as error:
-        raise DataError(
-            "the checkpoint does not fit the recipe's network",
-            where=str(checkpoint),
-            found=str(error).splitlines()[0][:200],
-            remedy="check out the commit that stands in the run's metrics.json, or train anew",
-        ) from None
-    return [
-        {n: float(v) for n, v in zip(names, row, strict=True) if not math.isnan(v)} for row in table
-    ]
+def _events(folder: Path, together: Workers) -> Events:
+    return Events(folder / "tensorboard" if together.chief else None)
 
 
 class Events:
     """TensorBoard's files: a convenience, so that one that cannot be written stops nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._writer: Any = None
-        with contextlib.suppress(tf.errors.OpError):
-            self._writer = tf.summary.create_file_writer(str(folder))
+        if folder is not None:
+            with contextlib.suppress(tf.errors.OpError):
+                self._writer = tf.summary.create_file_writer(str(folder))
 
     def __call__(self, row: Mapping[str, float], step: int) -> None:
         if self._writer is None:
@@ -316,9 +279,4 @@ class Events:
                 self._writer.close()
 
 
-def write_curves(path: Path, history: History) -> None:
-    """curves.csv: a header and a row an epoch, empty where nothing was measured."""
-    names = ["epoch", *sorted({n for row in history for n in row} - {"epoch"})]
-    lines = [",".join(names)]
-    lines += [",".join(f"{row[n]:.6g}" if n in row else "" for n in names) for row in history]
-    write_whole(path, ("\n".join(lines) + "\n").encode())
+__all__ = ["commit", "train", "write_curves"]

@@ -4,7 +4,8 @@ recipe.json     what was asked
 metrics.json    what came out (also after every epoch, marked unfinished)
 curves.csv      a row an epoch
 log.txt         the printed lines
-checkpoint.npz  weights, optimizer and position: resuming continues to the same numbers
+checkpoint.npz  weights, optimizers and position, after an epoch or within one: resuming continues
+                to the same numbers
 weights.npz     the final weights, batch norm re-estimated
 model_card.md   for people
 tensorboard/    event files
@@ -27,6 +28,14 @@ import numpy.typing as npt
 
 from convert.errors import DataError
 
+FILES = (
+    "recipe.json",
+    "metrics.json",
+    "curves.csv",
+    "checkpoint.npz",
+    "weights.npz",
+    "model_card.md",
+)
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -57,6 +66,13 @@ def write_whole(path: Path, content: bytes) -> None:
             remedy="free some space and run the same command with --resume: "
             "the last checkpoint is intact",
         ) from None
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove what a process that was killed while writing left half written."""
+    for path in folder.glob(".*.*"):
+        if path.is_file() and any(path.name.startswith(f".{name}.") for name in FILES):
+            path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,92 +1,209 @@
-"""A network in training: its optimizers, the step that joins them, an epoch, its state."""
+"""A network in training: the step, an epoch, its state."""
 
 from __future__ import annotations
 
-import math
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from convert.errors import DataError
 from train.augment import augment
-from train.backend import keras, seed_everything, tf
+from train.backend import seed_everything, tf
 from train.data import Dataset
-from train.evaluate import build_model
-from train.layers import GLT
-from train.layers.gradual import hardening, hardness
+from train.distill import Teacher, check, distributional
+from train.distribute import Workers
+from train.evaluate import Predictor, build_model
+from train.layers.gradual import forms, hardness
+from train.optim import Optimizers, layers_of, set_clip
+from train.prefetch import prefetched
 from train.recipes.recipe import Recipe
 from train.runfolder import Arrays
+from train.stages import phase_of, phases
+from train.tasks.task import Classification
+
+GEOMETRIC = ("flip", "shift", "rotate", "zoom")
+Batch = tuple[Any, Any, dict[str, Any]]  # pictures, targets, the generator's state behind them
+
+
+@dataclass
+class Progress:
+    """How far an epoch has come: what a checkpoint within it holds besides the weights."""
+
+    epoch: int
+    batches: int = 0
+    generator: dict[str, Any] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    hits: int = 0
+    seen: int = 0
+    labelled: int = 0
+    seconds: float = 0.0
+
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, text: str) -> Progress:
+        return cls(**json.loads(text))
 
 
 class Trainer:
-    """A model, its two optimizers and the step that joins them."""
+    """A model, its optimizers and the step that joins them.
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, seed: int) -> None:
-        self.recipe, self.data, self.seed = recipe, dataset, seed
+    Args:
+        recipe, dataset: what to train on what.
+        seed: of first weights, order and augmentation.
+        teacher: the network to learn from, when the recipe names one.
+        initial: first weights in the order of the model's get_weights(), instead of drawn ones.
+        workers: all that train together.
+
+    Raises:
+        DataError: the recipe's stages, augmentation, teacher or first weights do not fit.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        seed: int,
+        *,
+        teacher: Teacher | None = None,
+        initial: Sequence[npt.NDArray[Any]] | None = None,
+        workers: Workers | None = None,
+    ) -> None:
+        self.recipe, self.data, self.seed, self.teacher = recipe, dataset, seed, teacher
+        self.workers = workers or Workers()
+        self.workers.check_batch(recipe.batch)
+        self.phases = phases(recipe)
+        self.task = recipe.task
+        if isinstance(self.task, Classification) and recipe.smoothing:
+            self.task = replace(self.task, smoothing=recipe.smoothing)
+        self.targets = self._targets()
         seed_everything(seed)
-        self.model = build_model(recipe)
-        glt = [layer for layer in self.model.layers if isinstance(layer, GLT)]
-        own = {id(v) for layer in glt for v in layer.trainable_variables}
-        variables = self.model.trainable_variables
-        self.groups = [
-            ([v for v in variables if id(v) not in own], 1.0),
-            ([v for v in variables if id(v) in own], recipe.glt_rate),
-        ]
-        self.optimizers = [keras.optimizers.legacy.Adam(1e-3) for _ in self.groups]
-        for optimizer, (group, _) in zip(self.optimizers, self.groups, strict=True):
-            if group:
-                optimizer._create_all_weights(group)
-        classes = len(dataset.label_names)
-        loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.smoothing
-        )
-
-        def step(x: Any, y: Any) -> Any:
-            with tf.GradientTape() as tape:
-                logits = self.model(tf.cast(x, tf.float32), training=True)
-                value = loss(tf.one_hot(y, classes), logits)
-            flat = [v for group, _ in self.groups for v in group]
-            gradients = tape.gradient(value, flat)
-            at = 0
-            for optimizer, (group, _) in zip(self.optimizers, self.groups, strict=True):
-                if group:
-                    mine = gradients[at : at + len(group)]
-                    optimizer.apply_gradients(zip(mine, group, strict=True))
-                at += len(group)
-            hits = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == y, tf.int32))
-            return value, hits
-
-        # traced apart, so that hard steps do not pay for the soft form
-        self.steps = {soft: tf.function(step, reduce_retracing=True) for soft in (False, True)}
+        with self.workers.scope():
+            self.model = build_model(recipe)
+        self.workers.synchronize(layers_of(self.model))
+        if recipe.clip != 1.0:
+            set_clip(self.model, recipe.clip)
+        if teacher is not None:
+            check(recipe, teacher.model, self.model)
+        if initial is not None:
+            self._set_weights(list(initial))
         self.steps_per_epoch = max(1, len(dataset.train) // recipe.batch)
+        self._plain: Any = None
+        self._predictors: dict[tuple[str, str], Predictor] = {}
+        self._enter(0, fresh=True)
 
-    def rate(self, step: int) -> float:
-        """Learning rate of a step: warm-up, then cosine to zero at the last step."""
-        total = self.recipe.epochs * self.steps_per_epoch
-        warm = self.recipe.warmup_epochs * self.steps_per_epoch
-        if step < warm:
-            return self.recipe.learning_rate * (step + 1) / warm
-        return (
-            self.recipe.learning_rate
-            * 0.5
-            * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
-        )
+    def _targets(self) -> Any:
+        """What the loss is given of each training picture: labels, or the split's targets."""
+        if isinstance(self.task, Classification):
+            return self.data.train.labels
+        targets = getattr(self.data.train, "targets", None)
+        where = f"recipe {self.recipe.name}, dataset {self.data.name}"
+        if targets is None:
+            raise DataError(
+                "the dataset has no targets for this task",
+                where=where,
+                found=f"task {self.task.name}",
+                remedy="choose a dataset with targets",
+            )
+        moved = [name for name in GEOMETRIC if getattr(self.recipe.augment, name)]
+        if moved and not hasattr(self.task, "augment"):
+            raise DataError(
+                "this augmentation moves pictures and not their targets",
+                where=where,
+                found=", ".join(moved),
+                remedy="leave these out of the recipe's augment",
+            )
+        return targets
 
-    def batches(self, epoch: int) -> Iterator[tuple[Any, Any]]:
+    def _set_weights(self, weights: list[npt.NDArray[Any]]) -> None:
+        try:
+            self.model.set_weights(weights)
+        except ValueError as error:
+            raise DataError(
+                "the first weights do not fit the recipe's network",
+                where=f"recipe {self.recipe.name}",
+                found=str(error).splitlines()[0][:200],
+                remedy="begin with weights of the same network",
+            ) from None
+
+    def _enter(self, index: int, fresh: bool) -> None:
+        """Begin a stage: new optimizers, new steps; `fresh` unless its state is restored next."""
+        self.phase = self.phases[index]
+        with self.workers.scope():
+            self.optimizers = Optimizers(self.model, self.recipe, self.phase)
+        if fresh:
+            self.optimizers.begin()
+        # traced apart, so that hard steps do not pay for the soft form
+        self._steps: dict[tuple[str, str], Any] = {}
+
+    def _step(self, x: Any, y: Any) -> Any:
+        """A step of one replica: its loss, and how many of its answers are right."""
+        images = tf.cast(x, tf.float32)
+        with tf.GradientTape() as tape:
+            output = self.model(images, training=True)
+            value = self._loss(images, y, output)
+            share = value / self.workers.count
+        gradients = tape.gradient(share, self.optimizers.variables)
+        self.optimizers.apply(gradients, self.workers.count)
+        hits = tf.constant(0)
+        if isinstance(self.task, Classification):
+            hits = tf.reduce_sum(tf.cast(tf.argmax(output, 1) == y, tf.int32))
+        return value, hits
+
+    def _loss(self, images: Any, y: Any, output: Any) -> Any:
+        if self.teacher is None:
+            return self.task.loss(y, output)
+        taught = self.teacher.model(images, training=False)
+        if isinstance(self.task, Classification):
+            value = distributional(taught, output, self.recipe.temperature)
+        else:
+            value = self.task.distill(taught, output)  # type: ignore[attr-defined]
+        if self.phase.label_weight:
+            value += self.phase.label_weight * self.task.loss(y, output)
+        return value
+
+    def step(self, x: Any, y: Any, hard: float = 1.0) -> Any:
+        """One step on this worker's rows; the global batch's mean loss and right answers."""
+        form = self.phase.forms(hard)
+        if form not in self._steps:
+            self._steps[form] = self.workers.step(self._step)
+        with forms(*form):
+            return self._steps[form](tf.constant(x), tf.constant(y))
+
+    def batches(self, epoch: int, progress: Progress | None = None) -> Iterator[Batch]:
+        """The epoch's global batches, from where `progress` left it."""
         rng = np.random.default_rng([self.seed, epoch, 0xB17])
         order = self.order(rng)
+        begun = 0
+        if progress is not None and progress.batches:
+            rng.bit_generator.state = progress.generator
+            begun = progress.batches
         size = self.recipe.batch
-        for k in range(self.steps_per_epoch):
+        for k in range(begun, self.steps_per_epoch):
             index = np.sort(order[k * size : (k + 1) * size])
-            images = augment(np.asarray(self.data.train.images[index]), self.recipe.augment, rng)
-            yield images, self.data.train.labels[index]
+            images, targets = np.asarray(self.data.train.images[index]), self.targets[index]
+            changing = getattr(self.task, "augment", None)
+            if changing is not None:
+                images, targets = changing(images, targets, self.recipe.augment, rng)
+            else:
+                images = augment(images, self.recipe.augment, rng)
+            yield images, targets, dict(rng.bit_generator.state)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step of the whole training."""
+        phase = phase_of(self.phases, step // self.steps_per_epoch)
+        return phase.rate(step - phase.first * self.steps_per_epoch, self.steps_per_epoch)
 
     def hardness(self, step: int) -> float:
-        """How binary the network is at a step: 0 to 1 over the recipe's share, then 1."""
-        soft = self.recipe.gradual * self.recipe.epochs * self.steps_per_epoch
-        return min(1.0, step / soft) if soft else 1.0
+        """How binary the network is at a step of the whole training, see Phase.hardness."""
+        phase = phase_of(self.phases, step // self.steps_per_epoch)
+        return phase.hardness(step - phase.first * self.steps_per_epoch, self.steps_per_epoch)
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """The epoch's training pictures, as many as there are; balanced or each of them once."""
@@ -108,40 +225,84 @@ class Trainer:
         rng = np.random.default_rng([self.seed, 0xB4])
         return np.asarray(self.data.train.images[np.sort(self.order(rng)[:most])])
 
-    def run_epoch(self, epoch: int) -> dict[str, float]:
-        began = time.monotonic()
-        losses, hits, seen = [], 0, 0
-        for k, (x, y) in enumerate(self.batches(epoch)):
-            rate = self.rate(epoch * self.steps_per_epoch + k)
-            for optimizer, (_, factor) in zip(self.optimizers, self.groups, strict=True):
-                optimizer.learning_rate = rate * factor
-            hard = self.hardness(epoch * self.steps_per_epoch + k)
+    def run_epoch(
+        self,
+        epoch: int,
+        progress: Progress | None = None,
+        after_step: Callable[[Progress], None] | None = None,
+    ) -> dict[str, float]:
+        """Train an epoch, or the rest of one; `after_step` is called between its steps."""
+        phase = phase_of(self.phases, epoch)
+        if phase.index != self.phase.index:
+            self._enter(phase.index, fresh=True)
+        now = progress or Progress(epoch)
+        before, began = now.seconds, time.monotonic()
+        at = (epoch - phase.first) * self.steps_per_epoch
+        for x, y, state in prefetched(self.batches(epoch, progress)):
+            step = at + now.batches
+            self.optimizers.set_rate(step, self.steps_per_epoch)
+            hard = phase.hardness(step, self.steps_per_epoch)
             hardness().assign(hard)
-            with hardening(hard < 1.0):
-                value, right = self.steps[hard < 1.0](tf.constant(x), tf.constant(y))
-            losses.append(float(value))
-            hits, seen = hits + int(right), seen + len(y)
-        seconds = time.monotonic() - began
-        return {
-            "loss": float(np.mean(losses)),
-            "train_accuracy": hits / seen,
-            "seconds": seconds,
-            "images_per_s": seen / seconds,
-        }
+            value, right = self.step(self.workers.share(x), self.workers.share(y), hard)
+            now.losses.append(float(value))
+            now.hits, now.seen = now.hits + int(right), now.seen + len(x)
+            if isinstance(self.task, Classification):
+                now.labelled += int((y >= 0).sum())
+            now.batches, now.generator = now.batches + 1, state
+            now.seconds = before + time.monotonic() - began
+            if after_step is not None and now.batches < self.steps_per_epoch:
+                after_step(now)
+        row = {"loss": float(np.mean(now.losses))}
+        if now.labelled:
+            row["train_accuracy"] = now.hits / now.labelled
+        return {**row, "seconds": now.seconds, "images_per_s": now.seen / now.seconds}
+
+    def bare_speed(self, seconds: float = 2.0, most: int = 30) -> float:
+        """Images/s of the step alone on one fixed batch; weights and optimizers are left as they
+        were."""
+        kept = self.state()
+        x, y, _ = next(self.batches(0))
+        x, y = self.workers.share(x), self.workers.share(y)
+        hard = self.phase.hardness(0, self.steps_per_epoch)
+        self.step(x, y, hard)
+        times: list[float] = []
+        while len(times) < most and (self.workers.strategy or sum(times) < seconds):
+            began = time.monotonic()
+            float(self.step(x, y, hard)[0])
+            times.append(time.monotonic() - began)
+        self._restore(kept)
+        return self.recipe.batch / float(np.median(times))
+
+    def plain_model(self) -> Any:
+        """The model outside of any strategy: itself, or a twin with its weights."""
+        if self.workers.strategy is None:
+            return self.model
+        if self._plain is None:
+            self._plain = build_model(self.recipe)
+        self._plain.set_weights(self.model.get_weights())
+        return self._plain
+
+    def predict(self, images: npt.NDArray[np.uint8]) -> Any:
+        """Outputs of byte pictures, in the form that the present stage trains."""
+        model, form = self.plain_model(), self.phase.forms(1.0)
+        if form not in self._predictors:
+            self._predictors[form] = Predictor(model)
+        with forms(*form):
+            return self._predictors[form](images)
 
     def state(self) -> Arrays:
-        arrays = {f"model{i}": w for i, w in enumerate(self.model.get_weights())}
-        for k, optimizer in enumerate(self.optimizers):
-            arrays |= {f"adam{k}_{i}": np.asarray(w) for i, w in enumerate(optimizer.get_weights())}
-        return arrays
+        """All weights, and the optimizers' state."""
+        weights = {f"model{i}": w for i, w in enumerate(self.model.get_weights())}
+        return weights | self.optimizers.state()
 
-    def restore(self, arrays: Arrays) -> None:
-        def ordered(prefix: str) -> list[Any]:
-            n = sum(name.startswith(prefix) for name in arrays)
-            return [arrays[f"{prefix}{i}"] for i in range(n)]
+    def restore(self, arrays: Arrays, epoch: int) -> None:
+        """Take up the state saved in or after that epoch."""
+        index = phase_of(self.phases, epoch).index
+        if index != self.phase.index:
+            self._enter(index, fresh=False)
+        self._restore(arrays)
 
-        self.model.set_weights(ordered("model"))
-        for k, optimizer in enumerate(self.optimizers):
-            weights = ordered(f"adam{k}_")
-            if weights:
-                optimizer.set_weights(weights)
+    def _restore(self, arrays: Arrays) -> None:
+        count = sum(name.startswith("model") for name in arrays)
+        self.model.set_weights([arrays[f"model{i}"] for i in range(count)])
+        self.optimizers.restore(arrays)

@@ -10,7 +10,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import json
 from collections.abc import Mapping
@@ -159,33 +158,11 @@ def network(record: Mapping[str, Any]) -> Any:
     Raises:
         ModelError: the record describes a network that this checkout does not know.
     """
-    from train import recipes
-    from train.models import binary
+    from train.evaluate import build_net
+    from train.netrecord import recorded_net
 
-    net = record.get("net")
-    try:
-        if isinstance(net, str):
-            return recipes.get(str(record["name"])).net
-        fields = {**net, "layers": tuple(_layer(binary, text) for text in net["layers"])}  # type: ignore[dict-item,index]
-        fields["input_shape"] = tuple(fields["input_shape"])
-        whole = binary.BinaryNet(**fields)
-    except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
-        raise ModelError(
-            "the run's network cannot be built again",
-            where=f"recipe {record.get('name')}",
-            found=str(error)[:200],
-            remedy="check out the commit that stands in the run's metrics.json",
-        ) from None
-    return lambda: binary.build(whole)
-
-
-def _layer(module: Any, text: str) -> Any:
-    """`Conv(channels=32, kernel=3)` as recorded -> the layer; literals only."""
-    call = ast.parse(text, mode="eval").body
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-        raise ValueError(f"not a layer: {text!r}")
-    values = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    return getattr(module, call.func.id)(**values)
+    net = recorded_net(record)
+    return lambda: build_net(net)
 
 
 def _with_weights(model: Any, weights: list[Any], folder: Path) -> Any:

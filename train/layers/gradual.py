@@ -1,10 +1,16 @@
-"""Signs that harden during training: first real values, at last bits.
+"""Signs that can be soft or absent for a part of the training.
 
 A network that is binary from the first step learns slowly: its gradients are surrogates through
-every layer. Here h, the hardness, rises from 0 to 1: activations are (1 - h) clip(x) + h sign(x),
-weights (1 - h) w / mean|w| + h sign(w); batch norm takes any scale away. With h = 1, and outside
-`hardening()`, both are plain signs. In the spirit of annealed signs (BNext, arXiv 2211.12933) and
-of training in two steps (ReActNet, arXiv 2003.03488); the schedule is ours.
+every layer. Two remedies share these quantizers.
+
+- Soft signs: h, the hardness, rises from 0 to 1; activations are (1 - h) clip(x) + h sign(x),
+  weights (1 - h) w / mean|w| + h sign(w); batch norm takes any scale away. In the spirit of
+  annealed signs (BNext, arXiv 2211.12933); the schedule is ours.
+- Stages, as in two-step binarization (ReActNet, arXiv 2003.03488): at first only activations are
+  binary and weights are real, then both are binary.
+
+Which form a graph holds is decided when it is traced, by `forms()`; outside of it, and in export
+mode, both are plain signs.
 """
 
 from __future__ import annotations
@@ -15,7 +21,9 @@ from typing import Any
 
 from train.backend import exporting, keras, larq, tf
 
-_soft = False
+FORMS = ("binary", "soft", "real")
+
+_activations, _weights = "binary", "binary"
 _hardness: list[Any] = []  # one variable, made when first needed; a list, so that no layer owns it
 
 
@@ -28,41 +36,74 @@ def hardness() -> Any:
 
 
 @contextmanager
-def hardening(soft: bool = True) -> Iterator[None]:
-    """Within it, graphs that are traced hold the soft form; elsewhere the plain signs."""
-    global _soft
-    before, _soft = _soft, soft
+def forms(activations: str = "binary", weights: str = "binary") -> Iterator[None]:
+    """Within it, graphs that are traced hold these forms: "binary", "soft" or "real"."""
+    global _activations, _weights
+    if activations not in FORMS or weights not in FORMS:
+        raise ValueError(f"forms are {FORMS}: {activations!r}, {weights!r}")
+    before = _activations, _weights
+    _activations, _weights = activations, weights
     try:
         yield
     finally:
-        _soft = before
+        _activations, _weights = before
+
+
+@contextmanager
+def hardening(soft: bool = True) -> Iterator[None]:
+    """Within it, graphs that are traced hold the soft form of both; elsewhere the plain signs."""
+    with forms(*(("soft", "soft") if soft else ("binary", "binary"))):
+        yield
+
+
+def activation_form() -> str:
+    """The form that a graph traced here gives to activations; for quantizers of other files."""
+    return "binary" if exporting() else _activations
+
+
+def weight_form() -> str:
+    """The form that a graph traced here gives to kernels; for quantizers of other files."""
+    return "binary" if exporting() else _weights
+
+
+def _between(real: Any, bits: Any) -> Any:
+    return real + hardness() * (bits - real)
 
 
 @keras.utils.register_keras_serializable("bitwake")
 class GradualSign(larq.quantizers.Quantizer):
-    """Of activations. Hard: approx_sign, whose gradient is 2 - 2|x| for |x| < 1."""
+    """Of activations. Hard: approx_sign, whose gradient is 2 - 2|x| for |x| < 1; real: clip(x)."""
 
     precision = 1
 
     def call(self, inputs: Any) -> Any:
+        form = activation_form()
+        real = inputs if form == "binary" else tf.clip_by_value(inputs, -1.0, 1.0)
+        if form == "real":
+            return super().call(real)
         bits = larq.quantizers.approx_sign(inputs)
-        if _soft and not exporting():
-            real = tf.clip_by_value(inputs, -1.0, 1.0)
-            bits = real + hardness() * (bits - real)
-        return super().call(bits)
+        return super().call(bits if form == "binary" else _between(real, bits))
 
 
 @keras.utils.register_keras_serializable("bitwake")
 class GradualKernel(larq.quantizers.Quantizer):
-    """Of kernels [..., in, out]. Hard: ste_sign, whose gradient is 1 for |w| <= 1."""
+    """Of kernels [..., in, out]. Hard: ste_sign, whose gradient is 1 for |w| <= clip_value.
+
+    Real: w / mean|w| of each output channel, so that a stage with signs finds the same scale.
+    `clip_value` is an attribute that training sets beside the kernel's constraint.
+    """
 
     precision = 1
+    clip_value = 1.0
 
     def call(self, inputs: Any) -> Any:
-        bits = larq.quantizers.ste_sign(inputs)
-        if _soft and not exporting():
-            axes = list(range(len(inputs.shape) - 1))
-            mean = tf.reduce_mean(tf.abs(inputs), axis=axes, keepdims=True)
-            real = inputs / tf.stop_gradient(mean + 1e-6)
-            bits = real + hardness() * (bits - real)
-        return super().call(bits)
+        form = weight_form()
+        if form == "binary":
+            return super().call(larq.quantizers.ste_sign(inputs, clip_value=self.clip_value))
+        axes = list(range(len(inputs.shape) - 1))
+        mean = tf.reduce_mean(tf.abs(inputs), axis=axes, keepdims=True)
+        real = inputs / tf.stop_gradient(mean + 1e-6)
+        if form == "real":
+            return super().call(real)
+        bits = larq.quantizers.ste_sign(inputs, clip_value=self.clip_value)
+        return super().call(_between(real, bits))

@@ -8,6 +8,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any, Protocol, runtime_checkable
 
 from train.models.binary import BinaryNet, Cost
+from train.netrecord import net_record
 from train.tasks.task import Classification, Task
 
 
@@ -21,6 +22,8 @@ class Augment:
         rotate: up to so many degrees; zoom: scale by up to 1 ± zoom.
         gain: multiply by 2**u, u uniform in ± gain stops, saturating.
         noise: add normal noise of up to so many grey levels (standard deviation, drawn a picture).
+        gamma: raise to the power 2**u, u uniform in ± gamma, with 255 as 1.
+        tint: multiply each channel apart by 2**u, u uniform in ± tint stops; for colour pictures.
         wedge: with this probability paint black everything beyond a random line through the border,
             as an alignment leaves it, whatever the class.
     """
@@ -32,6 +35,38 @@ class Augment:
     gain: float = 0.0
     noise: float = 0.0
     wedge: float = 0.0
+    gamma: float = 0.0
+    tint: float = 0.0
+
+
+SCHEDULES = ("cosine", "linear", "constant")
+OPTIMIZERS = ("adam", "bop")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training; each begins with the weights of the one before and new optimizers.
+
+    Attributes:
+        share: of the recipe's epochs, in proportion to the other stages' shares.
+        activations, weights: "binary" or "real"; in the last stage both are binary.
+        learning_rate, schedule, warmup_epochs, weight_decay, gradual, label_weight: None takes the
+            recipe's.
+    """
+
+    share: float = 1.0
+    activations: str = "binary"
+    weights: str = "binary"
+    learning_rate: float | None = None
+    schedule: str | None = None
+    warmup_epochs: float | None = None
+    weight_decay: float | None = None
+    gradual: float | None = None
+    label_weight: float | None = None
+
+
+# ReActNet (arXiv 2003.03488): binary activations with real weights, then all binary without decay.
+TWO_STEP = (Stage(weights="real", weight_decay=1e-5), Stage(weight_decay=0.0))
 
 
 @runtime_checkable
@@ -54,8 +89,19 @@ class Recipe:
     Attributes:
         task: the loss and the score.
         data, data_options: what `train.data.load` is called with.
-        epochs, batch: of the training split.
-        learning_rate: peak of Adam's rate; linear warm-up, then cosine to zero.
+        epochs, batch: of the training split; epochs of all stages together.
+        learning_rate: peak of Adam's rate; linear warm-up, then the schedule.
+        schedule: "cosine" or "linear" to zero, or "constant".
+        stages: parts of the training, see Stage; none is one binary stage.
+        weight_decay: L2 on kernels, added to their gradient; not on thresholds or batch norm.
+        clip: latent weights stay in ± clip, and their gradient passes within it.
+        optimizer: "adam" for everything, or "bop": binary kernels by Bop (arXiv 1906.02107),
+            without latent weights, and Adam for the rest.
+        bop_gamma, bop_threshold: of Bop; gamma follows the schedule.
+        teacher: distillation from this network, a recipe's name or a run folder; "" is none.
+        temperature: of teacher and student in the distributional loss.
+        label_weight: with a teacher, weight of the task's own loss beside the teacher's.
+        init_from: a finished run folder whose weights are the first ones; "" draws them.
         glt_rate: factor on the rate of the thermometer's latents.
         smoothing: label smoothing.
         gradual: over this share of the steps, binary networks harden from real values to bits.
@@ -82,6 +128,17 @@ class Recipe:
     seed: int = 0
     evaluate_every: int = 1
     source: str = ""
+    schedule: str = "cosine"
+    stages: tuple[Stage, ...] = ()
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    optimizer: str = "adam"
+    bop_gamma: float = 1e-4
+    bop_threshold: float = 1e-8
+    teacher: str = ""
+    temperature: float = 1.0
+    label_weight: float = 0.0
+    init_from: str = ""
     task: Task = field(default_factory=Classification)
 
     def as_dict(self) -> dict[str, Any]:
@@ -91,6 +148,7 @@ class Recipe:
             **fields,
             "net": net_record(self.net),
             "augment": asdict(self.augment),
+            "stages": [asdict(stage) for stage in self.stages],
             "task": self.task.name,
         }
 
@@ -114,20 +172,3 @@ def _defaults(instance: Any) -> dict[str, Any]:
         elif each.default_factory is not MISSING:
             found[each.name] = each.default_factory()
     return found
-
-
-def net_record(net: Any) -> Any:
-    """Plain data that tells one network from another; a builder function is given by its name."""
-    if isinstance(net, BinaryNet):
-        return {**asdict(net), "layers": [repr(layer) for layer in net.layers]}
-    if is_dataclass(net) and not isinstance(net, type):
-        values = {f.name: getattr(net, f.name) for f in dataclass_fields(net)}
-        plain = {k: v if _plain(v) else repr(v) for k, v in values.items()}
-        return {"kind": type(net).__name__, **plain}
-    return getattr(net, "__name__", repr(net))
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return all(map(_plain, value))
-    return value is None or isinstance(value, (bool, int, float, str))

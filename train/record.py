@@ -1,0 +1,166 @@
+"""What a run folder says of its run: who it is, and whether a resumed run is the same one."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.errors import DataError
+from train.backend import larq, tf
+from train.data import Dataset
+from train.evaluate import cost
+from train.recipes.recipe import Recipe
+from train.runfolder import load_arrays, save_arrays, write_whole
+from train.trainer import Progress, Trainer
+
+History = list[dict[str, float]]  # a row an epoch
+
+
+def commit() -> str:
+    """The repository's commit, for the record; "unknown" outside a checkout."""
+    try:
+        out = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return out.stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], default: Mapping[str, Any]
+) -> list[str]:
+    """Names of fields whose values differ, dotted where nested.
+
+    A field that the older record lacks had its default, when it has one: records of before the
+    field was invented stay good.
+    """
+    missing = object()
+    found = []
+    for name, value in now.items():
+        usual = default.get(name, missing)
+        was = before.get(name, usual)
+        if was is missing or was == value:
+            continue
+        if isinstance(was, dict) and isinstance(value, dict):
+            inner = usual if isinstance(usual, dict) else {}
+            found += [f"{name}.{part}" for part in changes(was, value, inner)]
+        else:
+            found.append(name)
+    return sorted(found)
+
+
+def same_run(folder: Path, recipe: Recipe, asked: dict[str, Any], dataset_hash: str) -> None:
+    """A resumed run must be asked for what it was; otherwise its numbers would mix two recipes.
+
+    Raises:
+        DataError: a field of the recipe or the data differs; the message names it.
+    """
+    kept = {}
+    for name in ("recipe.json", "metrics.json"):
+        path = folder / name
+        kept[name] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    now = json.loads(json.dumps({**asked, "dataset_hash": dataset_hash}, default=str))
+    before = {**kept["recipe.json"]}
+    if "dataset_hash" in kept["metrics.json"]:
+        before["dataset_hash"] = kept["metrics.json"]["dataset_hash"]
+    differing = changes(before, now, json.loads(json.dumps(recipe.defaults(), default=str)))
+    if differing:
+        raise DataError(
+            "the interrupted run was asked for something else",
+            where=str(folder),
+            found=", ".join(differing) + " differ",
+            remedy="resume with what recipe.json there says, or train in a new folder",
+        )
+
+
+def identity(
+    recipe: Recipe, dataset: Dataset, dataset_hash: str, trainer: Trainer
+) -> dict[str, Any]:
+    """What stands in metrics.json from the first epoch on."""
+    counted = cost(recipe)
+    if counted is not None:
+        size = {"size_bits": counted.weight_bits, "bops": counted.macs}
+    else:
+        size = {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
+    taught = {"teacher": trainer.teacher.record} if trainer.teacher else {}
+    return {
+        "recipe": recipe.name,
+        "task": recipe.task.name,
+        "metric": recipe.task.metric,
+        "data": dataset.name,
+        "dataset_hash": dataset_hash,
+        "labels": list(dataset.label_names),
+        "synthetic": dataset.synthetic,
+        "seed": recipe.seed,
+        "commit": commit(),
+        "workers": trainer.workers.count,
+        "versions": {
+            "tensorflow": tf.__version__,
+            "larq": larq.__version__,
+            "numpy": np.__version__,
+        },
+        **taught,
+        **size,
+    }
+
+
+def save(
+    folder: Path, trainer: Trainer, history: History, progress: Progress | None = None
+) -> None:
+    """The checkpoint: finished epochs, and how far the next one came. Worker 0 writes it."""
+    names = sorted({name for row in history for name in row})
+    table = np.array([[row.get(name, math.nan) for name in names] for row in history])
+    table = table.reshape(len(history), len(names))
+    more = {"history": table, "history_names": np.array(names, dtype=np.str_)}
+    if progress is not None:
+        more["progress"] = np.array(progress.text())
+    arrays = {**trainer.state(), **more}  # workers read their state together
+    if trainer.workers.chief:
+        save_arrays(folder / "checkpoint.npz", arrays)
+
+
+def restore(trainer: Trainer, checkpoint: Path) -> tuple[History, Progress | None]:
+    """Take up a checkpoint.
+
+    Raises:
+        DataError: it is damaged or of another network.
+    """
+    arrays = load_arrays(checkpoint)
+    try:
+        names = [str(n) for n in arrays.pop("history_names")]
+        table = arrays.pop("history")
+        text = arrays.pop("progress", None)
+        progress = None if text is None else Progress.parse(str(text))
+        epoch = len(table) - 1 if progress is None else progress.epoch
+        trainer.restore(arrays, max(0, epoch))
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataError(
+            "the checkpoint does not fit the recipe's network",
+            where=str(checkpoint),
+            found=str(error).splitlines()[0][:200],
+            remedy="check out the commit that stands in the run's metrics.json, or train anew",
+        ) from None
+    rows = [
+        {n: float(v) for n, v in zip(names, row, strict=True) if not math.isnan(v)} for row in table
+    ]
+    return rows, progress
+
+
+def write_curves(path: Path, history: History) -> None:
+    """curves.csv: a header and a row an epoch, empty where nothing was measured."""
+    names = ["epoch", *sorted({n for row in history for n in row} - {"epoch"})]
+    lines = [",".join(names)]
+    lines += [",".join(f"{row[n]:.6g}" if n in row else "" for n in names) for row in history]
+    write_whole(path, ("\n".join(lines) + "\n").encode())
