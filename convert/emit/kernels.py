@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from convert.emit import int8, planar, real
 from convert.emit.call import Call, Fields
@@ -33,11 +34,11 @@ def encode_u8(graph: Graph, op: Op) -> Call:
     return Call("bw_encode", "bw_encode_u8", fields, arrays, "const uint8_t", "uint32_t", "other")
 
 
-def bconv2d(graph: Graph, op: Op) -> Call:
-    a = op.attrs
-    ih, iw, _ = _shape(graph, op.inputs[0])
-    oh, ow, oc = _shape(graph, op.outputs[0])
-    fields: Fields = [
+def _conv_fields(graph: Graph, source: str | None, out: str, a: Mapping[str, Any]) -> Fields:
+    """The fields of a bw_bconv2d that every output has, but for its weights."""
+    ih, iw, _ = _shape(graph, source)
+    oh, ow, oc = _shape(graph, out)
+    return [
         ("in_h", f"{ih}"), ("in_w", f"{iw}"), ("in_c", f"{a['channels_in']}"),
         ("out_h", f"{oh}"), ("out_w", f"{ow}"), ("out_c", f"{oc}"),
         ("groups", f"{a['groups']}"), ("k_h", f"{a['k_h']}"), ("k_w", f"{a['k_w']}"),
@@ -46,6 +47,16 @@ def bconv2d(graph: Graph, op: Op) -> Call:
         ("pad_top", f"{a['pad_top']}"), ("pad_left", f"{a['pad_left']}"),
         ("zero_padding", f"{a['zero_padding']}"), ("weights", "@weights"),
     ]  # fmt: skip
+
+
+def _macs(graph: Graph, out: str, a: Mapping[str, Any]) -> int:
+    oh, ow, oc = _shape(graph, out)
+    return int(oh * ow * oc * a["k_h"] * a["k_w"] * a["channels_in"] // a["groups"])
+
+
+def bconv2d(graph: Graph, op: Op) -> Call:
+    a = op.attrs
+    fields = [*_conv_fields(graph, op.inputs[0], op.outputs[0], a), ("weights", "@weights")]
     arrays: list[tuple[str, Array]] = [("weights", a["weights"])]
     if op.kind == "bconv2d_bits":
         fields.append(("thresholds", "@thresholds"))
@@ -62,7 +73,47 @@ def bconv2d(graph: Graph, op: Op) -> Call:
     out = {"bconv2d_bits": "uint32_t", "bconv2d_f32": "float", "bconv2d_i8": "int8_t"}[op.kind]
     return Call(
         "bw_bconv2d", f"bw_{op.kind}", fields, arrays, "const uint32_t", out, "binary",
-        macs=oh * ow * oc * taps, is_float=op.kind == "bconv2d_f32",
+        macs=_macs(graph, op.outputs[0], a), is_float=op.kind == "bconv2d_f32",
+    )  # fmt: skip
+
+
+def bconv2d_pair(graph: Graph, op: Op) -> Call:
+    fields: Fields = []
+    arrays: list[tuple[str, Array]] = []
+    macs = 0
+    for name, source in zip("ab", op.inputs, strict=True):
+        a = op.attrs[name]
+        if a is None:
+            oh, ow, oc = _shape(graph, op.outputs[0])
+            fields += [("b.out_h", f"{oh}"), ("b.out_w", f"{ow}"), ("b.out_c", f"{oc}")]
+            continue
+        branch = _conv_fields(graph, source, op.outputs[0], a)
+        fields += [(f"{name}.{field}", value) for field, value in branch]
+        fields.append((f"{name}.weights", f"@weights_{name}"))
+        arrays.append((f"weights_{name}", a["weights"]))
+        macs += _macs(graph, op.outputs[0], a)
+    for name, data in op.attrs["decision"].items():
+        fields.append((name, f"@{name}"))
+        arrays.append((name, data))
+    fields.append(("states", f"{op.attrs['states']}"))
+    words = "const uint32_t"
+    return Call(
+        "bw_bconv2d_pair", "bw_bconv2d_pair_bits", fields, arrays, "", "", "binary", macs=macs,
+        arguments=((words, "in0"), (words, "in1"), ("uint32_t", "out0")),
+    )  # fmt: skip
+
+
+def logic(graph: Graph, op: Op) -> Call:
+    names = ("constant", "first", "second", "both")
+    fields: Fields = [
+        ("pixels", f"{_pixels(graph, op.outputs[0])}"),
+        ("words", f"{graph.tensor(op.outputs[0]).words}"),
+        *((name, f"@{name}") for name in names),
+    ]
+    words = "const uint32_t"
+    return Call(
+        "bw_logic", "bw_logic_bits", fields, [(name, op.attrs[name]) for name in names], "", "",
+        "binary", arguments=((words, "in0"), (words, "in1"), ("uint32_t", "out0")),
     )  # fmt: skip
 
 
@@ -111,6 +162,8 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "encode_u8": encode_u8,
     "bconv2d_bits": bconv2d,
     "bconv2d_f32": bconv2d,
+    "bconv2d_pair_bits": bconv2d_pair,
+    "logic_bits": logic,
     "bconv2d_i8": bconv2d,
     "bmaxpool2d_bits": bmaxpool2d,
     "gather_channels_bits": gather_channels,

@@ -14,10 +14,12 @@ C_TYPES = {
     "uint16": "uint16_t",
     "uint32": "uint32_t",
     "int8": "int8_t",
+    "int16": "int16_t",
     "int32": "int32_t",
     "float32": "float",
 }
-PER_LINE = {"uint8": 16, "uint16": 12, "uint32": 8, "int8": 16, "int32": 10, "float32": 4}
+PER_LINE = {"uint8": 16, "uint16": 12, "uint32": 8, "int8": 16, "int16": 12, "int32": 10,
+            "float32": 4}  # fmt: skip
 
 
 def c_float(value: float) -> str:

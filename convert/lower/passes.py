@@ -14,6 +14,7 @@ import numpy as np
 from convert import geometry
 from convert.ir import Graph, Op, short_name
 from convert.lower import encoder, int8, real
+from convert.lower.join import decide, logic
 from convert.lower.moves import fold_gather, move_bits, plus_minus
 from convert.lower.rewrite import Context, Pass, Rewrite
 from convert.pixels import REMEDY
@@ -167,13 +168,13 @@ def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
 
 PASSES: tuple[Pass, ...] = (
     encode_input, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape, fold_gather,
-    *int8.PASSES, *real.PASSES,
+    *int8.PASSES, *real.PASSES, logic, decide,
 )  # fmt: skip
 
 KERNELS = frozenset(
     {
         "encode_u8", "gather_channels_bits", "bconv2d_bits", "bconv2d_f32", "bconv2d_i8",
-        "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
+        "bconv2d_pair_bits", "logic_bits", "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
         "alias", *int8.KERNELS, *real.KERNELS,
     }
 )  # fmt: skip

@@ -1,0 +1,74 @@
+/* Two binary convolutions and the sign of their sum, packed layout, portable C. */
+#include "bw_bconv2d.h"
+
+/* One branch at one output pixel: the patch of the group at hand. */
+typedef struct {
+    const bw_bconv2d *d;
+    const uint32_t *in;
+    uint32_t words, per_group;
+    const uint32_t *weights;
+    bool fits;
+    uint32_t patch[BW_PATCH_WORDS];
+} branch;
+
+static void begin(branch *b, const bw_bconv2d *d, const uint32_t *in)
+{
+    b->d = d;
+    b->in = in;
+    if (d->k_h != 0u) {
+        b->words = (uint32_t)d->k_h * d->k_w * BW_WORDS((uint32_t)d->in_c / d->groups);
+        b->per_group = (uint32_t)d->out_c / d->groups;
+    }
+}
+
+/* Products that are -1 for output o, outputs of a pixel in order from 0. */
+static int32_t count(branch *b, uint32_t y, uint32_t x, uint32_t o)
+{
+    const bw_bconv2d *d = b->d;
+    if (d->k_h == 0u) {
+        const uint32_t pixel = y * d->out_w + x;
+        return (int32_t)(b->in[pixel * BW_WORDS((uint32_t)d->out_c) + o / 32u] >> (o & 31u) & 1u);
+    }
+    if (o == 0u) {
+        b->weights = d->weights;
+    }
+    if (o % b->per_group == 0u) {
+        b->fits = bw_bconv2d_patch(d, b->in, y, x, o / b->per_group, b->patch);
+    }
+    const uint32_t *weights = b->weights;
+    b->weights += b->words;
+    return b->fits ? (int32_t)bw_xor_count(b->patch, weights, b->words)
+                   : bw_bconv2d_count_ref(d, b->in, y, x, o);
+}
+
+void bw_bconv2d_pair_bits(const bw_bconv2d_pair *d, const uint32_t *in_a, const uint32_t *in_b,
+                          uint32_t *out)
+{
+    const uint32_t out_c = d->a.out_c;
+    branch a, b;
+
+    begin(&a, &d->a, in_a);
+    begin(&b, &d->b, in_b);
+    for (uint32_t y = 0; y < d->a.out_h; y++) {
+        for (uint32_t x = 0; x < d->a.out_w; x++) {
+            const int16_t *factors = d->factors, *table = d->table;
+            uint32_t word = 0;
+            for (uint32_t o = 0; o < out_c; o++) {
+                const int32_t acc_a = count(&a, y, x, o), acc_b = count(&b, y, x, o);
+                bool bit;
+                if (factors != 0) {
+                    bit = factors[0] * acc_a + factors[1] * acc_b > d->limits[o];
+                    factors += 2;
+                } else {
+                    bit = acc_a > table[acc_b];
+                    table += d->states;
+                }
+                word |= (uint32_t)bit << (o & 31u);
+                if ((o & 31u) == 31u || o + 1u == out_c) {
+                    *out++ = word;
+                    word = 0;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+"""Branches that meet in front of a sign: no real map is left, and the C equals the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.compile import Compiled
+from convert.oracle import Oracle
+from tests.convert import join_cases
+from tests.convert.cases import Case
+from tests.convert.test_operators import differences, in_every_layout
+from tests.host_c import HostModels
+
+pytestmark = pytest.mark.host_c
+
+SEED = 31
+KERNELS = {"pair": "bconv2d_pair_bits", "small": "bconv2d_pair_bits", "single": "bconv2d_bits",
+           "logic": "logic_bits"}  # fmt: skip
+
+
+def all_cases() -> Iterator[tuple[str, Case]]:
+    for i in range(32):
+        yield f"pair {i}", join_cases.pair_case(np.random.default_rng([SEED, 0, i]))
+    for i in range(12):
+        yield f"small {i}", join_cases.pair_case(np.random.default_rng([SEED, 1, i]), small=True)
+        yield f"single {i}", join_cases.single_case(np.random.default_rng([SEED, 2, i]))
+        yield f"logic {i}", join_cases.logic_case(np.random.default_rng([SEED, 3, i]))
+
+
+class Built:
+    """All cases in every layout in one program, and what differs from the interpreter."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cases: dict[str, Case] = {}
+        self.models: dict[str, Compiled] = {}
+        for name, case in all_cases():
+            made = in_every_layout(case.content, name)
+            self.models |= made
+            self.cases |= dict.fromkeys(made, case)
+        host = HostModels(folder, self.models)
+        requests = [(n, inputs, False) for n, case in self.cases.items() for inputs in case.inputs]
+        answers = iter(host.run(requests))
+        self.wrong: list[str] = []
+        self.live = 0
+        for name, case in self.cases.items():
+            oracle = Oracle(case.content)
+            got = [dict(next(answers).outputs) for _ in case.inputs]
+            for k, inputs in enumerate(case.inputs):
+                n = differences(got[k], oracle.predict(inputs))
+                if n:
+                    self.wrong.append(f"{name}, input {k}: {n} elements differ; {case.about}")
+            self.live += (got[0]["z"] != got[1]["z"]).any()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(tmp_path_factory.mktemp("join"))
+
+
+def test_equals_the_interpreter(built: Built) -> None:
+    assert built.wrong == []
+    assert built.live > 0.8 * len(built.cases)
+
+
+def test_no_number_is_left(built: Built) -> None:
+    for name, whole in built.models.items():
+        kinds = [op.kind for op in whole.graph.ops]
+        assert not any(row["float"] for row in whole.emitted.layers), (name, kinds)
+        assert all(whole.graph.tensors[o].dtype in ("bits", "planes", "uint8") for op in
+                   whole.graph.ops for o in op.outputs), (name, kinds)  # fmt: skip
+    for kind, kernel in KERNELS.items():
+        plain = [w for n, w in built.models.items() if n.startswith(kind) and "[plain]" in n]
+        assert all(any(op.kind == kernel for op in w.graph.ops) for w in plain), kind
+
+
+def test_both_decisions_are_used(built: Built) -> None:
+    sources = [w.emitted.source for n, w in built.models.items() if n.endswith("[plain]")]
+    assert sum(".factors =" in s for s in sources) > 20
