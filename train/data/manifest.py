@@ -1,0 +1,155 @@
+"""What the files of a published set must be: sizes, checksums, counts.
+
+The published figures are the rule. Whoever works with other files (a subset, a re-encoding, a test)
+says so in one of two ways, and neither is silent: a `manifest.json` beside the files, or the option
+`verify=False`. Either is told on standard error at every load and changes the dataset's name, which
+every metric, model card and report carries.
+
+    {"files": {"train_X.bin": {"bytes": 552960, "md5": "…"}}, "counts": {"train": 20, "test": 20}}
+
+Files and counts that a manifest leaves out are not checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from convert.errors import DataError
+from train.data.places import shown
+
+MANIFEST = "manifest.json"
+PUBLISHED = "published"
+UNVERIFIED = "unverified"
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Size in bytes and MD5 (32 hexadecimal digits) of a file; None is not checked."""
+
+    bytes: int | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Expectations on the files of one set.
+
+    Attributes:
+        origin: "published", "manifest" or "unverified".
+        files: path below the set's folder -> what it must be.
+        counts: name -> number of pictures, folds …, as the set defines them.
+    """
+
+    origin: str
+    files: Mapping[str, Expected] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def named(self, name: str) -> str:
+        """The dataset's name in results: plain only for the published files."""
+        return name if self.origin == PUBLISHED else f"{name}-{self.origin}"
+
+
+def choose(name: str, folder: Path, published: Manifest, verify: bool = True) -> Manifest:
+    """The expectations that hold for the files in `folder`.
+
+    Raises:
+        DataError: manifest.json is damaged.
+    """
+    if not verify:
+        _warn(f"{name}: verify=false: NOTHING IS CHECKED, results are named {name}-{UNVERIFIED}")
+        return Manifest(UNVERIFIED)
+    path = folder / MANIFEST
+    if not path.exists():
+        return published
+    found = _read(path)
+    _warn(
+        f"{name}: NOT the published files: {shown(path)} replaces their sizes and checksums, "
+        f"results are named {found.named(name)}"
+    )
+    return found
+
+
+def _warn(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        files = {str(name): _expected(each) for name, each in content.get("files", {}).items()}
+        counts = {str(name): int(number) for name, number in content.get("counts", {}).items()}
+        if min(counts.values(), default=0) < 0:
+            raise ValueError("a count is negative")
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise DataError(
+            "the manifest cannot be read",
+            where=str(path),
+            found=str(error)[:200],
+            remedy='{"files": {"NAME": {"bytes": N, "md5": "…"}}, "counts": {"train": N}}; '
+            "without the file the published checksums hold",
+        ) from None
+    return Manifest("manifest", files, counts)
+
+
+def _expected(entry: Mapping[str, Any]) -> Expected:
+    unknown = sorted(set(entry) - {"bytes", "md5"})
+    if unknown:
+        raise ValueError(f"unknown entry {unknown[0]!r}")
+    size, md5 = entry.get("bytes"), entry.get("md5")
+    if md5 is not None and (len(str(md5)) != 32 or set(str(md5).lower()) - set("0123456789abcdef")):
+        raise ValueError(f"{md5!r} is no MD5")
+    return Expected(None if size is None else int(size), None if md5 is None else str(md5).lower())
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file, read in blocks: 32 hexadecimal digits."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def state_of(path: Path, expected: Expected, *, thorough: bool = True) -> tuple[bool, str]:
+    """Whether a file is what it must be, and what was found, in a few words.
+
+    Args:
+        thorough: compute the MD5 where one is expected; otherwise sizes alone are compared.
+    """
+    if not path.is_file():
+        return False, "missing"
+    size = path.stat().st_size
+    if expected.bytes is not None and size != expected.bytes:
+        return False, f"{size:,} bytes, not {expected.bytes:,}"
+    if expected.md5 is None:
+        return True, f"{size:,} bytes, no checksum is published"
+    if not thorough:
+        return True, f"{size:,} bytes, checksum not computed"
+    found = md5_of(path)
+    if found != expected.md5:
+        return False, f"{size:,} bytes, md5 {found}, not {expected.md5}"
+    return True, f"{size:,} bytes, md5 as expected"
+
+
+def check(path: Path, expected: Expected, remedy: str) -> None:
+    """Refuses a file that is missing or not what it must be.
+
+    Raises:
+        DataError: with the file, what was found and `remedy`.
+    """
+    good, found = state_of(path, expected)
+    if good:
+        return
+    what = (
+        "a file of the dataset is missing"
+        if found == "missing"
+        else ("a file of the dataset is not the published one")
+    )
+    raise DataError(what, where=str(path), found=found, remedy=remedy)

@@ -1,0 +1,28 @@
+"""Where datasets lie: original files that a user put there, and what we keep made from them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def source_folder(name: str, folder: str | None = None) -> Path:
+    """The folder of a set's original files: `folder`, or NAME in $BITWAKE_DATA or in data/."""
+    if folder is not None:
+        return Path(folder).expanduser()
+    return Path(os.environ.get("BITWAKE_DATA", PROJECT / "data")) / name
+
+
+def cache_folder() -> Path:
+    """What is made from originals and can be made again: $BITWAKE_DATA, or data/cache."""
+    return Path(os.environ.get("BITWAKE_DATA", PROJECT / "data" / "cache"))
+
+
+def shown(path: Path) -> str:
+    """A path as people want it: relative to where they are when it lies below."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
