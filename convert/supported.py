@@ -53,6 +53,10 @@ PATTERNS: dict[str, str] = {
     "CONV_2D": "on int8 maps: a float convolution is a layer that was not binarized",
     "DEPTHWISE_CONV_2D": "on int8 maps, or 1x1 between the input and LceQuantize: an input encoder "
     "such as the Generic Learned Thermometer, evaluated on all 256 byte values",
+    **dict.fromkeys(
+        ("ABS", "CAST", "DIV", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "NEG"),
+        "between the input and LceQuantize, in an input encoder, evaluated on all 256 byte values",
+    ),
 }
 
 REMEDIES: dict[str, str] = {
@@ -62,11 +66,20 @@ REMEDIES: dict[str, str] = {
 }
 
 
+def computes_index(graph: Graph, op: Op) -> bool:
+    """Whether it computes with whole numbers that LCE has no other use for than as an index into
+    an input encoder's table; the encoder's evaluation judges it."""
+    names = [n for n in (*op.inputs, *op.outputs) if n is not None]
+    numbers = [graph.tensors[n] for n in names if graph.tensors[n].data is None]
+    return op.kind in ("ADD", "SUB", "MUL", "GATHER") and any(t.dtype == "int32" for t in numbers)
+
+
 def check(graph: Graph) -> list[Refusal]:
     """Every broken rule of operators that stand for themselves, in the order of the graph."""
     out = []
     for op in graph.ops:
-        for rule in (inputs_present, *RULES.get(op.kind, ())):
+        rules = () if computes_index(graph, op) else RULES.get(op.kind, ())
+        for rule in (inputs_present, *rules):
             ok, found, remedy = rule(graph, op)
             if not ok:
                 out.append(Refusal(op.name, f"{op.kind}: {rule_text(rule)}", found, remedy))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convert.emit import int8, planar, real
+from convert.emit import encoder, int8, planar, real
 from convert.emit.call import Call, Fields
 from convert.ir import Array, Graph, Op
 
@@ -171,6 +171,7 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "quantize_i8": bitcast,
     "dequantize_f32": bitcast,
     "dequantize_i8": bitcast,
+    **encoder.CALLS,
     **int8.CALLS,
     **real.CALLS,
     **planar.CALLS,

@@ -1,23 +1,28 @@
-"""The input encoder: whatever maps one 8-bit sample to bits becomes a table of 256 entries.
+"""The input encoder: whatever maps 8-bit samples to bits, each by itself, becomes tables.
 
-A thermometer, bit planes or a plain sign are chains of element-wise operations between the model's
-input and an LceQuantize, in which every output channel depends on one input channel. The chain is
-evaluated here on all 256 bytes with the arithmetic of the interpreter: float32, one rounding an
-operation. Where contracting a multiplication with an addition would change a sign, the result would
-depend on the interpreter's kernel, and the model is refused.
+A thermometer, bit planes, a dither or a plain sign are operators between the model's input and an
+LceQuantize, in which every output bit depends on one input sample. They are evaluated here on all
+256 bytes with the arithmetic of the interpreter (`convert.lower.bytewise`). Where all pixels are
+treated alike, one table a channel does; where the treatment repeats in tiles of pixels, one a place
+in the tile. Where contracting a multiplication with an addition would change a sign, the result
+would depend on the interpreter's kernel, and the model is refused.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from convert.ir import Array, Graph, Op, Tensor
-from convert.pixels import BYTES, Scaling
+from convert.lower.bytewise import KINDS, Evaluator, ForeignError, tile_of
+from convert.lower.rewrite import Context, Rewrite
+from convert.pixels import BYTES, REMEDY, Scaling
 from convert.supported import Refusal
 
 BYTES_SUFFIX = ".bytes"
+TILES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)
+MOST = 1 << 22  # numbers of a map over one tile and all bytes
 
 
 def bytes_of(source: Tensor) -> str:
@@ -34,79 +39,19 @@ class AmbiguousSignError(Exception):
     byte: int
 
 
-@dataclass
-class _Values:
-    """What a chain makes of every byte: [256, C] as rounded, as contracted, and channel sources."""
+@dataclass(frozen=True)
+class Bits:
+    """What an encoder does to every byte.
 
-    plain: Array
-    contracted: Array
-    source: Array  # [C] input channel
+    Attributes:
+        tile: side of the tile of input pixels that repeats.
+        bits: [256, h, w, C_out], 1 = negative; h x w output pixels come from a tile.
+        source: int [h, w, C_out]: sample of the tile, (row * tile + column) * C_in + channel.
+    """
 
-
-def _activate(x: Array, code: int) -> Array:
-    low, high = {0: (-np.inf, np.inf), 1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}[code]
-    return np.clip(x, np.float32(low), np.float32(high)).astype(np.float32)
-
-
-def _constant(graph: Graph, op: Op) -> tuple[Array, bool] | None:
-    """The constant operand of a binary operation, and whether it comes first."""
-    for k in (0, 1):
-        name = op.inputs[k]
-        data = graph.tensor(name).data if name else None
-        if data is not None and data.dtype == np.float32:
-            return data, k == 0
-    return None
-
-
-def _depthwise(graph: Graph, op: Op, v: _Values) -> _Values | None:
-    w = graph.tensor(op.inputs[1])
-    if w.data is None or w.shape[:3] != (1, 1, 1) or w.dtype != "float32":
-        return None
-    if op.attrs["stride_h"] != 1 or op.attrs["stride_w"] != 1:
-        return None
-    out = w.shape[3]
-    repeat = out // len(v.source)
-    weights = w.data.reshape(out)
-    bias = np.zeros(out, np.float32)
-    if len(op.inputs) > 2 and op.inputs[2] is not None:
-        data = graph.tensor(op.inputs[2]).data
-        if data is None:
-            return None
-        bias = data.reshape(out)
-    x, z = np.repeat(v.plain, repeat, 1), np.repeat(v.contracted, repeat, 1)
-    plain = ((x * weights).astype(np.float32) + bias).astype(np.float32)
-    exact = z.astype(np.float64) * weights.astype(np.float64) + bias.astype(np.float64)
-    code = int(op.attrs.get("activation", 0))
-    return _Values(
-        _activate(plain, code),
-        _activate(exact.astype(np.float32), code),
-        np.repeat(v.source, repeat),
-    )
-
-
-def _binary(graph: Graph, op: Op, v: _Values) -> _Values | None:
-    found = _constant(graph, op)
-    if found is None:
-        return None
-    data, first = found
-    if data.ndim and (data.size not in (1, len(v.source)) or data.size != data.shape[-1]):
-        return None
-    c = data.reshape(-1)
-    code = int(op.attrs.get("activation", 0))
-
-    def apply(x: Array) -> Array:
-        if op.kind == "ADD":
-            y = x + c
-        elif op.kind == "MUL":
-            y = x * c
-        else:
-            y = c - x if first else x - c
-        return _activate(y.astype(np.float32), code)
-
-    return _Values(apply(v.plain), apply(v.contracted), v.source)
-
-
-_STEPS = {"DEPTHWISE_CONV_2D": _depthwise, "ADD": _binary, "SUB": _binary, "MUL": _binary}
+    tile: int
+    bits: Array
+    source: Array
 
 
 def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
@@ -116,35 +61,49 @@ def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
     bytes, so that whatever else reads it is refused later.
     """
     inputs = {port.tensor.removesuffix(BYTES_SUFFIX) for port in graph.inputs}
-    chain: list[Op] = []
-    at = sign.inputs[0]
-    while at is not None and at not in inputs:
-        op = graph.producer(at)
-        if op is None or op.kind not in _STEPS:
+    chain: set[int] = set()
+    sources: set[str] = set()
+    stack = [sign.inputs[0]]
+    while stack:
+        name = stack.pop()
+        if name is None or graph.tensor(name).data is not None:
             return None
-        chain.insert(0, op)
-        free = [n for n in op.inputs[:2] if n and graph.tensor(n).data is None]
-        if op.kind == "DEPTHWISE_CONV_2D":
-            free = [op.inputs[0]] if op.inputs[0] else []
-        if len(free) != 1:
+        if name in inputs:
+            sources.add(name)
+            continue
+        op = graph.producer(name)
+        if op is None or op.kind not in KINDS:
             return None
-        at = free[0]
-    if at is None or graph.tensor(at).data is not None:
+        if id(op) not in chain:
+            chain.add(id(op))
+            stack += [n for n in op.inputs if n is not None and graph.tensor(n).data is None]
+    if len(sources) != 1:
         return None
-    if graph.tensor(at).dtype == "int8":
-        readers = graph.consumers(at)
-        return chain if all(reader.kind == "LceQuantize" for reader in readers) else None
-    return chain
+    source = next(iter(sources))
+    if graph.tensor(source).dtype == "int8" and any(
+        reader.kind != "LceQuantize" for reader in graph.consumers(source)
+    ):
+        return None
+    return [op for op in graph.ops if id(op) in chain]
+
+
+def source_of(graph: Graph, sign: Op, chain: list[Op]) -> Tensor:
+    """The model's input that an encoder reads."""
+    made = {name for op in chain for name in op.outputs}
+    read = [n for op in (*chain, sign) for n in op.inputs if n is not None and n not in made]
+    return graph.tensor(next(n for n in read if graph.tensor(n).data is None))
 
 
 def evaluate(
-    graph: Graph, chain: list[Op], source: Tensor, scaling: Scaling | None
-) -> tuple[Array, Array] | None:
-    """Bits [256, C_out] (1 = negative) and the source channel of each; None when a step is foreign.
+    graph: Graph, sign: Op, chain: list[Op], source: Tensor, scaling: Scaling | None
+) -> Bits | None:
+    """What the chain does to every byte; None when some step is no part of an encoder.
 
     Raises:
         AmbiguousSignError: see the module's docstring.
     """
+    if len(source.shape) != 4:
+        return None
     if source.dtype == "float32":
         if scaling is None:
             return None
@@ -153,18 +112,112 @@ def evaluate(
         if source.quant is None or chain:
             return None
         reals = (BYTES - 128 - source.quant.zero_point[0]).astype(np.float32)
-    channels = source.shape[-1]
-    column = np.repeat(reals[:, None], channels, 1)
-    v = _Values(column, column, np.arange(channels))
+    _, height, width, channels = source.shape
+    for tile in TILES:
+        if height % tile or width % tile:
+            continue
+        tiles = (height // tile) * (width // tile)
+        if any(256 * graph.tensor(op.outputs[0]).elements > MOST * tiles for op in chain):
+            break
+        walk = Evaluator(graph, tile, {source.name: tile_of(reals, tile, channels)})
+        try:
+            return _walked(walk, sign, chain)
+        except (ForeignError, ValueError, IndexError):  # a larger tile may do, or it is damaged
+            continue
+    return None
+
+
+def _walked(walk: Evaluator, sign: Op, chain: list[Op]) -> Bits:
+    """The signs at the end of the chain.
+
+    Raises:
+        AmbiguousSignError, ForeignError: see `evaluate`.
+    """
+    first: Op | None = None
     for op in chain:
-        following = _STEPS[op.kind](graph, op, v)
-        if following is None:
-            return None
-        v = following
-        differ = np.argwhere((v.plain < 0) != (v.contracted < 0))
-        if len(differ):
-            raise AmbiguousSignError(op, int(differ[0][1]), int(differ[0][0]))
-    return (v.plain < 0).astype(np.uint32), v.source
+        made = walk.run(op)
+        if first is None and ((made.plain < 0) != (made.contracted < 0)).any():
+            first = op
+    last = walk.known[sign.inputs[0] or ""]
+    if last.plain.ndim != 4:
+        raise ForeignError
+    differ = np.argwhere((last.plain < 0) != (last.contracted < 0))
+    if len(differ):
+        assert first is not None
+        raise AmbiguousSignError(first, int(differ[0][3]), int(differ[0][0]))
+    return Bits(walk.tile, (last.plain < 0).astype(np.uint32), last.source)
+
+
+def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | None:
+    """What lies between the input and a sign becomes a table over all byte values."""
+    if op.kind != "LceQuantize":
+        return None
+    chain = find_chain(graph, op)
+    if chain is None:
+        return None
+    source = source_of(graph, op, chain)
+    port = next(p for p in graph.inputs if p.tensor in (source.name, bytes_of(source)))
+    covered = tuple(o.name for o in chain)
+    if source.dtype == "float32" and context.scaling is None:
+        rule = "a float input is fed from bytes, and the metadata tells what a byte stands for"
+        return Refusal(port.name, rule, "no input_scale", REMEDY, (op.name, *covered))
+    try:
+        found = evaluate(graph, op, chain, source, context.scaling)
+    except AmbiguousSignError as error:
+        return replace(ambiguous_refusal(error), covers=(op.name, *covered))
+    if found is None:
+        return None
+    image = replace(source, name=bytes_of(source), dtype="uint8", quant=None)
+    name = chain[-1].name if chain else op.name
+    kind, attrs = lowered(found, source, graph.tensor(op.outputs[0]))
+    attrs |= {"encodes": source.name}
+    if kind == "encode_u8":
+        attrs["signed"] = source.dtype == "int8"
+    return Rewrite((Op(kind, name, (image.name,), op.outputs, attrs),), (image,))
+
+
+def lowered(found: Bits, source: Tensor, out: Tensor) -> tuple[str, dict[str, object]]:
+    """The kernel that does it and its attributes."""
+    channels = source.shape[-1]
+    if found.tile == 1:
+        table, first, span = make_table(found.bits[:, 0, 0], found.source[0, 0], channels)
+        return "encode_u8", {"table": table, "first_word": first, "span": span}
+    return "encode_tiles_u8", {
+        "out_h": out.shape[1], "out_w": out.shape[2],
+        "down": found.tile * source.shape[2] * channels, "right": found.tile * channels,
+        **tile_tables(found, source),
+    }  # fmt: skip
+
+
+def tile_tables(found: Bits, source: Tensor) -> dict[str, object]:
+    """The fields of bw_encode_tiles that tell what each place of a tile is made of."""
+    h, w, out_c = found.source.shape
+    places = [(y, x) for y in range(h) for x in range(w)]
+    samples = [np.unique(found.source[place]) for place in places]
+    most, made = max(len(s) for s in samples), []
+    for place, mine in zip(places, samples, strict=True):
+        local = np.searchsorted(mine, found.source[place])
+        made.append(make_table(found.bits[:, place[0], place[1]], local, len(mine)))
+    words = -(-out_c // 32)
+    span = max(words_of for _, _, words_of in made)
+    # a place of fewer samples names its first one again, with a table of zeros
+    table = np.zeros((len(places), most, 256, span), np.uint32)
+    first = np.zeros((len(places), most), np.uint16)
+    offset = np.zeros((len(places), most), np.uint32)
+    channels = source.shape[-1]
+    for k, (mine, (part, begin, length)) in enumerate(zip(samples, made, strict=True)):
+        row, rest = np.divmod(mine, found.tile * channels)
+        offset[k, :] = row[0] * source.shape[2] * channels + rest[0]
+        offset[k, : len(mine)] = row * source.shape[2] * channels + rest
+        for n in range(len(mine)):
+            first[k, n] = min(int(begin[n]), words - span)
+            at = int(begin[n]) - int(first[k, n])
+            table[k, n, :, at : at + length] = part[n]
+    return {
+        "tile_h": h, "tile_w": w, "samples": most, "out_words": words, "span": span,
+        "offset": offset.reshape(-1), "first_word": first.reshape(-1),
+        "table": table.reshape(-1, 256, span),
+    }  # fmt: skip
 
 
 def make_table(bits: Array, source: Array, in_c: int) -> tuple[Array, Array, int]:

@@ -7,51 +7,16 @@ lowers is refused by name.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from convert import geometry
 from convert.ir import Graph, Op, short_name
-from convert.lower import encoder, int8, real
+from convert.lower import int8, real
+from convert.lower.bitplanes import bit_planes
+from convert.lower.encoder import encode_input
 from convert.lower.join import decide, logic
 from convert.lower.moves import fold_gather, move_bits, plus_minus
 from convert.lower.rewrite import Context, Pass, Rewrite
-from convert.pixels import REMEDY
-from convert.supported import Refusal
-
-
-def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | None:
-    """An element-wise chain from the input to a sign becomes a table over all byte values."""
-    if op.kind != "LceQuantize":
-        return None
-    chain = encoder.find_chain(graph, op)
-    if chain is None:
-        return None
-    source = graph.tensor((chain[0] if chain else op).inputs[0])
-    port = next(p for p in graph.inputs if p.tensor in (source.name, encoder.bytes_of(source)))
-    covered = tuple(o.name for o in chain)
-    if source.dtype == "float32" and context.scaling is None:
-        rule = "a float input is fed from bytes, and the metadata tells what a byte stands for"
-        return Refusal(port.name, rule, "no input_scale", REMEDY, (op.name, *covered))
-    try:
-        found = encoder.evaluate(graph, chain, source, context.scaling)
-    except encoder.AmbiguousSignError as error:
-        return replace(encoder.ambiguous_refusal(error), covers=(op.name, *covered))
-    if found is None:
-        return None
-    bits, origin = found
-    table, first, span = encoder.make_table(bits, origin, source.shape[-1])
-    image = replace(source, name=encoder.bytes_of(source), dtype="uint8", quant=None)
-    lowered = Op(
-        "encode_u8",
-        chain[-1].name if chain else op.name,
-        (image.name,),
-        op.outputs,
-        {"table": table, "first_word": first, "span": span, "signed": source.dtype == "int8",
-         "encodes": source.name},
-    )  # fmt: skip
-    return Rewrite((lowered,), (image,))
 
 
 def drop_reshape(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -167,14 +132,16 @@ def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
 
 
 PASSES: tuple[Pass, ...] = (
-    encode_input, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape, fold_gather,
+    encode_input, bit_planes, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape,
+    fold_gather,
     *int8.PASSES, *real.PASSES, logic, decide,
 )  # fmt: skip
 
 KERNELS = frozenset(
     {
-        "encode_u8", "gather_channels_bits", "bconv2d_bits", "bconv2d_f32", "bconv2d_i8",
-        "bconv2d_pair_bits", "logic_bits", "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
+        "encode_u8", "encode_tiles_u8", "bit_planes_u8", "gather_channels_bits", "bconv2d_bits",
+        "bconv2d_f32", "bconv2d_i8", "bconv2d_pair_bits", "logic_bits", "bmaxpool2d_bits",
+        "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
         "alias", *int8.KERNELS, *real.KERNELS,
     }
 )  # fmt: skip

@@ -8,6 +8,7 @@ bilinear interpolation leaves them as they are.
 from __future__ import annotations
 
 from dataclasses import replace
+
 import numpy as np
 
 from convert.errors import DataError

@@ -17,7 +17,7 @@ Loader = Callable[..., Dataset]
 DATASETS: dict[str, tuple[Loader, str]] = {
     "faces": (faces.load, "100 faces and 100 other crops, real photographs (LFW, scikit-image)"),
     "scenes": (scenes.load, "rendered 96x96 scenes with and without people (synthetic)"),
-    "scenes-raw": (mosaic.scenes_raw, "the same as raw Bayer mosaics, one sample a pixel (synthetic)"),
+    "scenes-raw": (mosaic.scenes_raw, "the same as raw Bayer mosaics (synthetic)"),
     "stl10": (stl10.load, "STL-10, ten classes, 96x96 RGB, as published (files needed)"),
     "vww": (vww.load, "person or not, from COCO 2014's own files, two definitions (files needed)"),
 }

@@ -38,6 +38,49 @@ typedef struct {
  * indexed by their bit pattern), out: [pixels][out_words]. */
 void bw_encode_u8(const bw_encode *d, const uint8_t *in, uint32_t *out);
 
+/* The same where what happens to a sample depends on its place, repeating in tiles: a dither, or
+ * the colours of a raw mosaic. Place k = y * tile_w + x of an output tile is made of `samples`
+ * samples, which lie offset[k * samples + i] bytes behind the first sample of the tile of the
+ * picture; a place that needs fewer names one again, with a table of zeros. */
+typedef struct {
+    uint16_t out_h, out_w;      /* output pixels: multiples of tile_h and tile_w */
+    uint16_t tile_h, tile_w;    /* 1..16 */
+    uint16_t samples;           /* of an output pixel, >= 1 */
+    uint16_t out_words;         /* words a pixel, >= 1 */
+    uint16_t span;              /* words a sample contributes to, 1..out_words */
+    uint32_t down, right;       /* bytes of the picture from a tile to the next, either way */
+    const uint32_t *offset;     /* [tile_h * tile_w][samples] */
+    const uint16_t *first_word; /* [tile_h * tile_w][samples] */
+    const uint32_t *table;      /* [tile_h * tile_w][samples][256][span], indexed by the raw byte */
+} bw_encode_tiles;
+
+/* out[p][w] = OR over the samples of their table words. in: the picture, u8 [h][w][c]; out:
+ * [out_h][out_w][out_words]. */
+void bw_encode_tiles_u8(const bw_encode_tiles *d, const uint8_t *in, uint32_t *out);
+
+/* All eight bit planes of a byte through binary convolutions, summed by the weights of their bits:
+ *
+ * sum over j of 2^j * w_j * b_j = 2 * (byte XOR m) - 255, where b_j = ±1 is bit j of the byte and
+ * m has bit j set where the weight w_j = -1. So A(y, x, o) = sum over taps of (byte XOR mask), and
+ * the output bit is A > thresholds[o]; -1 and 2^31 - 1 make a constant.
+ */
+typedef struct {
+    uint16_t in_h, in_w;
+    uint16_t in_c; /* 1..4 */
+    uint16_t out_h, out_w, out_c;
+    uint8_t k_h, k_w;           /* k_h * k_w = 1..64 */
+    uint8_t stride_h, stride_w; /* >= 1 */
+    int16_t pad_top, pad_left;  /* rows / columns before the map; 0 for VALID */
+    uint8_t outside;            /* the byte that taps outside the picture read */
+    const uint8_t *channel;     /* [out_c]: the channel of the picture that each reads */
+    const uint32_t *masks;      /* [out_c][ceil(k_h * k_w / 4)]: four taps a word, the first in the
+                                   lowest byte, 0 behind the last */
+    const int32_t *thresholds;  /* [out_c] */
+} bw_bit_planes;
+
+/* in: u8 [in_h][in_w][in_c], out: [out_h][out_w][BW_WORDS(out_c)]. */
+void bw_bit_planes_u8(const bw_bit_planes *d, const uint8_t *in, uint32_t *out);
+
 /* ---- binary convolution ------------------------------------------------------------------------
  *
  * acc(y, x, o) = sum over taps and the group's channels of popcount(a XOR w): the number of
