@@ -67,11 +67,28 @@ REMEDIES: dict[str, str] = {
 
 
 def computes_index(graph: Graph, op: Op) -> bool:
-    """Whether it computes with whole numbers that LCE has no other use for than as an index into
-    an input encoder's table; the encoder's evaluation judges it."""
-    names = [n for n in (*op.inputs, *op.outputs) if n is not None]
-    numbers = [graph.tensors[n] for n in names if graph.tensors[n].data is None]
-    return op.kind in ("ADD", "SUB", "MUL", "GATHER") and any(t.dtype == "int32" for t in numbers)
+    """Whether it computes an index into an input encoder's table, or looks one up: whole numbers
+    that a CAST made. The encoder's evaluation judges it."""
+    if op.kind == "GATHER":
+        table, index = (*op.inputs, None, None)[:2]
+        constant = table is not None and graph.tensors[table].data is not None
+        return constant and _from_cast(graph, index)
+    return op.kind in _INDEX_STEPS and _from_cast(graph, op.outputs[0])
+
+
+_INDEX_STEPS = ("ADD", "SUB", "MUL")
+
+
+def _from_cast(graph: Graph, name: str | None) -> bool:
+    while name is not None and graph.tensors[name].dtype == "int32":
+        op = graph.producer(name)
+        if op is None or op.kind not in ("CAST", *_INDEX_STEPS):
+            return False
+        if op.kind == "CAST":
+            return True
+        variable = [n for n in op.inputs if n is not None and graph.tensors[n].data is None]
+        name = variable[0] if len(variable) == 1 else None
+    return False
 
 
 def check(graph: Graph) -> list[Refusal]:
