@@ -12,6 +12,7 @@ from PIL import Image
 from convert.errors import DataError
 from tests.published.files import CLASSES, TEST, TRAIN, UNLABELED, write_manifest, write_stl10
 from train.data import load, stl10
+from train.data.joined import joined
 from train.data.manifest import MANIFEST
 
 
@@ -24,7 +25,6 @@ def test_pixels_labels_and_names_are_those_of_the_files(
     np.testing.assert_array_equal(data.test.images, truth["test"])
     assert list(data.train.labels) == [i % CLASSES for i in range(TRAIN)]
     assert data.image_shape == (96, 96, 3)
-    assert data.unlabeled is None
     assert len(data.val) == 0
     # never silently: on the terminal, in the name and in the note
     assert data.name == "stl10-manifest"
@@ -50,19 +50,40 @@ def test_without_a_manifest_only_the_published_files_pass(place: Path) -> None:
     assert load("stl10", verify=False).name == "stl10-unverified"
 
 
-def test_unlabeled_pictures_are_mapped_and_carry_no_label(place: Path) -> None:
+def test_unlabeled_pictures_follow_the_labelled_ones_and_are_not_copied(place: Path) -> None:
     truth = write_stl10(place / "stl10_binary")
-    data = load("stl10", unlabeled=True)
-    assert data.unlabeled is not None
-    assert isinstance(data.unlabeled.images, np.memmap)
-    assert not data.unlabeled.images.flags.owndata
-    assert set(data.unlabeled.labels) == {-1}
-    assert len(data.unlabeled.take([4, 1])) == 2
-    np.testing.assert_array_equal(data.unlabeled.images, truth["unlabeled"])
-    assert data.hash != load("stl10").hash
-    gray = load("stl10", unlabeled=True, channels=1).unlabeled
-    assert gray is not None
-    assert gray.images.shape == (UNLABELED, 96, 96, 1)
+    data = load("stl10", fold=1, unlabeled=True)
+    plain = load("stl10", fold=1)
+    assert len(data.train) == 10 + UNLABELED
+    assert set(data.train.labels[10:]) == {-1}
+    assert list(data.train.labels[:10]) == list(plain.train.labels)
+    np.testing.assert_array_equal(data.train.images[10:], truth["unlabeled"])
+    np.testing.assert_array_equal(data.train.images[:10], plain.train.images)
+    assert isinstance(data.train.images.parts[1], np.memmap)
+    assert not data.train.images.parts[1].flags.owndata
+    assert "6 unlabeled ones" in data.note
+    assert data.hash != plain.hash
+    gray = load("stl10", unlabeled=True, channels=1).train
+    assert gray.images.shape == (TRAIN + UNLABELED, 96, 96, 1)
+
+
+@pytest.mark.parametrize("sizes", [(5,), (3, 4), (0, 2), (2, 1, 4)])
+def test_joined_pictures_are_indexed_as_one_array(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    parts = [rng.integers(0, 256, (n, 2, 3, 1)).astype(np.uint8) for n in sizes]
+    one, whole = joined(*parts), np.concatenate(parts)
+    n = len(whole)
+    assert (one.shape, one.ndim, one.dtype, len(one)) == (whole.shape, 4, whole.dtype, n)
+    np.testing.assert_array_equal(np.asarray(one), whole)
+    for index in (
+        slice(None), slice(1, n - 1), slice(None, None, -2), slice(n, n), 0, -1,
+        rng.permutation(n), np.array([0, 0, n - 1, -n]), np.zeros(0, np.int64),
+        whole[:, 0, 0, 0] > 99,
+    ):  # fmt: skip
+        np.testing.assert_array_equal(one[index], whole[index])
+    for index in (n, -n - 1, np.array([0, n]), np.ones(n + 1, bool)):
+        with pytest.raises(IndexError):
+            one[index]
 
 
 def test_gray_and_other_sizes_are_pillows(place: Path) -> None:

@@ -21,8 +21,8 @@ class Split:
     """Pictures of one split.
 
     Attributes:
-        images: uint8 [N, H, W, C], C = 1 (gray) or 3 (RGB); may be memory-mapped.
-        labels: int64 [N], an index into `Dataset.label_names`.
+        images: uint8 [N, H, W, C], C = 1 (gray) or 3 (RGB); may be memory-mapped, or joined.
+        labels: int64 [N], an index into `Dataset.label_names`; -1 where no label is known.
         names: N names that tell where each picture comes from.
     """
 
@@ -68,7 +68,6 @@ class Dataset:
         synthetic: True when the pictures are rendered; every result must then say so.
         note: one sentence on the source and the protocol.
         options: what the loader was asked for, beyond the seed.
-        unlabeled: further pictures for distillation, every label -1; None for most sets.
     """
 
     name: str
@@ -80,7 +79,6 @@ class Dataset:
     synthetic: bool
     note: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    unlabeled: Split | None = None
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -95,8 +93,7 @@ class Dataset:
     def hash(self) -> str:
         """SHA-256 over pixels, labels and names of all splits, 64 hexadecimal digits."""
         digest = hashlib.sha256()
-        further = {} if self.unlabeled is None else {"unlabeled": self.unlabeled}
-        for name, split in {**self.splits, **further}.items():
+        for name, split in self.splits.items():
             digest.update(f"{name} {split.images.shape}".encode())
             for start in range(0, len(split), 1024):
                 digest.update(np.ascontiguousarray(split.images[start : start + 1024]).tobytes())

@@ -21,6 +21,7 @@ from PIL import Image
 from convert.errors import DataError
 from train.data import pixelcache
 from train.data.dataset import Dataset, Labels, Pixels, Split, empty_split
+from train.data.joined import joined
 from train.data.manifest import PUBLISHED, Expected, Manifest, check, choose
 from train.data.places import cache_folder, source_folder
 
@@ -178,8 +179,8 @@ def load(
         channels: 3, or 1 for gray.
         fold: None trains on all 5,000 pictures; 0…9 on that fold's 1,000.
         n_val: so many of the training pictures are kept aside, every class alike.
-        unlabeled: also `Dataset.unlabeled`, 100,000 pictures with the label -1, for distillation;
-            memory-mapped, never read whole.
+        unlabeled: the training split ends in the 100,000 unlabeled pictures, label -1, for
+            distillation; they are memory-mapped, never read whole.
         verify: False skips every checksum and count, and names the set `stl10-unverified`.
         folder: of the files; default `stl10_binary` in $BITWAKE_DATA or in data/.
 
@@ -206,14 +207,10 @@ def load(
     if fold is not None:
         training, protocol = _fold(where, training, fold, manifest)
     training, val = _aside(training, n_val, seed)
-    more = None
     if unlabeled:
         images = _pictures(where / "unlabeled_X.bin", "unlabeled", manifest, size, channels)
-        more = Split(
-            images,
-            np.full(len(images), -1, np.int64),
-            tuple(f"unlabeled{i:06d}" for i in range(len(images))),
-        )
+        training = _with_unlabeled(training, images)
+        protocol += f" and {len(images):,} unlabeled ones (label -1)"
     options: dict[str, Any] = {"size": size, "channels": channels, "fold": fold, "n_val": n_val,
                                "unlabeled": unlabeled, "files": manifest.origin}  # fmt: skip
     return Dataset(
@@ -226,7 +223,6 @@ def load(
         synthetic=False,
         note=f"STL-10, {protocol}" + _told(manifest),
         options=options,
-        unlabeled=more,
     )
 
 
@@ -245,6 +241,15 @@ def _fold(where: Path, training: Split, fold: int, manifest: Manifest) -> tuple[
     return training.take(
         known[fold]
     ), f"fold {fold} of {len(known)} ({len(known[fold]):,} pictures)"
+
+
+def _with_unlabeled(training: Split, images: Pixels) -> Split:
+    """The training split followed by pictures without labels; neither is copied."""
+    return Split(
+        joined(training.images, images),
+        np.concatenate([training.labels, np.full(len(images), -1, np.int64)]),
+        training.names + tuple(f"unlabeled{i:06d}" for i in range(len(images))),
+    )
 
 
 def _aside(training: Split, n_val: int, seed: int) -> tuple[Split, Split]:
