@@ -1,18 +1,32 @@
 """What scenes-wake is compared with, on the same data.
 
-Networks with real weights learn in far fewer epochs than binarized ones: theirs are fewer.
+Same pictures, same number of epochs. `scenes-teacher` is whose answers scenes-wake learns from.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from train.models.binary import float_twin
+from train.models.binary import BinaryNet, Conv, float_twin
 from train.models.mobilenet import mobilenet_v1
 from train.recipes.recipe import Recipe
-from train.recipes.scenes_wake import AUGMENT, NET
+from train.recipes.scenes_wake import AUGMENT, EPOCHS, NET
 
-EPOCHS = 6
+# Wider and deeper than scenes-wake: a teacher costs nothing on the device.
+TEACHER = BinaryNet(
+    input_shape=(96, 96, 1),
+    planes=8,
+    layers=(
+        Conv(16, 3, stride=2),
+        Conv(32, 3, stride=2),
+        Conv(64, 3, stride=2),
+        Conv(64, 1),
+        Conv(128, 3, stride=2, groups=2),
+        Conv(128, 1),
+        Conv(256, 3, stride=2, groups=4),
+        Conv(256, 1),
+    ),
+)
 
 
 def mobilenet_96() -> Any:
@@ -21,6 +35,10 @@ def mobilenet_96() -> Any:
 
 def twin() -> Any:
     return float_twin(NET)
+
+
+def teacher() -> Any:
+    return float_twin(TEACHER)
 
 
 RECIPES = (
@@ -43,5 +61,15 @@ RECIPES = (
         learning_rate=2e-3,
         augment=AUGMENT,
         source="scenes-wake's topology with real weights and ReLU",
+    ),
+    Recipe(
+        name="scenes-teacher",
+        data="scenes",
+        net=teacher,
+        epochs=10,
+        batch=64,
+        learning_rate=2e-3,
+        augment=AUGMENT,
+        source="real weights and ReLU; distillation after ReActNet (arXiv 2003.03488)",
     ),
 )

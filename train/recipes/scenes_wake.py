@@ -9,7 +9,7 @@ where maps are small. `make train RECIPE=scenes-wake` prints the count.
 
 from __future__ import annotations
 
-from train.models.binary import BinaryNet, Conv, Shuffle
+from train.models.binary import BinaryNet, Conv, Pool
 from train.recipes.recipe import Augment, Recipe
 
 NET = BinaryNet(
@@ -19,15 +19,12 @@ NET = BinaryNet(
         Conv(16, 3, stride=2),
         Conv(32, 3, stride=2),
         Conv(64, 3, stride=2),
-        Conv(64, 1, groups=2),
-        Shuffle(2),
         Conv(128, 3, stride=2, groups=2),
-        Conv(128, 1),
-        Conv(256, 3, stride=2, groups=4),
-        Shuffle(4),
         Conv(256, 1),
+        Pool(),
     ),
 )
+EPOCHS = 16
 
 AUGMENT = Augment(flip=True, shift=4, gain=0.5)
 
@@ -36,9 +33,12 @@ RECIPES = (
         name="scenes-wake",
         data="scenes",
         net=NET,
-        epochs=15,
-        batch=64,
-        learning_rate=3e-3,
+        epochs=EPOCHS,
+        batch=32,
+        learning_rate=2e-3,
+        gradual=0.5,
+        teacher="scenes-teacher",
+        label_weight=0.3,
         augment=AUGMENT,
         source="arXiv 2505.13462 (GLT, grouped binary convolutions); topology reconstructed",
     ),
