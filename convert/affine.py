@@ -22,6 +22,7 @@ import numpy as np
 from convert.ir import Array
 
 LARGEST = 32767  # a factor is a half-word
+LARGEST_SUM = 2**30  # what both products, or the limit less them, may be
 TRIES = 200
 
 
@@ -63,7 +64,7 @@ def separate(at: Array, most: int) -> Line | None:
     ratio = Fraction(0)
     for _ in range(TRIES):
         p, q = ratio.numerator, ratio.denominator
-        if max(abs(p), q) > LARGEST:
+        if max(abs(p), q) > LARGEST or q * most + abs(p) * len(at) > LARGEST_SUM:
             return None
         below = q * at[lower] + p * lower
         above = q * (at[upper] + 1) + p * upper

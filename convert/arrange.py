@@ -23,6 +23,8 @@ from convert.rules import Refusal
 AUTO = "auto"
 LEAST_SCRATCH = 512
 TRIES = 4
+# Operations whose scratch is as large as memory allows.
+SCRATCHES = ("planar_conv_bits", "planar_pair_bits", "lane_conv_bits", "stream")
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def _budgets(graph: Graph, limit: int) -> dict[str, int]:
     alive = lives(graph)
     budgets: dict[str, int] = {}
     for step, op in enumerate(graph.ops):
-        if op.kind not in ("planar_conv_bits", "lane_conv_bits", "stream"):
+        if op.kind not in SCRATCHES:
             continue
         others = sum(
             life.bytes

@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from convert.ir import Graph, Op, Tensor
 from convert.layout import PLANAR
 from convert.planar import cost, geometry
+from convert.planar import pair as pairs
 from convert.planar.geometry import ConvShape
-from convert.select import conv_shape, kernel_choice, packed_instructions, table_of
+from convert.select import conv_shape, kernel_choice, packed_instructions, pair_shapes, table_of
+
+DECISION = 20  # instructions of the comparison of an output of a packed pair
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,13 @@ class Model:
             return out.channels if planar else 8 * out.elements
         if op.kind == "bmaxpool2d_bits":
             return self.maxpool(graph, op, planar)
+        if op.kind == "bconv2d_pair_bits":
+            return self.pair(graph, op, planar)
+        if op.kind == "logic_bits":
+            out = graph.tensor(op.outputs[0])
+            pixels = out.shape[1] * out.shape[2]
+            per_plane = 30 + 12 * geometry.plane_words(out.shape[1], out.shape[2])
+            return out.channels * per_plane if planar else 16 * out.words * pixels
         return None if planar else 0
 
     def convolution(self, graph: Graph, op: Op, planar: bool) -> int | None:
@@ -52,6 +62,25 @@ class Model:
             return None
         before = graph.producer(op.inputs[0] or "")
         return round(choice.instructions) + self.split(shape, before)
+
+    def pair(self, graph: Graph, op: Op, planar: bool) -> int | None:
+        """Two branches and a comparison."""
+        shapes = pair_shapes(graph, op)
+        branches = [op.attrs[name] for name in "ab" if op.attrs[name] is not None]
+        if not planar:
+            decided = DECISION * shapes[0].out_h * shapes[0].out_w * branches[0]["weights"].shape[0]
+            counted = sum(packed_instructions(s, self.core) for s in shapes if s is not None)
+            return round(counted + decided)
+        fits = all(s is None or (s.inputs <= 32767 and s.taps <= 255) for s in shapes)
+        if not fits or any(branch["zero_padding"] for branch in branches):
+            return None
+        choice = pairs.choose(shapes, table_of(self.core), self.scratch)
+        splits = [
+            self.split(shape, graph.producer(name or ""))
+            for shape, name in zip(shapes, op.inputs, strict=True)
+            if shape is not None
+        ]
+        return round(choice.instructions) + sum(splits)
 
     def split(self, shape: ConvShape, before: Op | None) -> int:
         """Parting a map into phases; an encoder writes them without."""
@@ -103,6 +132,10 @@ class Model:
             shape, chunk = op.attrs["shape"], op.attrs["arrays"].chunk
             terms = cost.lane_terms(shape, chunk, op.attrs["blocks"], table_of(self.core))
             return self.instructions("lanes", terms)
+        if op.kind == "planar_pair_bits":
+            both = [op.attrs[name] for name in "ab"]
+            shapes, chunks = (tuple(one[key] for one in both) for key in ("shape", "chunks"))
+            return round(pairs.instructions(shapes, chunks, table_of(self.core)))
         if op.kind == "split_planes":
             return 0  # the same with and without streams, but for rows that are parted twice
         return self.streamed(op) if op.kind == "stream" else 0

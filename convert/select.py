@@ -5,6 +5,9 @@ The packed kernel's prediction is small: constants measured on the Cortex-M4, gc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from convert.ir import Graph, Op
 from convert.planar import geometry
 from convert.planar.cost import TABLE, Choice, choices
@@ -45,8 +48,22 @@ def packed_instructions(shape: ConvShape, core: str) -> float:
 
 def conv_shape(graph: Graph, op: Op) -> geometry.ConvShape:
     """The shape of a binary convolution as the planar kernels describe it."""
-    a, out = op.attrs, graph.tensor(op.outputs[0])
-    _, h, w, _ = graph.tensor(op.inputs[0]).shape
+    return _shape(graph, op.inputs[0], op.outputs[0], op.attrs)
+
+
+def pair_shapes(graph: Graph, op: Op) -> tuple[ConvShape, ConvShape | None]:
+    """The shapes of both branches of a pair; None for a branch that is bits."""
+    a, b = (
+        None if op.attrs[name] is None else _shape(graph, source, op.outputs[0], op.attrs[name])
+        for name, source in zip("ab", op.inputs, strict=True)
+    )
+    assert a is not None
+    return a, b
+
+
+def _shape(graph: Graph, source: str | None, made: str, a: Mapping[str, Any]) -> ConvShape:
+    out = graph.tensor(made)
+    _, h, w, _ = graph.tensor(source).shape
     names = ("k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
     return geometry.ConvShape(
         h,

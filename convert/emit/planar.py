@@ -8,7 +8,7 @@ import numpy as np
 
 from convert.emit.call import Call, Fields
 from convert.ir import Array, Graph, Op, Tensor
-from convert.planar.geometry import plane_words
+from convert.planar.geometry import Chunks, ConvShape, plane_words
 
 _WORDS = ("const uint32_t", "uint32_t")
 _WITH_SCRATCH = (("const uint32_t", "in0"), ("uint32_t", "out0"), ("void", "out1"))
@@ -18,10 +18,9 @@ def _stride(t: Tensor) -> str:
     return f"{plane_words(t.shape[1], t.shape[2])}"
 
 
-def conv(graph: Graph, op: Op) -> Call:
-    """A planar convolution; its second output is scratch."""
-    s, chunks = op.attrs["shape"], op.attrs["chunks"]
-    fields: Fields = [
+def _conv_fields(s: ConvShape, chunks: Chunks) -> Fields:
+    """The numbers of a bw_planar_conv."""
+    return [
         ("in_h", f"{s.phase_h}"), ("in_w", f"{s.phase_w}"),
         ("out_h", f"{s.out_h}"), ("out_w", f"{s.out_w}"),
         ("in_stride", f"{plane_words(s.phase_h, s.phase_w)}"),
@@ -32,8 +31,13 @@ def conv(graph: Graph, op: Op) -> Call:
             "pad_top", "pad_left")),
         ("triples", f"{chunks.triples}"), ("chunk", f"{chunks.chunk}"),
         *([("blocks", f"{chunks.blocks}")] if chunks.blocks > 1 else []),
-        ("index", "@index"), ("bias", "@bias"),
     ]  # fmt: skip
+
+
+def conv(graph: Graph, op: Op) -> Call:
+    """A planar convolution; its second output is scratch."""
+    s, chunks = op.attrs["shape"], op.attrs["chunks"]
+    fields = [*_conv_fields(s, chunks), ("index", "@index"), ("bias", "@bias")]
     arrays: list[tuple[str, Array]] = [("index", op.attrs["index"]), ("bias", op.attrs["bias"])]
     if op.attrs["source"] is not None:
         fields.append(("source", "@source"))
@@ -41,6 +45,60 @@ def conv(graph: Graph, op: Op) -> Call:
     return Call(
         "bw_planar_conv", "bw_planar_conv_bits", fields, arrays, *_WORDS, "binary", macs=s.macs,
         arguments=_WITH_SCRATCH,
+    )  # fmt: skip
+
+
+def pair(graph: Graph, op: Op) -> Call:
+    """Two branches and a comparison; the second output is scratch."""
+    out = graph.tensor(op.outputs[0])
+    fields: Fields = []
+    arrays: list[tuple[str, Array]] = []
+    zeros, macs = 0, 0
+    for name, source in zip("ab", op.inputs, strict=True):
+        branch = op.attrs[name]
+        s: ConvShape | None = branch["shape"]
+        if s is None:
+            some = [("in_stride", _stride(graph.tensor(source))), ("out_c", f"{out.channels}"),
+                    ("groups", "1")]  # fmt: skip
+        else:
+            some = [*_conv_fields(s, branch["chunks"]), ("index", f"@index_{name}"),
+                    ("bias", "@zeros")]  # fmt: skip
+            arrays.append((f"index_{name}", branch["index"]))
+            zeros, macs = max(zeros, s.out_c), macs + s.macs
+        if branch["source"] is not None:
+            some.append(("source", f"@source_{name}"))
+            arrays.append((f"source_{name}", branch["source"]))
+        fields += [(f"{name}.{field}", value) for field, value in some]
+    arrays.append(("zeros", np.zeros(zeros, np.uint16)))
+    for name, data in op.attrs["decision"].items():
+        fields.append((name, f"@{name}"))
+        arrays.append((name, data))
+    fields.append(("states", f"{op.attrs['states']}"))
+    words = "const uint32_t"
+    return Call(
+        "bw_planar_pair", "bw_planar_pair_bits", fields, arrays, *_WORDS, "binary", macs=macs,
+        arguments=((words, "in0"), (words, "in1"), ("uint32_t", "out0"), ("void", "out1")),
+    )  # fmt: skip
+
+
+def logic(graph: Graph, op: Op) -> Call:
+    """An element-wise function of two maps."""
+    out = graph.tensor(op.outputs[0])
+    fields: Fields = [
+        ("pixels", f"{out.shape[1] * out.shape[2]}"), ("planes", f"{out.channels}"),
+        *((f"{name}_stride", _stride(graph.tensor(source)))
+          for name, source in zip("ab", op.inputs, strict=True)),
+        ("out_stride", _stride(out)), ("terms", "@terms"),
+    ]  # fmt: skip
+    arrays: list[tuple[str, Array]] = [("terms", op.attrs["terms"])]
+    for name in ("source_a", "source_b"):
+        if op.attrs[name] is not None:
+            fields.append((name, f"@{name}"))
+            arrays.append((name, op.attrs[name]))
+    words = "const uint32_t"
+    return Call(
+        "bw_planar_logic", "bw_planar_logic_bits", fields, arrays, *_WORDS, "binary",
+        arguments=((words, "in0"), (words, "in1"), ("uint32_t", "out0")),
     )  # fmt: skip
 
 
@@ -165,6 +223,8 @@ def lanes(graph: Graph, op: Op) -> Call:
 CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "planar_conv_bits": conv,
     "lane_conv_bits": lanes,
+    "planar_pair_bits": pair,
+    "planar_logic_bits": logic,
     "split_planes": split,
     "pick_planes": pick,
     "planar_bmaxpool2d_bits": maxpool,

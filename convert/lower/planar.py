@@ -16,10 +16,12 @@ import numpy as np
 
 from convert.ir import Array, Graph, Op, Tensor
 from convert.layout import PLANAR
+from convert.lower.join.logic import WHICH
 from convert.planar import geometry
+from convert.planar import pair as pairs
 from convert.planar.lanes import pack as pack_lanes
-from convert.planar.pack import pack
-from convert.select import conv_shape, kernel_choice, packed_instructions
+from convert.planar.pack import pack, pack_counts
+from convert.select import conv_shape, kernel_choice, packed_instructions, pair_shapes, table_of
 from convert.words import unpack
 
 # Bytes of scratch of a convolution: for all alike, by operation's name, or the default.
@@ -146,6 +148,42 @@ class _Rewriter:
         scratch = self.scratch(op, chunks.scratch(shape))
         self.add(Op("planar_conv_bits", op.name, (read,), (out.name, scratch.name), attrs))
 
+    def pair(self, op: Op) -> None:
+        """Two branches and a comparison."""
+        shapes = pair_shapes(self.graph, op)
+        choice = pairs.choose(shapes, table_of(self.core), self.budget(op))
+        branches = []
+        reads: list[str] = []
+        for name, shape, chunks in zip("ab", shapes, choice.chunks, strict=True):
+            map_ = self.graph.tensor(op.inputs[len(reads)])
+            view, read = self.need_planes(map_.name), None
+            source = None if view.source is None else view.source.astype(np.uint16)
+            branch: dict[str, Any] = {"shape": shape, "chunks": chunks, "source": source}
+            if shape is not None and chunks is not None:
+                attrs = op.attrs[name]
+                weights = unpack(attrs["weights"], shape.in_c).astype(bool)
+                branch["index"] = pack_counts(weights, shape.groups, chunks)
+                if shape.stride_h > 1 or shape.stride_w > 1:
+                    read = self.need_phases(view, map_, shape.stride_h, shape.stride_w)
+            branches.append(branch)
+            reads.append(read or view.planes)
+        out = self.planes_of(op.outputs[0])
+        scratch = self.scratch(op, choice.scratch)
+        attrs = {**op.attrs, "a": branches[0], "b": branches[1]}
+        self.add(Op("planar_pair_bits", op.name, tuple(reads), (out.name, scratch.name), attrs))
+
+    def logic(self, op: Op) -> None:
+        """An element-wise function of two maps."""
+        views = [self.need_planes(name or "") for name in op.inputs]
+        out = self.planes_of(op.outputs[0])
+        masks = [unpack(op.attrs[name], out.channels) for name in WHICH]
+        attrs: dict[str, Any] = {"terms": sum(m << k for k, m in enumerate(masks))}
+        for name, view in zip("ab", views, strict=True):
+            source = None if view.source is None else view.source.astype(np.uint16)
+            attrs[f"source_{name}"] = source
+        reads = tuple(view.planes for view in views)
+        self.add(Op("planar_logic_bits", op.name, reads, (out.name,), attrs))
+
     def lanes(self, op: Op) -> bool:
         """A packed convolution whose lanes are outputs, where that is cheaper; whether it was."""
         shape = conv_shape(self.graph, op)
@@ -195,6 +233,8 @@ def to_planar(
         "gather_channels_bits": r.gather,
         "bconv2d_bits": r.conv,
         "bmaxpool2d_bits": r.maxpool,
+        "bconv2d_pair_bits": r.pair,
+        "logic_bits": r.logic,
         "encode_u8": r.encode,
     }
     for op in graph.ops:

@@ -94,13 +94,24 @@ def pack(weights: Bits, thresholds: NDArray[np.int32], groups: int, chunks: Chun
     Raises:
         ValueError: more inputs than half-words can count, or a division that does not fit.
     """
-    outputs = weights.shape[0]
     inputs = int(np.prod(weights.shape[1:]))
     if inputs > MAX_INPUTS or not chunks.valid or not inputs <= 3 * chunks.triples < inputs + 6:
         raise ValueError(f"{inputs} inputs do not go with {chunks}")
-    flat = weights.transpose(0, 3, 1, 2).reshape(outputs, inputs)
-    values = patterns(flat, chunks.triples)
     flags, bias = biases(thresholds, inputs, chunks)
+    return Streams(chunks, _index(weights, groups, chunks, flags), bias.astype(np.uint16))
+
+
+def pack_counts(weights: Bits, groups: int, chunks: Chunks) -> Words:
+    """The index stream of a convolution of which counts are wanted; arguments as in `pack`."""
+    none = np.zeros(weights.shape[0], bool)
+    return _index(weights, groups, chunks, [none] * len(chunks.sizes))
+
+
+def _index(weights: Bits, groups: int, chunks: Chunks, flags: list[Bits]) -> Words:
+    """All chunks of all groups, with the bias bits of each chunk."""
+    outputs = weights.shape[0]
+    flat = weights.transpose(0, 3, 1, 2).reshape(outputs, -1)
+    values = patterns(flat, chunks.triples)
     parts = []
     per_group = outputs // groups
     for group in range(groups):
@@ -109,7 +120,7 @@ def pack(weights: Bits, thresholds: NDArray[np.int32], groups: int, chunks: Chun
         for size, flag in zip(chunks.sizes, flags, strict=True):
             parts.append(index_words(values[rows, begin : begin + size], flag[rows]).ravel())
             begin += size
-    return Streams(chunks, np.concatenate(parts), bias.astype(np.uint16))
+    return np.concatenate(parts)
 
 
 def fields(

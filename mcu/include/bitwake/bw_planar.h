@@ -88,6 +88,28 @@ uint32_t bw_planar_conv_scratch(const bw_planar_conv *d);
 /* in: planes of the split map; out: groups * out_c planes of out_h x out_w pixels. */
 void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *out, void *scratch);
 
+/* ---- two branches and the sign of their sum ----------------------------------------------------
+ *
+ * bw_bconv2d_pair on planes (bw_kernels.h): for each block of 32 lanes the counts of both branches
+ * are made side by side as half-words in the scratch, and a comparison for each lane makes a word
+ * of the output of them. One padding only. Both branches have the same output map. */
+typedef struct {
+    bw_planar_conv a; /* bias: [out_c] zeros, for all groups; out_stride is that of the output */
+    bw_planar_conv b; /* in_c = 0: no convolution; plane o of in_b is acc_b, in_stride counts */
+    const int16_t *factors; /* [groups * out_c][2], or NULL */
+    const int32_t *limits;  /* [groups * out_c], with factors */
+    const int16_t *table;   /* [groups * out_c][states], or NULL */
+    uint16_t states;
+} bw_planar_pair;
+
+/* Scratch, bytes: taps of the branch that has more, counts of both, the larger tables. */
+#define BW_PLANAR_COUNTS(outputs) (64u * (outputs))
+uint32_t bw_planar_pair_scratch(const bw_planar_pair *d);
+
+/* in_a, in_b: planes of the split maps; out: planes of out_h x out_w pixels. */
+void bw_planar_pair_bits(const bw_planar_pair *d, const uint32_t *in_a, const uint32_t *in_b,
+                         uint32_t *out, void *scratch);
+
 /* ---- the same with 32 outputs as lanes ---------------------------------------------------------
  *
  * For small maps, where lanes of pixels would stay empty: maps are packed ([pixels][words], see
@@ -171,6 +193,21 @@ typedef struct {
 } bw_planar_pick;
 
 void bw_planar_pick_bits(const bw_planar_pick *d, const uint32_t *in, uint32_t *out);
+
+/* ---- element-wise functions of bits ------------------------------------------------------------
+ * bw_logic of bw_kernels.h on planes: plane n of the output is made of plane source_a[n] of a and
+ * source_b[n] of b, or of planes n where there is no list. terms[n] has bit 0 for the constant,
+ * bit 1 for a, bit 2 for b and bit 3 for both. */
+typedef struct {
+    uint32_t pixels;
+    uint16_t planes;
+    uint32_t a_stride, b_stride, out_stride; /* words from plane to plane */
+    const uint16_t *source_a, *source_b;     /* [planes], or NULL */
+    const uint8_t *terms;                    /* [planes] */
+} bw_planar_logic;
+
+void bw_planar_logic_bits(const bw_planar_logic *d, const uint32_t *a, const uint32_t *b,
+                          uint32_t *out);
 
 /* ---- between layouts ---------------------------------------------------------------------------
  * Packed: [pixels][BW_WORDS(channels)], see bw_kernels.h. Either side's unused bits are written 0;
