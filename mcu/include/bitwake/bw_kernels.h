@@ -117,6 +117,39 @@ void bw_bconv2d_f32(const bw_bconv2d *d, const uint32_t *in, float *out);
 /* out: i8 [out_h][out_w][out_c]. */
 void bw_bconv2d_i8(const bw_bconv2d *d, const uint32_t *in, int8_t *out);
 
+/* ---- two branches and the sign of their sum ----------------------------------------------------
+ *
+ * Two binary convolutions of equal output, an element-wise sum of their real outputs and its sign,
+ * without any real map: the bit of output o is a function of both counts of products that are -1,
+ * acc_a and acc_b, found by the compiler with the interpreter's arithmetic (convert/lower/join).
+ * With factors it is factors[o][0] * acc_a + factors[o][1] * acc_b > limits[o], exact in 32 bits;
+ * else acc_a > table[o][acc_b]. */
+typedef struct {
+    bw_bconv2d a; /* its output fields are not used; K <= 32767 */
+    bw_bconv2d b; /* the same output map; k_h = 0: no convolution, acc_b is the bit itself */
+    const int16_t *factors; /* [out_c][2], or NULL */
+    const int32_t *limits;  /* [out_c], with factors */
+    const int16_t *table;   /* [out_c][states], or NULL; -1 for always, K for never */
+    uint16_t states;        /* K of b and one more, or 2 */
+} bw_bconv2d_pair;
+
+/* in_a, in_b: bits, which may be the same map; out: bits [out_h][out_w][words(out_c)]. */
+void bw_bconv2d_pair_bits(const bw_bconv2d_pair *d, const uint32_t *in_a, const uint32_t *in_b,
+                          uint32_t *out);
+
+/* ---- element-wise functions of bits: OR, AND, a choice by channel ------------------------------
+ * out = constant ^ (first & a) ^ (second & b) ^ (both & a & b), a word of masks for each word of a
+ * pixel: any function of two bits, for each channel its own. Bits beyond the last channel are 0 in
+ * all masks. */
+typedef struct {
+    uint32_t pixels;
+    uint16_t words;                                   /* a pixel */
+    const uint32_t *constant, *first, *second, *both; /* [words] */
+} bw_logic;
+
+/* a, b, out: [pixels][words]; out may be a or b. */
+void bw_logic_bits(const bw_logic *d, const uint32_t *a, const uint32_t *b, uint32_t *out);
+
 /* ---- max pooling of bits -----------------------------------------------------------------------
  * The maximum of values +1/-1 is the AND of their bits (1 = -1); taps outside are ignored. */
 typedef struct {
@@ -158,36 +191,3 @@ void bw_dequantize_i8(const bw_bitcast *d, const uint32_t *in, int8_t *out);
 }
 #endif
 #endif
-/* ---- two branches and the sign of their sum ----------------------------------------------------
- *
- * Two binary convolutions of equal output, an element-wise sum of their real outputs and its sign,
- * without any real map: the bit of output o is a function of both counts of products that are -1,
- * acc_a and acc_b, found by the compiler with the interpreter's arithmetic (convert/lower/join).
- * With factors it is factors[o][0] * acc_a + factors[o][1] * acc_b > limits[o], exact in 32 bits;
- * else acc_a > table[o][acc_b]. */
-typedef struct {
-    bw_bconv2d a; /* its output fields are not used; K <= 32767 */
-    bw_bconv2d b; /* the same output map; k_h = 0: no convolution, acc_b is the bit itself */
-    const int16_t *factors; /* [out_c][2], or NULL */
-    const int32_t *limits;  /* [out_c], with factors */
-    const int16_t *table;   /* [out_c][states], or NULL; -1 for always, K for never */
-    uint16_t states;        /* K of b and one more, or 2 */
-} bw_bconv2d_pair;
-
-/* in_a, in_b: bits, which may be the same map; out: bits [out_h][out_w][words(out_c)]. */
-void bw_bconv2d_pair_bits(const bw_bconv2d_pair *d, const uint32_t *in_a, const uint32_t *in_b,
-                          uint32_t *out);
-
-/* ---- element-wise functions of bits: OR, AND, a choice by channel ------------------------------
- * out = constant ^ (first & a) ^ (second & b) ^ (both & a & b), a word of masks for each word of a
- * pixel: any function of two bits, for each channel its own. Bits beyond the last channel are 0 in
- * all masks. */
-typedef struct {
-    uint32_t pixels;
-    uint16_t words;                                   /* a pixel */
-    const uint32_t *constant, *first, *second, *both; /* [words] */
-} bw_logic;
-
-/* a, b, out: [pixels][words]; out may be a or b. */
-void bw_logic_bits(const bw_logic *d, const uint32_t *a, const uint32_t *b, uint32_t *out);
-
