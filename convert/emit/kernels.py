@@ -45,7 +45,7 @@ def _conv_fields(graph: Graph, source: str | None, out: str, a: Mapping[str, Any
         ("stride_h", f"{a['stride_h']}"), ("stride_w", f"{a['stride_w']}"),
         ("dilation_h", f"{a['dilation_h']}"), ("dilation_w", f"{a['dilation_w']}"),
         ("pad_top", f"{a['pad_top']}"), ("pad_left", f"{a['pad_left']}"),
-        ("zero_padding", f"{a['zero_padding']}"), ("weights", "@weights"),
+        ("zero_padding", f"{a['zero_padding']}"),
     ]  # fmt: skip
 
 
@@ -69,7 +69,6 @@ def bconv2d(graph: Graph, op: Op) -> Call:
             ("clamp_max", f"{a['clamp_max']}"),
         ]
         arrays += [("multiplier", a["multiplier"]), ("bias", a["bias"])]
-    taps = a["k_h"] * a["k_w"] * a["channels_in"] // a["groups"]
     out = {"bconv2d_bits": "uint32_t", "bconv2d_f32": "float", "bconv2d_i8": "int8_t"}[op.kind]
     return Call(
         "bw_bconv2d", f"bw_{op.kind}", fields, arrays, "const uint32_t", out, "binary",
@@ -162,9 +161,9 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "encode_u8": encode_u8,
     "bconv2d_bits": bconv2d,
     "bconv2d_f32": bconv2d,
+    "bconv2d_i8": bconv2d,
     "bconv2d_pair_bits": bconv2d_pair,
     "logic_bits": logic,
-    "bconv2d_i8": bconv2d,
     "bmaxpool2d_bits": bmaxpool2d,
     "gather_channels_bits": gather_channels,
     "quantize_f32": bitcast,
