@@ -24,11 +24,14 @@ class Split:
         images: uint8 [N, H, W, C], C = 1 (gray) or 3 (RGB); may be memory-mapped, or joined.
         labels: int64 [N], an index into `Dataset.label_names`; -1 where no label is known.
         names: N names that tell where each picture comes from.
+        targets: [N, ...], what a task other than classification learns and is judged by; fields of
+            a structured array when it is more than one thing. The dataset says what it holds.
     """
 
     images: Pixels
     labels: Labels
     names: tuple[str, ...]
+    targets: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         sizes = (len(self.images), len(self.labels), len(self.names))
@@ -37,6 +40,11 @@ class Split:
                 "a split needs as many uint8 pictures [N, H, W, C] as labels and names",
                 found=f"{self.images.dtype} {self.images.shape}, {sizes[1]} labels, "
                 f"{sizes[2]} names",
+            )
+        if self.targets is not None and len(self.targets) != len(self.labels):
+            raise DataError(
+                "a split needs a target for each picture",
+                found=f"{len(self.targets)} targets, {len(self.labels)} pictures",
             )
 
     def __len__(self) -> int:
@@ -49,6 +57,7 @@ class Split:
             np.asarray(self.images[index]),
             self.labels[index],
             tuple(self.names[int(i)] for i in index),
+            None if self.targets is None else np.asarray(self.targets[index]),
         )
 
 
@@ -91,7 +100,8 @@ class Dataset:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over pixels, labels and names of all splits, 64 hexadecimal digits."""
+        """SHA-256 over pixels, labels, names and, where there are, targets of all splits, 64
+        hexadecimal digits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
             digest.update(f"{name} {split.images.shape}".encode())
@@ -99,4 +109,7 @@ class Dataset:
                 digest.update(np.ascontiguousarray(split.images[start : start + 1024]).tobytes())
             digest.update(split.labels.astype("<i8").tobytes())
             digest.update("\n".join(split.names).encode())
+            if split.targets is not None:
+                digest.update(f"targets {split.targets.dtype} {split.targets.shape}".encode())
+                digest.update(np.ascontiguousarray(split.targets).tobytes())
         return digest.hexdigest()
