@@ -24,7 +24,7 @@ NET = BinaryNet(
         Pool(),
     ),
 )
-EPOCHS = 16
+EPOCHS = 40
 
 AUGMENT = Augment(flip=True, shift=4, gain=0.5)
 
