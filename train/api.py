@@ -15,10 +15,11 @@ from train import recipes
 from train.card import command, read_json, write_card
 from train.data.faces import FOLDS, wedge_free
 from train.recipes import Augment, Recipe
+from train.recipes.recipe import Stage
 from train.runfolder import write_json
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
-FIXED = ("name", "net", "source")  # fields that --set does not reach
+FIXED = ("name", "net", "source", "task")  # fields that --set does not reach
 
 
 def list_recipes() -> dict[str, str]:
@@ -34,7 +35,7 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     """The recipe with fields replaced by values from JSON.
 
     `augment` and `data_options` take a mapping and change only the fields that it names; a number
-    may be given where a float is wanted.
+    may be given where a float is wanted. `stages` takes a list of mappings.
 
     Raises:
         DataError: no such field, or a value of another type; the fields are named.
@@ -52,6 +53,9 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         old = getattr(recipe, name)
         if isinstance(old, (Augment, Mapping)):
             values[name] = _merged(recipe, name, old, value)
+            continue
+        if name == "stages":
+            values[name] = _stages(recipe, value)
             continue
         wanted = type(old)
         if wanted is float and type(value) is int:
@@ -81,6 +85,21 @@ def _merged(recipe: Recipe, name: str, old: Any, value: Any) -> Any:
     return replace(old, **value) if isinstance(old, Augment) else {**old, **value}
 
 
+def _stages(recipe: Recipe, value: Any) -> tuple[Stage, ...]:
+    """Stages of a list of mappings, each naming the fields that are not the default's."""
+    parts = {f.name for f in fields(Stage)}
+    rows: list[Any] = value if isinstance(value, list) else [None]
+    wrong = [row for row in rows if not isinstance(row, dict) or set(row) - parts]
+    if wrong:
+        raise DataError(
+            "stages of a recipe are a JSON list of objects",
+            where=f"recipe {recipe.name}",
+            found=repr(wrong[0] if isinstance(value, list) else value),
+            remedy="fields of each: " + ", ".join(sorted(parts)),
+        )
+    return tuple(Stage(**row) for row in rows)
+
+
 def load_data(recipe: Recipe, **more: Any) -> datasets.Dataset:
     """The recipe's dataset; its seed is data_options["seed"], 0 when absent."""
     return datasets.load(recipe.data, **{**recipe.data_options, **more})
@@ -96,7 +115,7 @@ def new_folder(name: str, root: Path | None = None) -> Path:
     return folder
 
 
-def _prepared(
+def prepared(
     recipe: str | None, data: str | None, seed: int | None, overrides: Mapping[str, Any]
 ) -> tuple[Recipe, dict[str, Any]]:
     """The recipe as asked for, and the record of what was asked."""
@@ -139,6 +158,7 @@ def train_command(
     overrides: Mapping[str, Any] | None = None,
     quiet: bool = False,
     stop_after: int | None = None,
+    checkpoint_minutes: float | None = None,
 ) -> dict[str, Any]:
     """Train a recipe, or go on with the run in `run_dir`.
 
@@ -149,7 +169,7 @@ def train_command(
         seed: of weights, order and augmentation; default the recipe's.
         resume: `run_dir` holds an interrupted run; it is continued as it was asked for.
         overrides: recipe fields to change.
-        quiet, stop_after: see train.loop.train.
+        quiet, stop_after, checkpoint_minutes: see train.loop.train.
 
     Returns:
         metrics.json's content and `run`, the folder.
@@ -169,11 +189,17 @@ def train_command(
                     found=f"{what} {was}, asked for {asked}",
                     remedy=f"leave --{what} out, or start a new run",
                 )
-        chosen, record = _prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
+        chosen, record = prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
     else:
-        chosen, record = _prepared(recipe, data, seed, overrides or {})
-    from train.loop import train
+        chosen, record = prepared(recipe, data, seed, overrides or {})
+    from train.distribute import workers
+    from train.loop import CHECKPOINT_MINUTES, train
 
+    together = workers()  # before anything computes
+    if together.count > 1 and run_dir is None:
+        raise DataError(
+            "workers need to be told their common run folder", remedy="give all of them --run DIR"
+        )
     folder = run_dir or new_folder(chosen.name)
     _, metrics = train(
         chosen,
@@ -183,8 +209,9 @@ def train_command(
         quiet=quiet,
         stop_after=stop_after,
         record=record,
+        checkpoint_minutes=CHECKPOINT_MINUTES if checkpoint_minutes is None else checkpoint_minutes,
     )
-    if metrics["finished"]:
+    if metrics["finished"] and together.chief:
         write_card(folder)
     return {"run": str(folder), **metrics}
 
@@ -210,7 +237,7 @@ def folds_command(
     """
     from train.loop import train
 
-    chosen, record = _prepared(recipe, None, seed, overrides or {})
+    chosen, record = prepared(recipe, None, seed, overrides or {})
     if chosen.data != "faces":
         raise DataError(
             "this recipe's data has no folds",

@@ -147,6 +147,7 @@ def resolve(recipe: Recipe, dataset: Dataset, *, quiet: bool = False) -> Teacher
 
 def _trained(recipe: Recipe, dataset: Dataset, quiet: bool) -> Teacher:
     from train.loop import train
+    from train.record import finished
 
     hashed = dataset.hash
     usual = RUNS / recipe.name / "metrics.json"
@@ -155,6 +156,8 @@ def _trained(recipe: Recipe, dataset: Dataset, quiet: bool) -> Teacher:
         if found.get("finished") and found.get("dataset_hash") == hashed:
             return from_folder(usual.parent)
     folder = RUNS / "teachers" / f"{recipe.name}-{hashed[:12]}"
+    if finished(folder, recipe, dataset):
+        return from_folder(folder)
     model, metrics = train(recipe, dataset, folder, resume=True, quiet=quiet)
     kept = {k: metrics.get(k) for k in ("recipe", "dataset_hash", "seed", "metric", "score")}
     return as_teacher(model, **kept)

@@ -60,7 +60,7 @@ class Workers:
     def step(self, function: Any) -> Any:
         """`function(x, y) -> (loss, hits)` of one replica as a step whose results are global."""
         if self.strategy is None:
-            return tf.function(function, reduce_retracing=True)
+            return tf.function(function, reduce_retracing=True, autograph=False)
 
         def whole(x: Any, y: Any) -> Any:
             loss, hits = self.strategy.run(function, args=(x, y))
@@ -70,7 +70,7 @@ class Workers:
                 self.strategy.reduce(total, hits, axis=None),
             )
 
-        return tf.function(whole, reduce_retracing=True)
+        return tf.function(whole, reduce_retracing=True, autograph=False)
 
     def synchronize(self, layers: Sequence[Any]) -> None:
         """Batch norm over the global batch; the fused kernel knows nothing of other workers."""

@@ -39,7 +39,10 @@ class Predictor:
     """A model as a function of byte pictures; traced once, so keep it for repeated use."""
 
     def __init__(self, model: Any) -> None:
-        self._step = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+        # without autograph, which would read the source of layers that may have changed since
+        self._step = tf.function(
+            lambda x: model(x, training=False), reduce_retracing=True, autograph=False
+        )
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> Any:
         """float32 outputs [N, …] of uint8 [N, H, W, C]; structured as the model's outputs are."""
@@ -79,7 +82,7 @@ def reestimate_batch_norm(model: Any, images: npt.NDArray[np.uint8], batch: int 
         return
     probe = keras.Model(model.input, [layer.input for layer in norms])
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def moments(x: Any) -> Any:
         out = probe(x, training=True)
         return [tf.nn.moments(o, axes=list(range(len(o.shape) - 1))) for o in out]

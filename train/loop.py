@@ -217,7 +217,7 @@ def _epoch(
 def _outcome(trainer: Trainer, model: Any, history: History) -> dict[str, Any]:
     """Batch norm re-estimated, and the figures of the final network."""
     recipe, dataset = trainer.recipe, trainer.data
-    reestimate_batch_norm(model, trainer.typical(32 * EVAL_BATCH))
+    reestimate_batch_norm(model, trainer.batches.typical(32 * EVAL_BATCH))
 
     def answers(images: npt.NDArray[np.uint8]) -> Any:
         return predict(model, images)

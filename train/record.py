@@ -85,6 +85,20 @@ def same_run(folder: Path, recipe: Recipe, asked: dict[str, Any], dataset_hash: 
         )
 
 
+def finished(folder: Path, recipe: Recipe, dataset: Dataset) -> dict[str, Any] | None:
+    """metrics.json of a run that is finished, None of one that is not.
+
+    Raises:
+        DataError: it is a run of something else.
+    """
+    path = folder / "metrics.json"
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if not found.get("finished"):
+        return None
+    same_run(folder, recipe, {**recipe.as_dict(), "dataset": dataset.options}, dataset.hash)
+    return found
+
+
 def identity(
     recipe: Recipe, dataset: Dataset, dataset_hash: str, trainer: Trainer
 ) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import DataError
-from train.augment import augment
 from train.backend import seed_everything, tf
+from train.batches import Batches
 from train.data import Dataset
 from train.distill import Teacher, check, distributional
 from train.distribute import Workers
@@ -25,9 +25,6 @@ from train.recipes.recipe import Recipe
 from train.runfolder import Arrays
 from train.stages import phase_of, phases
 from train.tasks.task import Classification
-
-GEOMETRIC = ("flip", "shift", "rotate", "zoom")
-Batch = tuple[Any, Any, dict[str, Any]]  # pictures, targets, the generator's state behind them
 
 
 @dataclass
@@ -82,7 +79,8 @@ class Trainer:
         self.task = recipe.task
         if isinstance(self.task, Classification) and recipe.smoothing:
             self.task = replace(self.task, smoothing=recipe.smoothing)
-        self.targets = self._targets()
+        self.batches = Batches(recipe, dataset, seed)
+        self.steps_per_epoch = self.batches.steps
         seed_everything(seed)
         with self.workers.scope():
             self.model = build_model(recipe)
@@ -91,35 +89,18 @@ class Trainer:
             set_clip(self.model, recipe.clip)
         if teacher is not None:
             check(recipe, teacher.model, self.model)
+        elif (dataset.train.labels < 0).any():
+            raise DataError(
+                "pictures without a label are learned from with a teacher alone",
+                where=f"recipe {recipe.name}, dataset {dataset.name}",
+                found=f"{int((dataset.train.labels < 0).sum())} training pictures without a label",
+                remedy="set the recipe's teacher, or leave these pictures out in data_options",
+            )
         if initial is not None:
             self._set_weights(list(initial))
-        self.steps_per_epoch = max(1, len(dataset.train) // recipe.batch)
         self._plain: Any = None
         self._predictors: dict[tuple[str, str], Predictor] = {}
         self._enter(0, fresh=True)
-
-    def _targets(self) -> Any:
-        """What the loss is given of each training picture: labels, or the split's targets."""
-        if isinstance(self.task, Classification):
-            return self.data.train.labels
-        targets = getattr(self.data.train, "targets", None)
-        where = f"recipe {self.recipe.name}, dataset {self.data.name}"
-        if targets is None:
-            raise DataError(
-                "the dataset has no targets for this task",
-                where=where,
-                found=f"task {self.task.name}",
-                remedy="choose a dataset with targets",
-            )
-        moved = [name for name in GEOMETRIC if getattr(self.recipe.augment, name)]
-        if moved and not hasattr(self.task, "augment"):
-            raise DataError(
-                "this augmentation moves pictures and not their targets",
-                where=where,
-                found=", ".join(moved),
-                remedy="leave these out of the recipe's augment",
-            )
-        return targets
 
     def _set_weights(self, weights: list[npt.NDArray[Any]]) -> None:
         try:
@@ -176,25 +157,6 @@ class Trainer:
         with forms(*form):
             return self._steps[form](tf.constant(x), tf.constant(y))
 
-    def batches(self, epoch: int, progress: Progress | None = None) -> Iterator[Batch]:
-        """The epoch's global batches, from where `progress` left it."""
-        rng = np.random.default_rng([self.seed, epoch, 0xB17])
-        order = self.order(rng)
-        begun = 0
-        if progress is not None and progress.batches:
-            rng.bit_generator.state = progress.generator
-            begun = progress.batches
-        size = self.recipe.batch
-        for k in range(begun, self.steps_per_epoch):
-            index = np.sort(order[k * size : (k + 1) * size])
-            images, targets = np.asarray(self.data.train.images[index]), self.targets[index]
-            changing = getattr(self.task, "augment", None)
-            if changing is not None:
-                images, targets = changing(images, targets, self.recipe.augment, rng)
-            else:
-                images = augment(images, self.recipe.augment, rng)
-            yield images, targets, dict(rng.bit_generator.state)
-
     def rate(self, step: int) -> float:
         """Learning rate of a step of the whole training."""
         phase = phase_of(self.phases, step // self.steps_per_epoch)
@@ -204,26 +166,6 @@ class Trainer:
         """How binary the network is at a step of the whole training, see Phase.hardness."""
         phase = phase_of(self.phases, step // self.steps_per_epoch)
         return phase.hardness(step - phase.first * self.steps_per_epoch, self.steps_per_epoch)
-
-    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """The epoch's training pictures, as many as there are; balanced or each of them once."""
-        labels = self.data.train.labels
-        if not self.recipe.balanced:
-            return rng.permutation(len(labels))
-        classes = [np.flatnonzero(labels == k) for k in np.unique(labels)]
-        share = -(-len(labels) // len(classes))
-        repeats = [
-            np.concatenate([rng.permutation(of) for _ in range(-(-share // len(of)))])[:share]
-            for of in classes
-        ]
-        return rng.permutation(np.concatenate(repeats))[: len(labels)]
-
-    def typical(self, most: int) -> npt.NDArray[np.uint8]:
-        """Training pictures, unaugmented, with the classes' shares as in training."""
-        if not self.recipe.balanced:
-            return self.data.train.images[:most]
-        rng = np.random.default_rng([self.seed, 0xB4])
-        return np.asarray(self.data.train.images[np.sort(self.order(rng)[:most])])
 
     def run_epoch(
         self,
@@ -238,7 +180,7 @@ class Trainer:
         now = progress or Progress(epoch)
         before, began = now.seconds, time.monotonic()
         at = (epoch - phase.first) * self.steps_per_epoch
-        for x, y, state in prefetched(self.batches(epoch, progress)):
+        for x, y, state in prefetched(self.batches.of(epoch, now.batches, now.generator)):
             step = at + now.batches
             self.optimizers.set_rate(step, self.steps_per_epoch)
             hard = phase.hardness(step, self.steps_per_epoch)
@@ -261,7 +203,7 @@ class Trainer:
         """Images/s of the step alone on one fixed batch; weights and optimizers are left as they
         were."""
         kept = self.state()
-        x, y, _ = next(self.batches(0))
+        x, y, _ = next(self.batches.of(0))
         x, y = self.workers.share(x), self.workers.share(y)
         hard = self.phase.hardness(0, self.steps_per_epoch)
         self.step(x, y, hard)

@@ -6,6 +6,8 @@ Examples:
   python -m kit train --recipe scenes-wake --set epochs=2 --run runs/short
   python -m kit train --resume runs/short
   python -m kit train --recipe faces-wake --folds
+  python -m kit train --recipe faces-wake --seeds 3
+  python -m kit train --recipe faces-wake --run runs/both --workers a:4000,b:4000 --worker 0
   python -m kit train --compare runs/scenes-wake runs/scenes-mobilenet
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from kit.files import shown, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--recipe, --data, --run, --seed, --resume, --set, --folds, --compare, --list."""
+    """What to train, how, where, on how many machines; or what to compare or list."""
     parser.add_argument("--recipe", metavar="NAME", help="see --list")
     parser.add_argument("--data", metavar="NAME", help="replaces the recipe's own data")
     parser.add_argument("--run", metavar="DIR", help="run folder (default: a new one in runs/)")
@@ -34,6 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds", action="store_true", help="cross-validate: every picture is tested once"
     )
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help="train N seeds: mean and sample deviation"
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=float,
+        metavar="MINUTES",
+        help="checkpoints within an epoch (default 10)",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="HOST:PORT,…",
+        help="all machines that train together; each runs this command with its own --worker",
+    )
+    parser.add_argument("--worker", type=int, metavar="K", help="which of them this is, from 0")
     parser.add_argument(
         "--compare", metavar="DIR", nargs="+", help="finished runs side by side, int8 where float"
     )
@@ -62,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Trains, or lists the recipes."""
     from train import api
 
+    join(args)
     if args.list:
         recipes = api.list_recipes()
         if args.json:
@@ -81,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.resume or args.run) if args.resume or args.run else None
     if args.folds:
         return cross_validate(args, folder)
+    if args.seeds is not None:
+        return several(args, folder)
     result = api.train_command(
         recipe=args.recipe,
         data=args.data,
@@ -88,10 +109,65 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         resume=bool(args.resume),
         overrides=overrides(args.set),
+        checkpoint_minutes=args.checkpoint_every,
     )
     if args.json:
         write_json(args.json, result)
     console.say(f"run folder: {shown(Path(result['run']))}")
+    return 0
+
+
+def join(args: argparse.Namespace) -> None:
+    """Sets TF_CONFIG from --workers and --worker.
+
+    Raises:
+        BitWakeError: one without the other, or an address that is none.
+    """
+    if args.workers is None and args.worker is None:
+        return
+    if args.workers is None or args.worker is None:
+        raise BitWakeError(
+            "--workers and --worker go together",
+            remedy="--workers host0:port,host1:port --worker 0",
+        )
+    from train.distribute import configuration
+
+    os.environ["TF_CONFIG"] = configuration(args.workers.split(","), args.worker)
+
+
+def several(args: argparse.Namespace, folder: Path | None) -> int:
+    """N runs, their mean and sample deviation; the single figures in seeds.json."""
+    from train.seeds import seeds_command
+
+    if args.resume:
+        raise BitWakeError(
+            "--seeds goes with --recipe, --data, --run, --seed and --set only",
+            found="--resume",
+            remedy="the same command again resumes by itself",
+        )
+    result = seeds_command(
+        recipe=args.recipe,
+        seeds=args.seeds,
+        data=args.data,
+        run_dir=folder,
+        seed=args.seed,
+        overrides=overrides(args.set),
+    )
+    if args.json:
+        write_json(args.json, result)
+    score = result["score"]
+    spread = "" if score["deviation"] is None else f" ± {score['deviation']:.4f}"
+    rows = [
+        (f"seed {seed}", f"{value:.4f}")
+        for seed, value in zip(result["seeds"], score["values"], strict=True)
+    ]
+    rows.append(("mean ± sample deviation", f"{score['mean']:.4f}{spread}"))
+    console.table(result["metric"], ("run", f"#{result['split']} split"), rows)
+    synthetic = " (synthetic)" if result["synthetic"] else ""
+    console.say(
+        f"{result['recipe']} on {result['data']}{synthetic}: "
+        f"{shown(Path(result['run']) / 'seeds.json')}"
+    )
     return 0
 
 

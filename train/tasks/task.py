@@ -21,7 +21,9 @@ class Task(Protocol):
 
     `name` stands in recipe.json; `metric` names the headline figure, the first that `score` gives.
     A task may also have `distill(teacher_output, student_output) -> scalar tensor`, the loss by
-    which its networks learn from a teacher; without it the task is not distilled.
+    which its networks learn from a teacher; without it the task is not distilled. And it may have
+    `augment(images, targets, how, rng) -> (images, targets)`, instead of train.augment.augment,
+    which moves pictures alone; without it, what moves pictures is refused.
     """
 
     @property
