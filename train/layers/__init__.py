@@ -1,12 +1,16 @@
 """Layers of binarized networks."""
 
 from train.layers.bineal import OverAdd, OverKernel, OverSign
-from train.layers.bits import AlreadyBits
+from train.layers.bits import AlreadyBits, RepeatChannels
 from train.layers.glt import GLT
 from train.layers.gradual import GradualKernel, GradualSign
 from train.layers.grouped import GroupedQuantConv2D
 from train.layers.int4 import Int4Add
+from train.layers.logic import LogicResidual
+from train.layers.rprelu import RPReLU
+from train.layers.rsign import RSign
 from train.layers.shuffle import ChannelShuffle
+from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 
 __all__ = [
     "GLT",
@@ -15,8 +19,15 @@ __all__ = [
     "GradualKernel",
     "GradualSign",
     "GroupedQuantConv2D",
+    "InputScale",
     "Int4Add",
+    "LogicResidual",
+    "MeanKernel",
     "OverAdd",
     "OverKernel",
     "OverSign",
+    "RPReLU",
+    "RSign",
+    "RepeatChannels",
+    "SpatialScale",
 ]

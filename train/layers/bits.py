@@ -1,10 +1,10 @@
-"""The input quantizer of a layer whose input holds bits already."""
+"""Layers whose input holds bits already: an input quantizer, and channels that repeat."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from train.backend import exporting, keras, larq
+from train.backend import exporting, keras, larq, tf
 
 
 @keras.utils.register_keras_serializable("bitwake")
@@ -20,3 +20,23 @@ class AlreadyBits(larq.quantizers.Quantizer):
     def call(self, inputs: Any) -> Any:
         passed = larq.quantizers.ste_sign(inputs) if exporting() else inputs
         return super().call(passed)
+
+
+@keras.utils.register_keras_serializable("bitwake")
+class RepeatChannels(keras.layers.Layer):
+    """±1 bits [N, H, W, C] -> [N, H, W, times·C]: all channels, so many times over.
+
+    In export mode between two signs, so that only bits move.
+    """
+
+    def __init__(self, times: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.times = times
+
+    def call(self, x: Any) -> Any:
+        order = list(range(int(x.shape[-1]))) * self.times
+        bits = larq.quantizers.ste_sign(x) if exporting() else x
+        return tf.gather(bits, order, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "times": self.times}

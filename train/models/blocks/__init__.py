@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from convert.errors import ModelError
 from train.models.blocks.bineal import BiNeal
+from train.models.blocks.bireal import BiReal
+from train.models.blocks.compact import Compact
 from train.models.blocks.flow import Block, Flow
+from train.models.blocks.reactnet import ReActNet
 from train.models.blocks.real import Real
+from train.models.blocks.xnor import XNOR
 
-KINDS: dict[str, type[Block]] = {"bineal": BiNeal, "real": Real}
+KINDS: dict[str, Block] = {
+    "bineal": BiNeal(),
+    "bireal": BiReal(),
+    "compact": Compact(),
+    "reactnet": ReActNet(),
+    "real": Real(),
+    "xnor": XNOR(),
+    "xnor++": XNOR("learned"),
+}
 
 
 def named(block: Block | str) -> Block:
@@ -22,7 +34,18 @@ def named(block: Block | str) -> Block:
         raise ModelError(
             "there is no such block", found=block, remedy="blocks: " + ", ".join(sorted(KINDS))
         )
-    return KINDS[block]()
+    return KINDS[block]
 
 
-__all__ = ["KINDS", "BiNeal", "Block", "Flow", "Real", "named"]
+__all__ = [
+    "KINDS",
+    "XNOR",
+    "BiNeal",
+    "BiReal",
+    "Block",
+    "Compact",
+    "Flow",
+    "ReActNet",
+    "Real",
+    "named",
+]

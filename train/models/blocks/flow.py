@@ -104,3 +104,14 @@ def repeats(x: Flow, channels: int, name: str) -> int:
             remedy="make each width a multiple of the one before",
         )
     return channels // x.channels
+
+
+def real_skip(x: Flow, channels: int, stride: int, name: str) -> Any:
+    """A real map in another shape without a convolution: averaged over 2x2, channels repeated."""
+    skip = x.map
+    if stride > 1:
+        skip = keras.layers.AveragePooling2D(stride, padding="same", name=name)(skip)
+    times = repeats(x, channels, name)
+    if times > 1:
+        skip = keras.layers.Concatenate(name=f"{name}_repeat")([skip] * times)
+    return skip

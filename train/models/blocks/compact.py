@@ -1,0 +1,68 @@
+"""The compact block of grouped convolutions: pointwise, grouped, pointwise, all bits.
+
+Reconstructed. Known: the GLT paper (arXiv 2505.13462) has a "compact topology with light-weight
+grouped convolutions", fully binarized; the same authors' BILLNET has a block of pointwise, grouped
+and pointwise convolutions with a MUX-OR residual. Widths, kernels and the shuffle are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from convert.errors import ModelError
+from train.backend import keras
+from train.layers import ChannelShuffle, OverSign
+from train.layers.bits import RepeatChannels
+from train.layers.logic import LogicResidual
+from train.models.blocks.flow import Flow, bconv, norm, repeats
+
+GROUP = 32  # channels: LCE binarizes multiples of it only, and a word holds them
+
+
+@dataclass(frozen=True)
+class Compact:
+    """1x1 → 3x3 in groups (stride) → shuffle → 1x1, norm and sign after each; no real skip.
+
+    Attributes:
+        residual: "" for none, or "or", "mux", "mor": logic between the block's bits and those of
+            its input, which is max-pooled where the block downsamples, its channels repeated.
+        group: input channels of a group, a multiple of 32.
+    """
+
+    residual: str = ""
+    group: int = GROUP
+    bits = True
+
+    def enter(self, x: Any, name: str) -> Flow:
+        return Flow(OverSign(over=False, name=name)(x), True)
+
+    def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
+        if channels % self.group:
+            raise ModelError(
+                "the block's channels do not divide into groups",
+                where=f"block {name}",
+                found=f"{channels} channels, {self.group} a group",
+                remedy=f"widths times multiplier must be multiples of {self.group}",
+            )
+        groups = channels // self.group
+        y = norm(bconv(x, channels, 1, f"{name}_in"), f"{name}_bn1")
+        y = bconv(Flow(y, False), channels, 3, f"{name}_grouped", stride=stride, groups=groups)
+        y = Flow(norm(y, f"{name}_bn2"), False)
+        if groups > 1:
+            y = Flow(ChannelShuffle(groups, name=f"{name}_shuffle")(y.map), True)
+        z = norm(bconv(y, channels, 1, f"{name}_out"), f"{name}_bn3")
+        bits = OverSign(over=False, name=f"{name}_sign")(z)
+        if self.residual:
+            skip = self._skip(x, channels, stride, name)
+            bits = LogicResidual(self.residual, name=f"{name}_{self.residual}")([bits, skip])
+        return Flow(bits, True)
+
+    def _skip(self, x: Flow, channels: int, stride: int, name: str) -> Any:
+        """The input's bits in the block's shape."""
+        skip = x.map
+        if stride > 1:
+            skip = keras.layers.MaxPool2D(stride, padding="same", name=f"{name}_pool")(skip)
+        if x.channels != channels:
+            skip = RepeatChannels(repeats(x, channels, name), name=f"{name}_repeat")(skip)
+        return skip
