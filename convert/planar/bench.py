@@ -26,3 +26,8 @@ LANES: dict[str, ConvShape] = {
     **{f"3x3 {c} {n}x{n}": _same(n, c, 3) for n, c in ((3, 256), (6, 128), (8, 64))},
     **{f"1x1 {c} {n}x{n}": _same(n, c, 1) for n, c in ((3, 256), (6, 128))},
 }
+# Two branches of one map whose sum is compared with a limit: a 3x3 and the skip's 1x1.
+PAIRS: dict[str, tuple[ConvShape, ConvShape]] = {
+    f"3x3 and 1x1 {c} {n}x{n}": (_same(n, c, 3), _same(n, c, 1))
+    for n, c in ((8, 128), (12, 64), (24, 32))
+}

@@ -7,7 +7,7 @@ CMSIS-NN's figures were measured in TensorFlow Lite Micro (tflite-micro 90b983c2
 from __future__ import annotations
 
 from convert.planar import bench
-from kit.kernels import binary, int8
+from kit.kernels import binary, int8, pair
 from kit.kernels.case import Case
 from kit.kernels.int8 import Int8Shape
 
@@ -45,6 +45,12 @@ def make(core: str) -> list[Case]:
     ):
         for about, shape in shapes.items():
             cases.append(binary.case(f"{name} {about}", shape, layout, core, len(cases)))
+    for layout, name in (("planar", "pair planes"), ("packed", "pair packed")):
+        for about, shapes2 in bench.PAIRS.items():
+            if layout == "planar" or about.endswith("12x12"):
+                tabled = about.endswith("24x24")
+                one = pair.case(f"{name} {about}", shapes2, layout, core, len(cases), table=tabled)
+                cases.append(one)
     for about, shape8, figures in INT8:
         peer = dict(zip(CORES, figures, strict=True))
         cases.append(int8.case(f"int8 {about}", shape8, len(cases), peer))

@@ -21,6 +21,8 @@ BINARY = """
 `planes`: 32 neighbouring pixels a word; `lanes`: 32 outputs a word. A count on paper gives 0.135
 for three-input tables of 4-bit counters on Thumb-2, the reference of the plots. The compiler
 chooses the kernel of each layer by predicted cost; here each is shown on the maps it is for.
+`pair`: two convolutions of one map, 3x3 and 1x1, and the sign of the sum of both, which is an
+integer comparison a pixel and output; multiply-accumulates of both.
 """
 INT8 = """
 ## int8 operators

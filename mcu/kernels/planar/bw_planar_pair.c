@@ -82,11 +82,10 @@ static branch begin(const bw_planar_conv *d, const uint32_t *in, uint32_t *state
     return b;
 }
 
-/* Top bits of `low` and `high` of all lanes, in turn, as one word. */
-static inline uint32_t collect(uint32_t bits, int32_t low, int32_t high)
+/* Signs of all lanes as they are found, lane 15 and lane 31 first. */
+static inline uint32_t behind(uint32_t bits, int32_t sign)
 {
-    return (bits >> 1 & 0x7fff7fffu) | ((uint32_t)high & 0x80000000u) |
-           ((uint32_t)low >> 16 & 0x8000u);
+    return bits << 1 | (uint32_t)sign >> 31;
 }
 
 /* limit - (p a + q b) is negative: two products a lane. */
@@ -94,26 +93,25 @@ static uint32_t by_factors(const uint32_t *a, const uint32_t *b, const int16_t *
                            int32_t limit)
 {
     const int32_t p = -factors[0], q = -factors[1];
-    uint32_t bits = 0;
-    for (uint32_t l = 0; l < COUNTS; l++) {
-        const uint32_t x = a[l], y = b[l];
-        const int32_t low = limit + p * (int16_t)(x & 0xffffu) + q * (int16_t)(y & 0xffffu);
-        const int32_t high = limit + p * (int16_t)(x >> 16) + q * (int16_t)(y >> 16);
-        bits = collect(bits, low, high);
+    uint32_t low = 0, high = 0;
+    for (uint32_t l = COUNTS; l != 0u; l--) {
+        const int32_t x = (int32_t)a[l - 1u], y = (int32_t)b[l - 1u];
+        low = behind(low, limit + p * (int16_t)x + q * (int16_t)y);
+        high = behind(high, limit + p * (x >> 16) + q * (y >> 16));
     }
-    return bits;
+    return low | high << 16;
 }
 
+/* table[b] - a is negative. */
 static uint32_t by_table(const uint32_t *a, const uint32_t *b, const int16_t *table)
 {
-    uint32_t bits = 0;
-    for (uint32_t l = 0; l < COUNTS; l++) {
-        const uint32_t x = a[l], y = b[l];
-        const int32_t low = table[y & 0xffffu] - (int32_t)(x & 0xffffu);
-        const int32_t high = table[y >> 16] - (int32_t)(x >> 16);
-        bits = collect(bits, low, high);
+    uint32_t low = 0, high = 0;
+    for (uint32_t l = COUNTS; l != 0u; l--) {
+        const uint32_t x = a[l - 1u], y = b[l - 1u];
+        low = behind(low, table[y & 0xffffu] - (int32_t)(x & 0xffffu));
+        high = behind(high, table[y >> 16] - (int32_t)(x >> 16));
     }
-    return bits;
+    return low | high << 16;
 }
 
 static void decide(const bw_planar_pair *d, const uint32_t *a, const uint32_t *b, uint32_t *out)
