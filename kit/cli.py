@@ -38,6 +38,7 @@ class Verb:
 VERBS = {
     "demo": Verb("kit.demo.command", "run the shipped models on the emulated board"),
     "train": Verb("kit.verbs.train", "train a recipe into a run folder"),
+    "prune": Verb("kit.verbs.prune", "prune blocks of a trained network, retraining in between"),
     "data": Verb("kit.verbs.data", "check a data set, or draw its contact sheet"),
     "sheet": Verb("kit.verbs.sheet", "draw a contact sheet of a data set"),
     "convert": Verb("kit.verbs.convert", "turn a training run into a checked .tflite"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def words(step: str, job: Job, run: str) -> list[str]:
     asked = ["--recipe", arm.recipe, "--seed", str(job.seed), "--run", run]
     for name, value in sorted(arm.overrides.items()):
         asked += ["--set", f"{name}={json.dumps(value, sort_keys=True)}"]
-    more = list(arm.options.get(step, ()))
+    places = {"runs": os.path.dirname(run), "seed": job.seed}
+    more = [word.format(**places) for word in arm.options.get(step, ())]
     model = INT8 if "int8" in arm.steps else "model.tflite"
     return {
         "train": ["kit", "train", *asked, *more],

@@ -45,7 +45,8 @@ class Arm:
         steps: of STEPS; "int8" makes and judges the 8-bit form of a network with real weights,
             "bench" measures on the emulated board (seed 0 only: instructions follow from the
             structure).
-        options: further words of a step's command.
+        options: further words of a step's command; {runs} is the folder of all run folders, {seed}
+            the seed.
         priority: low runs first within a seed.
     """
 

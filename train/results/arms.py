@@ -68,4 +68,20 @@ _ROBUSTNESS = (
     ),
 )  # fmt: skip
 
-ARMS: tuple[Arm, ...] = (*_ROBUSTNESS, *_GROUPING)
+# Both begin with the network of the unpruned arm, and train it where its run is not at hand.
+_BASE = ("--base", "{runs}/pruning-unpruned-s{seed}")
+_PRUNING = (
+    Arm(
+        "pruning-distilled", "c", "blocks pruned, retrained with the unpruned network as teacher",
+        "pruning-base", steps=("prune", "convert", "bench"), options={"prune": _BASE}, priority=15,
+    ),
+    Arm(
+        "pruning-plain", "c", "blocks pruned, retrained with labels alone", "pruning-base",
+        steps=("prune", "convert"), options={"prune": (*_BASE, "--no-teacher")}, priority=15,
+    ),
+    Arm(
+        "pruning-unpruned", "c", "unpruned", "pruning-base", priority=14,
+    ),
+)  # fmt: skip
+
+ARMS: tuple[Arm, ...] = (*_ROBUSTNESS, *_PRUNING, *_GROUPING)

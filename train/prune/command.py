@@ -1,0 +1,87 @@
+"""What `kit prune` does: the unpruned run, when it is not there yet, and then the pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from convert.errors import DataError
+from train import recipes
+from train.api import changed, load_data, train_command
+from train.card import read_json
+from train.prune.plan import Plan
+from train.recipes.recipe import Recipe
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """The recipe of a run folder with the run's own changes, data and seed."""
+    record = read_json(folder / "recipe.json")
+    known = changed(recipes.get(str(record["name"])), record.get("changed", {}))
+    return replace(
+        known,
+        data=record["data"],
+        data_options=record.get("data_options", {}),
+        seed=int(record["seed"]),
+    )
+
+
+def prune_command(
+    *,
+    recipe: str | None,
+    base: Path | None,
+    folder: Path,
+    plan: Plan,
+    seed: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Prune a run, trained first when it is missing; the same command again goes on.
+
+    Args:
+        recipe: of the unpruned network; may be None when `base` holds its finished run.
+        base: folder of the unpruned run; default FOLDER/base.
+        folder: of the pruning run.
+        plan: the schedule.
+        seed, overrides: of the unpruned run when it is trained here.
+
+    Returns:
+        prune.json's content and `run`, the folder.
+
+    Raises:
+        DataError: neither recipe nor run, or the run in `base` is of another recipe or seed.
+    """
+    from train.prune.run import prune
+
+    base = base or folder / "base"
+    there = (base / "recipe.json").exists()
+    finished = there and bool(read_json(base / "metrics.json").get("finished"))
+    if not finished:
+        if recipe is None:
+            raise DataError(
+                "there is no finished run to prune",
+                where=str(base),
+                remedy="name one with --base, or a recipe with --recipe to train it first",
+            )
+        started = (base / "checkpoint.npz").exists()
+        train_command(
+            recipe=recipe,
+            run_dir=base,
+            seed=seed,
+            resume=started,
+            overrides={} if started else overrides,
+            quiet=quiet,
+        )
+    known = recipe_of(base)
+    for what, asked, was in (("recipe", recipe, known.name), ("seed", seed, known.seed)):
+        if asked is not None and asked != was:
+            raise DataError(
+                f"the unpruned run has another {what}",
+                where=str(base),
+                found=f"{what} {was}, asked for {asked}",
+                remedy=f"leave --{what} out, or name another --base",
+            )
+    record = {"pruned_from": str(base)}
+    result = prune(known, load_data(known), base, folder, plan, quiet=quiet, record=record)
+    return {"run": str(folder), **result}

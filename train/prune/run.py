@@ -1,0 +1,206 @@
+"""Prunes a trained network step by step into a run folder; stopped anywhere, it goes on.
+
+RUN/base        the unpruned run, unless it lies elsewhere
+RUN/step1 …     a run folder each: the network after a step, retrained
+RUN/prune.json  the plan, and for every step its size, score and removed blocks
+RUN             the last step's record, metrics and weights, so that `kit convert --run RUN` works
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.errors import DataError
+from train.card import read_json
+from train.data import Dataset
+from train.distill import from_folder
+from train.evaluate import predict
+from train.loop import train
+from train.models.binary import BinaryNet, build, count
+from train.netrecord import recorded_net
+from train.prune.blocks import Block, ordered, weights_of
+from train.prune.plan import Cut, Plan, cut
+from train.prune.score import Scored, scores
+from train.recipes.recipe import Recipe
+from train.runfolder import write_json, write_whole
+
+COPIED = ("recipe.json", "metrics.json", "weights.npz")
+
+
+def base_net(folder: Path) -> BinaryNet:
+    """The network of a run folder.
+
+    Raises:
+        DataError: it is none that has blocks.
+    """
+    net = recorded_net(read_json(folder / "recipe.json"))
+    if not isinstance(net, BinaryNet):
+        raise DataError(
+            "only a BinaryNet has blocks to prune",
+            where=str(folder),
+            found=type(net).__name__,
+            remedy="prune a run whose recipe's network is a BinaryNet",
+        )
+    return net
+
+
+def prune(
+    recipe: Recipe,
+    dataset: Dataset,
+    base: Path,
+    folder: Path,
+    plan: Plan,
+    *,
+    quiet: bool = False,
+    record: Mapping[str, Any] | None = None,
+    stop_after: int | None = None,
+) -> dict[str, Any]:
+    """Prune the finished run in `base`; with a part of it done already, go on.
+
+    Args:
+        recipe, dataset: those of the unpruned run.
+        base: its folder.
+        folder: of the pruning run.
+        plan: the schedule.
+        quiet: no lines on the terminal.
+        record: further entries of the last step's recipe.json.
+        stop_after: leave after this many steps, as if interrupted.
+
+    Returns:
+        prune.json's content: {"plan", "base", "points": [{"step", "size_bits", "bops", "score",
+        "accuracy", "removed", …}]}; point 0 is the unpruned network.
+
+    Raises:
+        DataError: nothing to prune, another plan than before, a full disk.
+    """
+    net, teacher = base_net(base), from_folder(base)
+    metrics = read_json(base / "metrics.json")
+    if metrics["dataset_hash"] != dataset.hash:
+        raise DataError(
+            "the data has changed since the unpruned run",
+            where=str(base),
+            found=f"sha256 {dataset.hash[:12]}, the run had {metrics['dataset_hash'][:12]}",
+            remedy="train the unpruned network again",
+        )
+    done = _record(folder, plan, teacher.record)
+    whole = count(net).weight_bits
+    if not done["points"]:
+        done["points"].append(_point(0, net, metrics, ()))
+        write_json(folder / "prune.json", done)
+    weights = weights_of(teacher.model)
+    images = calibration(dataset, plan.pictures)
+    wanted = predict(teacher.model, images)
+    for step, share in enumerate(plan.sizes, 1):
+        if stop_after is not None and step > stop_after:
+            return done
+        at = folder / f"step{step}"
+        if len(done["points"]) > step:
+            net = base_net(at)
+            weights = weights_of(from_folder(at).model)
+            continue
+        made = _cut(net, weights, images, wanted, share * whole, at)
+        if not quiet:
+            print(
+                f"step {step} of {len(plan.sizes)}: {len(made.removed)} blocks removed, "
+                f"{count(made.net).weight_bits / 1e3:.1f} of {whole / 1e3:.1f} kbit left",
+                flush=True,
+            )
+        model, found = train(
+            retraining(recipe, made.net, plan, base),
+            dataset,
+            at,
+            resume=True,
+            quiet=quiet,
+            record=record,
+            teacher=teacher if plan.distilled else None,
+            initial=ordered(build(made.net), made.weights),
+        )
+        net, weights = made.net, weights_of(model)
+        done["points"].append(_point(step, net, found, rows_of(made.removed)))
+        write_json(folder / "prune.json", done)
+    for name in COPIED:
+        write_whole(folder / name, (folder / f"step{len(plan.sizes)}" / name).read_bytes())
+    return done
+
+
+def _record(folder: Path, plan: Plan, teacher: Mapping[str, Any]) -> dict[str, Any]:
+    """What is done already; the same plan and the same unpruned network, or nothing."""
+    wanted = {"plan": plan.as_dict(), "base": dict(teacher)}
+    path = folder / "prune.json"
+    if not path.exists():
+        return {**wanted, "points": []}
+    found = read_json(path)
+    before = {name: found.get(name) for name in wanted}
+    if before != json.loads(json.dumps(wanted, default=str)):
+        raise DataError(
+            "the interrupted pruning had another plan or another network",
+            where=str(path),
+            found=str(before)[:200],
+            remedy="ask for the same, or prune into a new folder",
+        )
+    return found
+
+
+def _point(step: int, net: BinaryNet, metrics: Mapping[str, Any], removed: Any) -> dict[str, Any]:
+    cost = count(net)
+    kept = {k: metrics[k] for k in ("metric", "score", "accuracy", "split", "pictures")
+            if k in metrics}  # fmt: skip
+    return {"step": step, "size_bits": cost.weight_bits, "bops": cost.macs, **kept,
+            "removed": list(removed)}  # fmt: skip
+
+
+def calibration(dataset: Dataset, pictures: int) -> Any:
+    """Training pictures spread evenly over the split, unaugmented, uint8 [N, H, W, C]."""
+    most = len(dataset.train)
+    chosen = np.unique(np.linspace(0, most - 1, min(pictures, most)).astype(int))
+    return np.asarray(dataset.train.images[chosen])
+
+
+def _cut(
+    net: BinaryNet,
+    weights: Mapping[str, Any],
+    images: Any,
+    wanted: Any,
+    most_bits: float,
+    at: Path,
+) -> Cut:
+    """Scores and removes. The choice is kept: a stop in the retraining does not change it."""
+    path = at / "removed.json"
+    if path.exists():
+        rows = read_json(path)["removed"]
+        ranked = [Scored(Block(r["maker"], r["lane"]), r["increase"], r["bits"]) for r in rows]
+        return cut(net, weights, ranked, most_bits)
+    ranked = scores(net, weights, images, wanted)
+    made = cut(net, weights, ranked, most_bits)
+    write_json(path, {"removed": rows_of(made.removed), "scores": rows_of(ranked)})
+    return made
+
+
+def rows_of(scored: Sequence[Scored]) -> list[dict[str, Any]]:
+    """Blocks as plain data: the convolution's place among the layers, the lane, score, bits."""
+    return [
+        {"maker": o.block.maker, "lane": o.block.lane, "increase": o.increase, "bits": o.bits}
+        for o in scored
+    ]
+
+
+def retraining(recipe: Recipe, net: BinaryNet, plan: Plan, base: Path) -> Recipe:
+    """The recipe by which what is left is trained on."""
+    return replace(
+        recipe,
+        net=net,
+        epochs=plan.epochs,
+        learning_rate=recipe.learning_rate * plan.rate,
+        stages=(),
+        gradual=0.0,
+        evaluate_every=plan.epochs,
+        teacher=str(base) if plan.distilled else "",
+        temperature=plan.temperature,
+        label_weight=plan.label_weight if plan.distilled else 0.0,
+    )
