@@ -29,6 +29,10 @@ UNVERIFIED = "unverified"
 BLOCK = 1 << 20
 
 
+class FilesError(DataError):
+    """Files of a published set are missing, or not what they must be: a download may help."""
+
+
 @dataclass(frozen=True)
 class Expected:
     """Size in bytes and MD5 (32 hexadecimal digits) of a file; None is not checked."""
@@ -131,7 +135,7 @@ def state_of(path: Path, expected: Expected, *, thorough: bool = True) -> tuple[
     if expected.md5 is None:
         return True, f"{size:,} bytes, no checksum is published"
     if not thorough:
-        return True, f"{size:,} bytes, checksum not computed"
+        return True, f"{size:,} bytes as expected, checksum not computed"
     found = md5_of(path)
     if found != expected.md5:
         return False, f"{size:,} bytes, md5 {found}, not {expected.md5}"
@@ -142,7 +146,7 @@ def check(path: Path, expected: Expected, remedy: str) -> None:
     """Refuses a file that is missing or not what it must be.
 
     Raises:
-        DataError: with the file, what was found and `remedy`.
+        FilesError: with the file, what was found and `remedy`.
     """
     good, found = state_of(path, expected)
     if good:
@@ -152,4 +156,4 @@ def check(path: Path, expected: Expected, remedy: str) -> None:
         if found == "missing"
         else ("a file of the dataset is not the published one")
     )
-    raise DataError(what, where=str(path), found=found, remedy=remedy)
+    raise FilesError(what, where=str(path), found=found, remedy=remedy)

@@ -32,6 +32,7 @@ PICTURE = 3 * SIDE * SIDE  # bytes
 PUBLISHED_FILES = Manifest(
     PUBLISHED,
     files={
+        "stl10_binary.tar.gz": Expected(2_640_397_119, "91f7769df0f17e558f3565bffb0c7dfb"),
         "train_X.bin": Expected(138_240_000, "918c2871b30a85fa023e0c44e0bee87f"),
         "train_y.bin": Expected(5_000, "5a34089d4802c674881badbb80307741"),
         "test_X.bin": Expected(221_184_000, "7f263ba9f9e0b06b93213547f721ac82"),

@@ -32,7 +32,7 @@ from PIL import Image, features
 from convert.errors import DataError
 from train.data import coco, pixelcache
 from train.data.dataset import Dataset, Labels, Pixels, Split, empty_split
-from train.data.manifest import PUBLISHED, Expected, Manifest, check, choose
+from train.data.manifest import PUBLISHED, Expected, FilesError, Manifest, check, choose
 from train.data.places import cache_folder, source_folder
 from train.runfolder import write_json
 
@@ -48,7 +48,11 @@ BAD_SHARE = 0.01  # more unreadable pictures than this, and the folder is not CO
 BUILDER_VERSION = 1  # raise when labels, order or pixels change
 PUBLISHED_FILES = Manifest(
     PUBLISHED,
-    files={coco.annotation_file(part): Expected() for part in coco.PARTS},
+    files={
+        "annotations_trainval2014.zip": Expected(252_872_794, "0a379cfc70b0e71301e0f377548639bd"),
+        "train2014.zip": Expected(13_510_573_713, "0da8c0bd3d6becc4dcb32757491aca88"),
+        "val2014.zip": Expected(6_645_013_297, "a3d79f5ed8d289b7a7554ce06a5782b3"),
+    },
     counts={"train2014": 82_783, "val2014": 40_504, MINIVAL: 8_059},
 )
 HELP = "python -m kit data vww (make data DATA=vww) downloads it, or says what to put where"
@@ -257,7 +261,7 @@ def _all_there(where: Path, files: list[str]) -> None:
             there |= {f"{part}/{path.name}" for path in (where / part).iterdir()}
     missing = [file for file in files if file not in there]
     if missing:
-        raise DataError(
+        raise FilesError(
             "pictures are missing",
             where=str(where),
             found=f"{len(missing):,} of {len(files):,}, the first is {missing[0]}",
