@@ -71,7 +71,7 @@ class Dataset:
     """Three splits and what a report has to say about them.
 
     Attributes:
-        name, label_names: class k is label_names[k]; class 1 of a two-class set is the thing sought.
+        name, label_names: class k is label_names[k]; class 1 of a two-class set is what is sought.
         train, val, test: the splits; val may be empty.
         seed: of everything random in making the set.
         synthetic: True when the pictures are rendered; every result must then say so.

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from convert.errors import DataError
-from train.data import faces, mosaic, scenes, stl10, vww
+from train.data import faces, mosaic, photos_match, photos_x2, scenes, stl10, vww
 from train.data.dataset import Dataset
+from train.data.scenes import truth
 
 Loader = Callable[..., Dataset]
 
 # name -> (loader, one line for a list)
 DATASETS: dict[str, tuple[Loader, str]] = {
     "faces": (faces.load, "100 faces and 100 other crops, real photographs (LFW, scikit-image)"),
+    "photos-match": (photos_match.load, "two views of a piece of a real photograph, and their map"),
+    "photos-x2": (photos_x2.load, "pieces of real photographs, bicubic halves and originals"),
     "scenes": (scenes.load, "rendered 96x96 scenes with and without people (synthetic)"),
+    "scenes-detect": (truth.detect, "scenes with boxes of people (synthetic)"),
+    "scenes-segment": (truth.segment, "scenes with masks of people (synthetic)"),
     "scenes-raw": (mosaic.scenes_raw, "the same as raw Bayer mosaics (synthetic)"),
     "stl10": (stl10.load, "STL-10, ten classes, 96x96 RGB, as published (files needed)"),
     "vww": (vww.load, "person or not, from COCO 2014's own files, two definitions (files needed)"),
@@ -52,4 +58,24 @@ def load(name: str, *, seed: int = 0, **options: Any) -> Dataset:
             found=", ".join(unknown),
             remedy="its options are " + ", ".join(known),
         )
+    _check_types(name, loader, options)
     return loader(seed=seed, **options)
+
+
+def _check_types(name: str, loader: Loader, options: Mapping[str, Any]) -> None:
+    """Options come from the command line: refuses what is no number, text or truth value there.
+
+    Types that are neither of these are the loader's own affair.
+    """
+    plain = (bool, int, float, str, type(None))
+    for option, hint in typing.get_type_hints(loader).items():
+        kinds = typing.get_args(hint) or (hint,)
+        if option not in options or any(kind not in plain for kind in kinds):
+            continue
+        value = options[option]
+        if type(value) not in kinds and not (type(value) is int and float in kinds):
+            raise DataError(
+                f"an option of dataset {name} has another type",
+                found=f"{option}={value!r}",
+                remedy=f"{option} is " + " or ".join(kind.__name__ for kind in kinds),
+            )

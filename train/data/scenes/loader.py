@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ CHUNK = 64
 SAID = 500  # rendering more than so many takes long enough to be told
 
 
+# (seed, split, start, stop, options) -> uint8 [stop - start, ...]
+Chunk = Callable[[tuple[int, str, int, int, dict[str, Any]]], Pixels]
+
+
 def _cache_folder() -> Path:
     """`data/cache` in the project, or $BITWAKE_DATA."""
     default = Path(__file__).resolve().parents[3] / "data" / "cache"
@@ -32,9 +37,7 @@ def _cache_folder() -> Path:
 
 def _render_chunk(job: tuple[int, str, int, int, dict[str, Any]]) -> Pixels:
     seed, split, start, stop, options = job
-    return np.stack(
-        [renderer.render(seed, split, i, **options).image for i in range(start, stop)]
-    )
+    return np.stack([renderer.render(seed, split, i, **options).image for i in range(start, stop)])
 
 
 def labels_of(count: int) -> Labels:
@@ -42,19 +45,47 @@ def labels_of(count: int) -> Labels:
     return (np.arange(count) & 1).astype(np.int64)
 
 
-def _render_all(
-    seed: int, split: str, count: int, options: dict[str, Any], processes: int
-) -> Pixels:
+def _made(make: Chunk, what: tuple[int, str, dict[str, Any]], count: int, processes: int) -> Pixels:
+    """Rows of `count` scenes, several processes at once; the same for any number of them."""
+    seed, split, options = what
     jobs = [
-        (seed, split, start, min(start + CHUNK, count), options)
-        for start in range(0, count, CHUNK)
+        (seed, split, start, min(start + CHUNK, count), options) for start in range(0, count, CHUNK)
     ]
     if processes <= 1 or len(jobs) < 4:
-        return np.concatenate([_render_chunk(job) for job in jobs])
+        return np.concatenate([make(job) for job in jobs])
     # "spawn" leaves threads of libraries that are already loaded (TensorFlow) alone
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes) as pool:
-        return np.concatenate(list(pool.imap(_render_chunk, jobs, chunksize=2)))
+        return np.concatenate(list(pool.imap(make, jobs, chunksize=2)))
+
+
+def cached_rows(
+    name: str,
+    shape: tuple[int, ...],
+    make: Chunk,
+    what: tuple[int, str, dict[str, Any]],
+    cache: bool,
+    processes: int,
+) -> Pixels:
+    """uint8 rows [count, ...] of a split's scenes, from the cache or made and cached.
+
+    Args:
+        name: of the file in the cache's folder; it tells everything the rows depend on.
+        shape: of the rows.
+        make: gives the rows of (seed, split, start, stop, options); importable, for it runs in
+            other processes.
+        what: seed, split and options.
+        cache, processes: see load.
+    """
+    path = _cache_folder() / name
+    rows = _read_cache(path, shape) if cache else None
+    if rows is None:
+        if shape[0] > SAID:
+            print(f"scenes: rendering {shape[0]} for {what[1]} …", file=sys.stderr, flush=True)
+        rows = _made(make, what, shape[0], processes)
+        if cache:
+            _write_cache(path, rows)
+    return rows
 
 
 def _read_cache(path: Path, shape: tuple[int, ...]) -> Pixels | None:
@@ -70,7 +101,9 @@ def _read_cache(path: Path, shape: tuple[int, ...]) -> Pixels | None:
             raise ValueError("checksum differs")
         return pixels
     except (OSError, ValueError, EOFError) as error:
-        print(f"scenes: the cache {path.name} is damaged ({error}); rendering again", file=sys.stderr)
+        print(
+            f"scenes: the cache {path.name} is damaged ({error}); rendering again", file=sys.stderr
+        )
         return None
 
 
@@ -114,14 +147,7 @@ def load_split(
     shape = (count, size, size, channels)
     key = json.dumps([GENERATOR_VERSION, seed, split, count, options], sort_keys=True, default=list)
     name = f"scenes-{split}-{count}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy"
-    path = _cache_folder() / name
-    pixels = _read_cache(path, shape) if cache else None
-    if pixels is None:
-        if count > SAID:
-            print(f"scenes: rendering {count} for {split} …", file=sys.stderr, flush=True)
-        pixels = _render_all(seed, split, count, options, processes)
-        if cache:
-            _write_cache(path, pixels)
+    pixels = cached_rows(name, shape, _render_chunk, (seed, split, options), cache, processes)
     names = tuple(f"scene-{seed}-{split}-{i:06d}" for i in range(count))
     return Split(pixels, labels_of(count), names)
 

@@ -107,7 +107,8 @@ def _down(mask: Mask, factor: int) -> Mask:
     return counts * 2 >= factor * factor
 
 
-def _box(mask: Mask) -> Box:
+def box_of(mask: Mask) -> Box:
+    """The smallest box around a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -117,7 +118,7 @@ def _measure(mask: Mask, rule: str) -> float:
     if not mask.any():
         return 0.0
     if rule == "mlperf":
-        left, top, right, bottom = _box(mask)
+        left, top, right, bottom = box_of(mask)
         return (right - left) * (bottom - top) / mask.size
     return float(mask.mean())
 
@@ -225,7 +226,7 @@ def render(
     return Scene(
         image=sensor.capture(light, camera, noise, channels),
         label=index & 1,
-        boxes=tuple(_box(mask) for mask in visible),
+        boxes=tuple(box_of(mask) for mask in visible),
         mask=everyone,
         meta={
             "ev": camera.ev,
