@@ -26,7 +26,7 @@ class Plan:
         pictures: of the training split, spread evenly over it, that the criterion is measured on.
     """
 
-    sizes: tuple[float, ...] = (0.75, 0.5, 0.35, 0.23)
+    sizes: tuple[float, ...] = (0.75, 0.5, 0.35, 0.25)
     epochs: int = 3
     rate: float = 0.5
     distilled: bool = True
