@@ -8,6 +8,7 @@ a built-in operator computes outside of an input encoder: then TFLite's referenc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ class Oracle:
                 remedy="convert it again with the pinned versions",
             ) from None
 
+    @property
+    def judges(self) -> str:
+        """Who computes what is compared with, with versions."""
+        if not isinstance(self._run, Segments):
+            return _version("larq-compute-engine")
+        lce_too = any(op.kind.startswith("Lce") for op in self.graph.ops)
+        reference = f"TFLite's reference kernels ({_version('tensorflow-cpu')})"
+        return f"{_version('larq-compute-engine')} and {reference}" if lce_too else reference
+
     def predict(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run one input set.
 
@@ -98,6 +108,13 @@ class Oracle:
                 remedy=f"give {tensor.dtype}{list(tensor.shape)}, or uint8 of that shape",
             )
         return np.ascontiguousarray(array)
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package} (version unknown)"
 
 
 def _exposed(content: bytes, graph: Graph, first: int) -> tuple[bytes, dict[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 MAX_CHUNK = 84
 TRIPLES_A_WORD = 10
@@ -153,6 +154,7 @@ def divide(inputs: int, count: int) -> Chunks | None:
     return min(fitting, key=lambda option: (option.chunk, option.triples), default=None)
 
 
+@cache
 def chunkings(inputs: int) -> tuple[Chunks, ...]:
     """Every sensible division, from the one with the largest tables to the smallest."""
     triples = -(-inputs // 3)

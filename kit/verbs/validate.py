@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
             compare(session, info, examples, oracle, tally, args.corrupt)
             result["restarts"] = session.restarts
     except (BitWakeError, KeyboardInterrupt) as error:
-        result = report(args, board, model, tally, result)
+        result = report(args, board, model, tally, result, oracle.judges)
         if isinstance(error, BitWakeError):
             result["error"] = error.as_dict()
             error.reported = True  # type: ignore[attr-defined]
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
         if tally.inputs:
             console.say("stopped early; so far: " + verdict(result))
         raise
-    result = report(args, board, model, tally, result)
+    result = report(args, board, model, tally, result, oracle.judges)
     if not args.corrupt:
         written = shared.run_folder("validate", board, model) / "validate.json"
         write_whole(written, (json.dumps(result, indent=2) + "\n").encode())
@@ -278,7 +278,12 @@ def expected(oracle: Any, example: Example, info: Info) -> Arrays:
 
 
 def report(
-    args: argparse.Namespace, board: Board, model: Model, tally: Tally, known: dict[str, Any]
+    args: argparse.Namespace,
+    board: Board,
+    model: Model,
+    tally: Tally,
+    known: dict[str, Any],
+    judges: str,
 ) -> dict[str, Any]:
     """The result for machines."""
     distance = tally.max_abs_diff
@@ -286,7 +291,7 @@ def report(
         "inputs": tally.inputs,
         "mismatched_inputs": tally.mismatched_inputs,
         "mismatched_elements": tally.mismatched_elements,
-        "oracle": oracle_name(),
+        "oracle": judges,
         "max_abs_diff": distance if np.isfinite(distance) else "inf",
         "board": board.id,
         "model": model.name,
@@ -298,16 +303,6 @@ def report(
         "mismatches": tally.examples,
         **{key: value for key, value in known.items() if key not in ("board", "model_sha256")},
     }
-
-
-def oracle_name() -> str:
-    """Which interpreter, with its version."""
-    from importlib import metadata
-
-    try:
-        return f"larq-compute-engine {metadata.version('larq-compute-engine')}"
-    except metadata.PackageNotFoundError:
-        return "larq-compute-engine (version unknown)"
 
 
 def verdict(result: dict[str, Any]) -> str:
