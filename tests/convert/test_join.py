@@ -10,7 +10,7 @@ import pytest
 
 from convert.compile import Compiled
 from convert.oracle import Oracle
-from tests.convert import join_cases
+from tests.convert import cases, join_cases
 from tests.convert.cases import Case
 from tests.convert.test_operators import differences, in_every_layout
 from tests.host_c import HostModels
@@ -83,3 +83,11 @@ def test_every_form_is_compared(built: Built) -> None:
         assert sum(form in s for s in sources) > 4, form
     for decision in (".factors =", ".table ="):
         assert sum(decision in s for s in sources) > 8, decision
+
+
+def test_the_judge_is_named() -> None:
+    rng = np.random.default_rng(5)
+    judges = Oracle(join_cases.single_case(rng).content).judges
+    assert "larq-compute-engine 0." in judges
+    assert "TFLite's reference kernels (tensorflow-cpu 2." in judges
+    assert Oracle(cases.pool_case(rng).content).judges.startswith("larq-compute-engine 0.")

@@ -161,6 +161,8 @@ def toy(monkeypatch, tmp_path: Path, fake, registry):
     """The verbs with the scripted board instead of a built firmware, an oracle that agrees."""
 
     class Oracle:
+        judges = "an interpreter"
+
         def __init__(self, path: Path) -> None:
             assert path.read_bytes()[4:8] == b"TFL3"
 
@@ -196,7 +198,7 @@ def test_validate_agrees_and_writes_what_tools_read(toy) -> None:
     known = {"inputs": 30, "mismatched_inputs": 0, "mismatched_elements": 0, "max_abs_diff": 0.0}
     assert {key: result[key] for key in known} == known
     assert result["complete"] is True
-    assert result["oracle"].startswith("larq-compute-engine")
+    assert result["oracle"] == "an interpreter"
     assert {"board", "model_sha256", "seed"} <= set(result)
 
 
