@@ -44,6 +44,7 @@ VERBS = {
     "convert": Verb("kit.verbs.convert", "turn a training run into a checked .tflite"),
     "ship": Verb("kit.verbs.ship", "make a shipped model's folder from a finished run"),
     "compile": Verb("kit.verbs.compile", "turn a .tflite into C, or say why not"),
+    "analyse": Verb("kit.verbs.analyse", "count BOPs, bits and systolic cycles of a .tflite"),
     "flash": Verb("kit.verbs.flash", "build the firmware, print RAM and flash, upload"),
     "monitor": Verb("kit.verbs.monitor", "show a board's serial line and talk to it"),
     "bench": Verb("kit.verbs.bench", "measure every layer on the board"),
