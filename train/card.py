@@ -22,7 +22,32 @@ LIMITS = {
         "About one person in a hundred is hard to see for a human too (dark, hidden, tiny).",
         "Before any use: train and test on pictures of the camera and the place it is meant for.",
     ),
+    "stl10": (
+        "Pictures from the web that centre their subject, 500 labelled ones a class.",
+        "Comparable only with results of the same protocol: one fold, or all training pictures; "
+        "with or without the unlabeled ones.",
+    ),
+    "vww-minival": (
+        "A person counts from 0.5 % of the picture. Not comparable with MLPerf Tiny's figures.",
+        "Photographs that people chose to publish, not those of a fixed camera.",
+    ),
+    "vww-mlperf": (
+        "Pictures with small people only are left out of training and test. Not comparable with "
+        "figures on minival; the test pictures are not MLPerf's own thousand.",
+        "Photographs that people chose to publish, not those of a fixed camera.",
+    ),
 }
+# What a dataset's name ends in when its files are not the published ones (train.data.manifest).
+OTHER_FILES = ("-manifest", "-unverified")
+
+
+def limits(data: str) -> tuple[str, ...]:
+    """What a card says of results on a dataset: of the longest known name that it begins with."""
+    known = [name for name in LIMITS if data == name or data.startswith(name + "-")]
+    found = LIMITS[max(known, key=len)] if known else ("None are recorded for this data.",)
+    if data.endswith(OTHER_FILES):
+        return ("**Not the published files**: says nothing of the published set.", *found)
+    return found
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -164,7 +189,7 @@ def model_card(
     if metrics.get("real_person_pictures"):
         lines += _anecdote(metrics["real_person_pictures"])
     lines += ["", "## Limits", ""]
-    lines += [f"- {text}" for text in LIMITS.get(data, ("None are recorded for this data.",))]
+    lines += [f"- {text}" for text in limits(data)]
     return "\n".join(lines) + "\n"
 
 
