@@ -165,14 +165,14 @@ def test_pictures_of_another_shape_are_refused(
 def test_balanced_epochs_draw_every_class_equally_often(
     tiny_recipe: Any, make_blobs: Callable[..., Dataset]
 ) -> None:
-    from train.trainer import Trainer
+    from train.batches import Batches
 
     data = make_blobs()
     skewed = replace(data, train=data.train.take([*range(0, 64, 2), 1, 3, 5, 7]))
-    order = Trainer(replace(tiny_recipe, balanced=True), skewed, 0).order(np.random.default_rng(0))
+    order = Batches(replace(tiny_recipe, balanced=True), skewed, 0).order(np.random.default_rng(0))
     assert len(order) == 36
     assert np.bincount(skewed.train.labels[order]).tolist() == [18, 18]
-    plain = Trainer(tiny_recipe, skewed, 0).order(np.random.default_rng(0))
+    plain = Batches(tiny_recipe, skewed, 0).order(np.random.default_rng(0))
     assert sorted(plain) == list(range(36))
 
 
