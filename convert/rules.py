@@ -45,10 +45,15 @@ REQUIRED = {
     "RESIZE_NEAREST_NEIGHBOR": 2, "RESIZE_BILINEAR": 2, "TILE": 2, "SPLIT": 2, "BROADCAST_TO": 2,
 }  # fmt: skip
 LCE_INPUTS = {"LceBconv2d": 5}
+# Where the map is that an operator works on; with None it is any of the inputs.
+MAP_AT = {
+    "SPLIT": 1, "TRANSPOSE_CONV": 2,
+    **dict.fromkeys(("ADD", "SUB", "MUL", "MINIMUM", "MAXIMUM", "CONCATENATION"), None),
+}  # fmt: skip
 
 
 def inputs_present(graph: Graph, op: Op) -> Verdict:
-    """Every input that the operator needs is there, and no map is empty."""
+    """Every input that the operator needs is there, its map is computed, and no map is empty."""
     needed = REQUIRED.get(op.kind, 1)
     count = LCE_INPUTS.get(op.kind, needed)
     ok = len(op.inputs) >= count and None not in op.inputs[:needed]
@@ -57,6 +62,10 @@ def inputs_present(graph: Graph, op: Op) -> Verdict:
         t = graph.tensors[name] if name is not None else None
         if ok and t is not None and t.data is None and 0 in t.shape:
             ok, found = False, t.text()
+    at = MAP_AT.get(op.kind, 0)
+    maps = op.inputs if at is None else op.inputs[at : at + 1]
+    if ok and all(name is None or graph.tensors[name].data is not None for name in maps):
+        return False, "a constant", "compute what is constant before converting"
     return ok, found, "convert the model again: the file is damaged"
 
 

@@ -207,3 +207,23 @@ def test_the_page_names_every_rule() -> None:
         for rule in rules:
             assert supported.rule_text(rule) in page
             assert rule.__doc__
+
+
+@pytest.mark.parametrize("kind", ["RESHAPE", "RELU", "LceQuantize", "CONCATENATION"])
+def test_an_operator_on_constants_alone_is_refused(kind: str) -> None:
+    f = Flat()
+    bits = f.dequantize(f.input("x", (1, 2, 2, 2), "int32"), 64)
+    constant = f.const(np.ones((1, 1, 1, 64)), "float32")
+    kinds = {"LceQuantize": ((1, 1, 1, 2), "int32")}
+    shape, dtype = kinds.get(kind, ((1, 1, 1, 64), "float32"))
+    made = f.tensor(shape, dtype, name="made")
+    f.op(kind, [constant], [made])
+    out = f.tensor(f.shapes[bits], "float32", name="out")
+    f.op("ADD", [bits, constant if kind == "LceQuantize" else made], [out],
+         options=f.s.AddOptionsT())  # fmt: skip
+    f.output("y", out)
+    if kind == "LceQuantize":
+        f.output("z", made)
+    refusals = compile_bytes(f.finish(), name="constants")
+    assert isinstance(refusals, list)
+    assert any(r.found == "a constant" and kind in r.layer + r.rule for r in refusals)
