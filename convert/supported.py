@@ -76,7 +76,7 @@ def computes_index(graph: Graph, op: Op) -> bool:
     return op.kind in _INDEX_STEPS and _from_cast(graph, op.outputs[0])
 
 
-_INDEX_STEPS = ("ADD", "SUB", "MUL")
+_INDEX_STEPS = ("ADD", "SUB", "MUL", "STRIDED_SLICE", "RESHAPE")
 
 
 def _from_cast(graph: Graph, name: str | None) -> bool:

@@ -18,6 +18,7 @@ from train.data import Dataset
 from train.distill import Teacher, check, distributional
 from train.distribute import Workers
 from train.evaluate import Predictor, build_model
+from train.layers.encoders import calibrate
 from train.layers.gradual import forms, hardness
 from train.optim import Optimizers, layers_of, set_clip
 from train.prefetch import prefetched
@@ -84,6 +85,7 @@ class Trainer:
         seed_everything(seed)
         with self.workers.scope():
             self.model = build_model(recipe)
+            calibrate(self.model, dataset.train.images)
         self.workers.synchronize(layers_of(self.model))
         if recipe.clip != 1.0:
             set_clip(self.model, recipe.clip)

@@ -13,28 +13,14 @@ from typing import Any
 import numpy as np
 
 from train.backend import exporting, keras, tf
+from train.layers.encoders.surrogate import SURROGATES, thermometer
 
 FULL_SCALE = 255.0
 # Smallest gap as a share of the mean gap, so that thresholds stay distinct.
 MIN_GAP = 0.02
-
-
-def _thermometer(x: Any, t: Any, width: float, surrogate: str) -> Any:
-    """±1 [N, H, W, C, M] of x [N, H, W, C] against t [C, M]; the surrogate's gradient goes to t."""
-
-    @tf.custom_gradient
-    def compare(x: Any, t: Any) -> Any:
-        def grad(dy: Any) -> Any:
-            distance = tf.abs(x[..., None] - t)
-            if surrogate == "rect":
-                slope = tf.where(distance <= width, dy, tf.zeros_like(dy))
-            else:
-                slope = 2.0 * tf.nn.relu(1.0 - distance / width) * dy
-            return None, -tf.reduce_sum(slope, axis=[0, 1, 2]) / width
-
-        return tf.where(x[..., None] >= t, 1.0, -1.0), grad
-
-    return compare(x, t)
+# A fixed threshold this close above a whole number is one by rounding alone.
+BESIDE = 1e-3
+INITIAL = ("linear", "quantile")
 
 
 @keras.utils.register_keras_serializable("bitwake")
@@ -47,8 +33,12 @@ class GLT(keras.layers.Layer):
     channel c·M + i, is +1 where x >= 255 t_i and -1 elsewhere. Equal latents give the fixed linear
     ramp t_i = i / (M + 1).
 
-    Backward, with z = (x - 255 t) / 255: ∂b/∂z is 1/w for |z| <= w, else 0 ("rect"), or a triangle
-    of the same area ("triangle"); w defaults to 1 / (M + 1). No gradient flows to the picture.
+    Backward, with z = (x - 255 t) / 255: ∂b/∂z is 1/w for |z| <= w, else 0 ("rect"), or another
+    slope of the same area (`train.layers.encoders.surrogate`); w defaults to 1 / (M + 1). No
+    gradient flows to the picture.
+
+    Fixed thresholds (`learned` off) are moved to the middle between two bytes, which changes no
+    bit: a ramp's thresholds are often whole numbers, where rounding would decide.
 
     In export mode the layer is a depthwise 1x1 convolution with weights of exactly 1 plus a bias of
     -255 t: its sign is exact in float32 for whole x, and the next layer's sign completes the bit.
@@ -56,9 +46,10 @@ class GLT(keras.layers.Layer):
     Args:
         planes: M, thresholds a channel.
         shared: one set of thresholds for all channels.
-        surrogate: "rect" or "triangle".
+        surrogate: "rect", "triangle", "sigmoid" or "reste".
         window: w, or None for 1 / (M + 1).
         learned: False keeps the initial thresholds (the linear ramp, or set_thresholds()).
+        initial: "linear", the ramp, or "quantile", the data's, by calibrate().
     """
 
     def __init__(
@@ -69,14 +60,15 @@ class GLT(keras.layers.Layer):
         surrogate: str = "triangle",
         window: float | None = None,
         learned: bool = True,
+        initial: str = "linear",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if planes < 1 or surrogate not in ("rect", "triangle"):
-            raise ValueError(f"GLT: planes={planes}, surrogate={surrogate!r}")
+        if planes < 1 or surrogate not in SURROGATES or initial not in INITIAL:
+            raise ValueError(f"GLT: planes={planes}, surrogate={surrogate!r}, initial={initial!r}")
         self.planes, self.shared, self.surrogate = planes, shared, surrogate
         self.window = 1.0 / (planes + 1) if window is None else window
-        self.learned = learned
+        self.learned, self.initial = learned, initial
 
     def build(self, input_shape: Any) -> None:
         self.channels = int(input_shape[-1])
@@ -111,18 +103,37 @@ class GLT(keras.layers.Layer):
         share = np.maximum((gaps / mean) * (1 + MIN_GAP) - MIN_GAP, 1e-3) * np.log(2.0)
         self.latents.assign(np.log(np.expm1(share)).astype(np.float32))
 
+    @property
+    def wants_data(self) -> bool:
+        """Whether calibrate() is to be called before training."""
+        return self.initial == "quantile"
+
+    def calibrate(self, x: Any) -> None:
+        """Threshold i becomes the quantile i / (M + 1) of bytes x [N, H, W, C], of each channel or
+        over all: the data then fill the thermometer's steps evenly. Equal quantiles are parted."""
+        values = np.asarray(x, np.float64).reshape(-1, self.channels)
+        rows = values.reshape(1, -1) if self.shared else values.T
+        levels = np.arange(1, self.planes + 1) / (self.planes + 1)
+        q = np.quantile(rows, levels, axis=1, method="inverted_cdf").T
+        self.set_thresholds(np.minimum(q + 0.5, FULL_SCALE - 0.5) / FULL_SCALE)
+
+    def limits(self) -> Any:
+        """What a byte must reach for each bit, float32 [C, M]: 255 t."""
+        t = FULL_SCALE * self.thresholds()
+        return t if self.learned else tf.math.ceil(t - BESIDE) - 0.5
+
     def tone_curve(self) -> Any:
         """c(x) = number of thresholds reached, int [C, 256]: a learned monotone tone mapping."""
-        t = FULL_SCALE * self.thresholds().numpy()
+        t = self.limits().numpy()
         return (np.arange(256)[None, :, None] >= t[:, None, :]).sum(-1)
 
     def call(self, x: Any) -> Any:
-        t = FULL_SCALE * self.thresholds()
+        t = self.limits()
         if exporting():
             ones = tf.ones((1, 1, self.channels, self.planes))
             spread = tf.nn.depthwise_conv2d(x, ones, [1, 1, 1, 1], "VALID")
             return tf.nn.bias_add(spread, -tf.reshape(t, [-1]))
-        bits = _thermometer(x, t, FULL_SCALE * self.window, self.surrogate)
+        bits = thermometer(x, t, FULL_SCALE * self.window, self.surrogate)
         shape = tf.shape(x)
         out = tf.reshape(bits, [shape[0], shape[1], shape[2], self.channels * self.planes])
         out.set_shape([*x.shape[:3], self.channels * self.planes])
@@ -136,4 +147,5 @@ class GLT(keras.layers.Layer):
             "surrogate": self.surrogate,
             "window": self.window,
             "learned": self.learned,
+            "initial": self.initial,
         }

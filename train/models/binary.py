@@ -13,13 +13,13 @@ from typing import Any
 from convert.errors import ModelError
 from train.backend import keras, larq, tf
 from train.layers import (
-    GLT,
     AlreadyBits,
     ChannelShuffle,
     GradualKernel,
     GradualSign,
     GroupedQuantConv2D,
 )
+from train.layers.encoders import Encoder, encode, encoder_of
 
 BN_MOMENTUM = 0.9
 
@@ -51,9 +51,14 @@ Layer = Conv | Pool | Shuffle
 
 @dataclass(frozen=True)
 class BinaryNet:
-    """A network: input [H, W, C] of bytes, GLT planes, layers, classes.
+    """A network: input [H, W, C] of bytes, encoder, layers, classes.
 
     The head is a binary convolution over the whole remaining map, with batch norm: the logits.
+
+    Attributes:
+        planes: bits that the encoder makes of a sample.
+        shared_thresholds: learned ones are the same for all channels.
+        encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
     """
 
     input_shape: tuple[int, int, int]
@@ -61,7 +66,7 @@ class BinaryNet:
     layers: tuple[Layer, ...]
     classes: int = 2
     shared_thresholds: bool = False
-    encoder: str = "glt"  # "glt", or "linear": the fixed ramp
+    encoder: str | Encoder = "glt"
 
 
 def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
@@ -87,8 +92,8 @@ def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
 def build(net: BinaryNet) -> Any:
     """The Keras model: float32 [N, H, W, C] raw pixels 0..255 -> float32 logits [N, classes]."""
     x = image = keras.Input(net.input_shape, name="image")
-    x = GLT(net.planes, shared=net.shared_thresholds, learned=net.encoder == "glt", name="glt")(x)
-    index, bits = 0, True
+    x, bits = encode(x, net.encoder, net.planes, shared=net.shared_thresholds)
+    index = 0
     for spec in net.layers:
         if isinstance(spec, Conv):
             index += 1
@@ -169,8 +174,10 @@ class Cost:
 
 def count(net: BinaryNet) -> Cost:
     """Count over real planes and channels; thresholds (32 bits a channel) are not weights."""
-    h, w, c = net.input_shape[0], net.input_shape[1], net.input_shape[2] * net.planes
-    rows = []
+    encoder = encoder_of(net.encoder)
+    h, w, c = encoder.shape(net.input_shape, net.planes)
+    macs, bits = encoder.cost(net.input_shape, net.planes)
+    rows = [("encoder", (h, w, c), macs, bits)] if bits else []
     for i, spec in enumerate(net.layers):
         if isinstance(spec, Conv):
             h, w = -(-h // spec.stride), -(-w // spec.stride)

@@ -1,0 +1,239 @@
+"""Input encoders: their bits against plain definitions, gradients, data they want, descriptions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.errors import DataError, ModelError
+from tests.encoders import CASES, network
+from tests.train.test_layers import all_bytes
+
+pytestmark = pytest.mark.keras
+
+
+def bits_of(encoder: Any, planes: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """±1 of the training form and of the export form."""
+    from train.backend import export_mode, keras
+    from train.layers.encoders import encode
+
+    def form() -> np.ndarray:
+        image = keras.Input(x.shape[1:])
+        model = keras.Model(image, encode(image, encoder, planes)[0])
+        return np.where(model(x).numpy() >= 0, 1, -1)
+
+    trained = form()
+    with export_mode():
+        return trained, form()
+
+
+@pytest.mark.parametrize("name", ["binary", "gray", "fracbnn", "dither", "linear", "bayer"])
+def test_bits_are_as_defined(name: str) -> None:
+    """Every byte, in both forms, against definitions written with whole numbers."""
+    channels, planes = (1, 8) if name == "bayer" else (2, 8)
+    x = all_bytes(channels)
+    trained, exported = bits_of(name, planes, x)
+    assert np.array_equal(trained, exported)
+    k = x.astype(int)[0]  # [16, 16, C]
+    m = np.arange(planes)
+    if name == "binary":
+        wanted = k[..., None] >> (7 - m) & 1
+    elif name == "gray":
+        wanted = (k ^ k >> 1)[..., None] >> (7 - m) & 1
+    elif name == "fracbnn":  # j < round(8 k / 255); no ties, for 255 is odd
+        wanted = 2 * 8 * k[..., None] > 255 * (2 * m + 1)
+    elif name == "linear":
+        wanted = 9 * k[..., None] >= 255 * (m + 1)
+    elif name == "bayer":
+        sites = k[..., 0].reshape(8, 2, 8, 2).transpose(0, 2, 1, 3).reshape(8, 8, 4)
+        wanted = 9 * sites[..., None] >= 255 * (m + 1)
+    else:
+        bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+        place = np.tile(bayer, (4, 4))[:, :, None, None]
+        # (r + 1/2) / 16 - 1/2 of a step of 255 / 9, to the nearest whole number; the middle
+        # between two bytes is no byte
+        offset = np.rint(255 / 9 * ((place + 0.5) / 16 - 0.5))
+        wanted = k[..., None] - offset > np.floor(255 * (m + 1) / 9)
+    wanted = np.where(wanted, 1, -1)
+    shape = trained.shape[1:]
+    assert np.array_equal(trained[0], wanted.reshape(shape))
+
+
+def test_a_random_dither_is_a_fixed_permutation() -> None:
+    from train.layers.encoders.dither import ordered, ranks
+
+    assert sorted(ordered(8).ravel()) == list(range(64))
+    one, same, other = (ranks("random", 4, seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert sorted(one.ravel()) == list(range(16))
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("surrogate", ["rect", "triangle", "sigmoid", "reste"])
+def test_surrogates_have_the_area_of_the_jump(surrogate: str) -> None:
+    """∫ g dx = 2, and g is even and falls from the threshold on."""
+    from train.backend import tf
+    from train.layers.encoders.surrogate import thermometer
+
+    width, t = 0.2, tf.constant([[0.0]])
+    x = np.linspace(-1, 1, 4001, dtype=np.float32)
+
+    def slope(at: np.ndarray) -> np.ndarray:
+        with tf.GradientTape() as tape:
+            copies = tf.tile(t, [1, len(at)])
+            tape.watch(copies)
+            bits = thermometer(tf.constant(at.reshape(1, 1, 1, -1)), tf.transpose(copies), width,
+                               surrogate)  # fmt: skip
+            loss = tf.reduce_sum(bits)
+        found: np.ndarray = -tape.gradient(loss, copies).numpy()
+        return found.ravel()
+
+    g = slope(x)
+    assert np.sum(g) * (x[1] - x[0]) == pytest.approx(2.0, rel=0.02)
+    np.testing.assert_allclose(g, g[::-1], atol=1e-4)
+    assert (np.diff(g[2000:]) <= 1e-5).all()
+    # the control: the slope of a window of another width
+    assert g[2000 + 500] == pytest.approx(0.0, abs=0.3)
+
+
+def test_quantiles_of_the_data_fill_the_planes_evenly() -> None:
+    from train.backend import keras
+    from train.layers.encoders import Bayer, Glt, calibrate, encode
+
+    rng = np.random.default_rng(0)
+    pictures = np.clip(rng.gamma(2.0, 20.0, (40, 8, 8, 1)), 0, 255).astype(np.uint8)
+    pictures[:, ::2, ::2] //= 4  # one site of the mosaic is darker
+    for encoder in (Glt(learned=False, initial="quantile"), Bayer(Glt(initial="quantile"))):
+        image = keras.Input((8, 8, 1))
+        bits, _ = encode(image, encoder, 4)
+        model = keras.Model(image, bits)
+        before = (model(pictures.astype(np.float32)).numpy() > 0).mean((0, 1, 2))
+        calibrate(model, pictures)
+        share = (model(pictures.astype(np.float32)).numpy() > 0).mean((0, 1, 2)).reshape(-1, 4)
+        np.testing.assert_allclose(share, np.tile([0.8, 0.6, 0.4, 0.2], (len(share), 1)), atol=0.06)
+        assert np.abs(before.reshape(-1, 4) - share).max() > 0.2
+
+
+def test_bit_planes_are_a_sum_of_bytes() -> None:
+    """2^j weighted binary convolutions against the sum of XORed bytes that the device computes."""
+    from train.layers.encoders import BitPlaneDepthwise
+
+    layer = BitPlaneDepthwise(3, 3, 2)
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, (2, 7, 8, 2))
+    y = layer(x.astype(np.float32)).numpy()
+    layer.kernel.assign(rng.normal(0, 0.5, layer.kernel.shape))
+    y = layer(x.astype(np.float32)).numpy()
+    negative = layer.kernel.numpy() < 0  # [3, 3, 8, C·D], plane 0 is bit 7
+    masks = (negative << np.arange(7, -1, -1)[:, None]).sum(2)  # [3, 3, C·D]
+    around = np.pad(x, [(0, 0), (1, 1), (0, 1), (0, 0)], constant_values=255)
+    wanted = np.zeros((2, 4, 4, 6))
+    for row in range(3):
+        for column in range(3):
+            part = around[:, row : row + 7 : 2, column : column + 7 : 2]
+            for o in range(6):
+                wanted[..., o] += 2 * (part[..., o // 3] ^ masks[row, column, o]) - 255
+    np.testing.assert_allclose(y, wanted / 128, rtol=0, atol=1e-3)
+
+
+def test_every_encoder_trains() -> None:
+    """A step moves every variable, and the description of each network survives recipe.json."""
+    from train.backend import tf
+    from train.models.binary import build
+    from train.netrecord import net_record, recorded_net
+
+    rng = np.random.default_rng(2)
+    for name in CASES:
+        net = network(name)
+        again = recorded_net(json.loads(json.dumps({"name": "x", "net": net_record(net)})))
+        assert again == net, name
+        model = build(net)
+        x = rng.integers(0, 256, (6, *net.input_shape)).astype(np.float32)
+        with tf.GradientTape() as tape:
+            out = tf.nn.softmax(model(x, training=True))[:, 0]
+            loss = tf.reduce_sum(out * np.array([1, -2, 0.5, 3, -1, 0.25]))
+        for v, g in zip(
+            model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True
+        ):
+            assert g is not None and np.abs(g.numpy()).max() > 0, (name, v.name)  # noqa: PT018
+
+
+def test_costs_count_weights_of_bit_planes_and_no_thresholds() -> None:
+    from train.layers.encoders import Bayer, BitPlanes
+    from train.models.binary import BinaryNet, Conv, count
+
+    plain = BinaryNet((16, 16, 1), 8, (Conv(32, 3),))
+    cost = count(plain)
+    assert cost.weight_bits == 32 * 9 * 8 + 2 * 256 * 32
+    planes = count(replace(plain, encoder=BitPlanes()))
+    assert planes.rows[0] == ("encoder", (16, 16, 8), 256 * 8 * 72, 8 * 72)
+    assert planes.weight_bits == cost.weight_bits + 8 * 72
+    assert count(replace(plain, encoder=Bayer())).rows[0][1] == (8, 8, 32)
+
+
+def test_what_cannot_be_is_a_message() -> None:
+    from train.layers.encoders import Code, Frac
+    from train.models.binary import BinaryNet, Conv, build
+
+    def net(shape: tuple[int, int, int], planes: int, encoder: Any) -> Any:
+        return build(BinaryNet(shape, planes, (Conv(32, 3),), encoder=encoder))
+
+    for shape, planes, encoder, word in (
+        ((8, 8, 1), 8, "gld", "did you mean glt"),
+        ((8, 8, 1), 9, Code(), "eight bits"),
+        ((8, 8, 1), 8, Frac(8.0), "32 planes"),
+        ((8, 10, 1), 4, "dither", "multiple of the tile"),
+        ((8, 8, 3), 4, "bayer", "raw mosaic"),
+    ):
+        with pytest.raises(ModelError) as caught:
+            net(shape, planes, encoder)
+        assert word in str(caught.value)
+
+
+def test_the_recipes_compare_what_is_comparable() -> None:
+    """Equal planes, and weights that differ by the bit planes' own filters alone."""
+    from train import recipes
+    from train.evaluate import cost
+    from train.recipes.encoders import ENCODERS, ROBUST
+
+    found = {name: recipes.get(f"encoders-{name}") for name in ENCODERS}
+    assert {r.net.planes for r in found.values()} == {8}  # type: ignore[union-attr]
+    sizes = {name: cost(r).weight_bits for name, r in found.items()}  # type: ignore[union-attr]
+    assert sizes.pop("bitplanes") - sizes["glt"] == 8 * 72
+    assert len(set(sizes.values())) == 1
+    for name in ROBUST:
+        metered = recipes.get(f"encoders-{name}-metered")
+        exposed = recipes.get(f"encoders-{name}-exposed")
+        assert metered.data_options["ev"] == 0.0
+        assert "ev" not in exposed.data_options
+        assert metered.data_options["gamma"] == exposed.data_options["gamma"] == 1.0
+        assert metered.net == exposed.net == found[name].net
+
+
+def test_the_tone_curve_is_drawn(tmp_path: Path) -> None:
+    from train.backend import keras
+    from train.layers.encoders import encode
+    from train.tone import curves, draw
+
+    image = keras.Input((4, 4, 1))
+    model = keras.Model(image, encode(image, "glt", 8)[0])
+    model.layers[-1].set_thresholds([[0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8]])
+    found = curves(model, "run")
+    (codes,) = found.values()
+    assert codes[0] == 0
+    assert codes[-1] == 8
+    assert (np.diff(codes) >= 0).all()
+    assert codes[60] > 8 * 60 / 255  # bent like a gamma
+    for name in ("a.svg", "b.svg", "c.png"):
+        draw(found, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert b"gamma" in (tmp_path / "a.svg").read_bytes()
+    with pytest.raises(DataError):
+        draw(found, tmp_path / "d.gif")
+    with pytest.raises(DataError, match="no thermometer"):
+        curves(keras.Model(image, encode(image, "binary", 8)[0]), "run")

@@ -1,0 +1,127 @@
+"""The learned tone curve as a picture, beside a linear converter and the usual gamma.
+
+  python -m train.tone runs/NAME [runs/OTHER …] --out FILE.svg
+
+A thermometer's code c(x), the number of thresholds that a byte x reaches, is a monotone curve that
+training has bent: the "global tone mapping" of the GLT paper. Divided by its number of planes it
+runs from 0 to 1, as a linear converter's x / 255 and a camera's (x / 255)^(1/2.2) do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from convert.errors import BitWakeError, DataError
+from train.runfolder import write_json, write_whole
+
+GAMMA = 2.2
+COLOURS = ("#b2182b", "#2166ac", "#1b7837", "#762a83", "#b35806", "#35978f")
+
+Curves = dict[str, npt.NDArray[np.int64]]
+
+
+def curves(model: Any, name: str) -> Curves:
+    """Name -> codes [256] of a model's learned or fixed thermometer, one curve a channel.
+
+    Raises:
+        DataError: the model has no thermometer.
+    """
+    found = [layer for layer in model.layers if hasattr(layer, "tone_curve")]
+    if not found:
+        raise DataError(
+            "this network has no thermometer, so no tone curve",
+            where=name,
+            found="layers " + ", ".join(layer.name for layer in model.layers[:4]),
+            remedy="give a run whose encoder is glt, linear or quantile",
+        )
+    rows = found[0].tone_curve()
+    if len(rows) == 1 or (rows == rows[0]).all():
+        return {name: rows[0]}
+    return {f"{name}, channel {c}": row for c, row in enumerate(rows)}
+
+
+def draw(found: Mapping[str, npt.NDArray[np.int64]], out: Path) -> None:
+    """Write the curves; the kind of picture follows the file's name (svg, png).
+
+    Raises:
+        DataError: no such kind of picture.
+    """
+    import io
+
+    import matplotlib
+
+    kind = out.suffix.lower().lstrip(".")
+    if kind not in ("svg", "png"):
+        raise DataError("a plot is written as svg or png", found=str(out))
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    x = np.arange(256)
+    with matplotlib.rc_context({"svg.hashsalt": "bitwake", "font.size": 9}):
+        figure, axes = pyplot.subplots(figsize=(5.2, 4.2))
+        axes.plot(x, x / 255, color="0.55", linewidth=1, linestyle="--", label="linear")
+        axes.plot(
+            x, (x / 255) ** (1 / GAMMA), color="0.2", linewidth=1, linestyle=":",
+            label=f"gamma {GAMMA}",
+        )  # fmt: skip
+        for k, (name, codes) in enumerate(found.items()):
+            share = codes / max(1, int(codes[-1]))
+            axes.step(x, share, where="post", color=COLOURS[k % len(COLOURS)], label=name)
+        axes.set_xlabel("byte of the picture")
+        axes.set_ylabel("share of the thermometer's planes")
+        axes.set_xlim(0, 255)
+        axes.set_ylim(0, 1.02)
+        axes.grid(color="0.9")
+        axes.legend(loc="lower right", frameon=False)
+        figure.tight_layout()
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else None)
+        pyplot.close(figure)
+    write_whole(out, buffer.getvalue())
+
+
+def of_runs(folders: Sequence[Path]) -> Curves:
+    """The curves of finished runs, named after their recipes and seeds.
+
+    Raises:
+        DataError: no finished run, or one without a thermometer.
+    """
+    from train.card import read_json
+    from train.compare import restored
+
+    found: Curves = {}
+    for folder in folders:
+        record = read_json(folder / "recipe.json")
+        name = f"{record.get('name')}, seed {record.get('seed')}"
+        found |= curves(restored(folder, record), name)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0, or 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(prog="python -m train.tone", description=__doc__)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="svg or png")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the curves as numbers")
+    args = parser.parse_args(arguments)
+    try:
+        found = of_runs(args.runs)
+        draw(found, args.out)
+        if args.json:
+            write_json(args.json, {name: codes.tolist() for name, codes in found.items()})
+    except BitWakeError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{args.out}: {', '.join(found)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
