@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from kit.results import plots
+from kit.results import figures, tables
+from kit.results.tables import Outcome, ordered, score
 from train.results import store
-from train.results.aggregate import Mean, by_arm, mixed, over_seeds
+from train.results.aggregate import by_arm
 from train.results.arm import SEEDS, Arm, Group, jobs
 from train.results.arms import ARMS, GROUPS
-
-Outcome = Mapping[str, Any]
-NOTHING = "–"
-# What the outcomes of an arm must have in common for their mean to mean something.
-COMMON = ("recipe", "overrides", "dataset_hash", "size_bits")
 
 HEAD = """# Results
 
@@ -33,8 +27,10 @@ How to read it:
   another; they do not say what a full training reaches.
 - **`scenes` is synthetic**: rendered pictures. With {pictures} test pictures the sampling error of
   one accuracy is about one point; differences within a section are paired, on the same pictures.
-- **Instructions** are counted on an emulated Cortex-M4 (board `netduino2plus`). They are neither
-  cycles nor time.
+- **Instructions** are counted on an emulated Cortex-M4 (board `netduino2plus`), with seed 0: they
+  follow from the structure. They are neither cycles nor time.
+- **MACs, BOPs and systolic cycles** are counts apart from any board, see [analysis](analysis.md);
+  the cycle model is reconstructed, its ratio of areas an assumption.
 - Methods of papers whose bodies were not available are **reconstructed**; the pages of the methods
   say what was chosen.
 """
@@ -53,78 +49,40 @@ def contents(
         f"{len(good)} of {expected} experiments × seeds are here; "
         f"{len(outcomes) - len(good)} failed.\n"
     )
+    drawn = figures.overall(good, groups)
+    if drawn:
+        files |= {f"results/{name}": text for name, text in drawn.items()}
+        parts += [
+            "## Accuracy against cost\n",
+            "Every network that was scored on the same pictures.\n",
+        ]
+        parts += [f"![Accuracy against cost](results/{name})\n" for name in drawn]
     for group in groups:
         mine = [one for one in outcomes if one["group"] == group.key]
-        drawn = _plots(group, mine, arms)
+        planned = [arm for arm in arms if arm.group == group.key]
+        drawn = figures.of_group(group, mine, planned)
         files |= {f"results/{name}": text for name, text in drawn.items()}
-        parts.append(_section(group, mine, arms, list(drawn)))
+        parts.append(_section(group, mine, planned, list(drawn)))
     files["results.md"] = "\n".join(parts)
     return files
 
 
-def score(outcome: Outcome) -> float | None:
-    """The headline figure, as a share where it is one."""
-    value = outcome.get("score", outcome.get("accuracy"))
-    return None if value is None else float(value)
-
-
-def told(mean: Mean | None, factor: float = 1.0, digits: int = 2) -> str:
-    """`67.05 ± 0.41`, without a deviation for one value."""
-    if mean is None:
-        return NOTHING
-    text = f"{factor * mean.mean:.{digits}f}"
-    return text if math.isnan(mean.deviation) else f"{text} ± {factor * mean.deviation:.{digits}f}"
-
-
-def counted(mean: Mean | None) -> str:
-    n = 0 if mean is None else mean.n
-    return str(n) if n >= SEEDS else f"{n} of {SEEDS}"
-
-
-def value_at(*path: str) -> Callable[[Outcome], float | None]:
-    """Reads a nested number."""
-
-    def read(outcome: Outcome) -> float | None:
-        found: Any = outcome
-        for name in path:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return None if found is None else float(found)
-
-    return read
-
-
-INSTRUCTIONS = value_at("bench", "total")
-# head, value, factor, digits; shown when an arm of the group has it. Structure: no deviation.
-COSTS: tuple[tuple[str, Callable[[Outcome], float | None], float, int], ...] = (
-    ("weights, kbit", value_at("size_bits"), 1e-3, 1),
-    ("M binary MACs", value_at("bops"), 1e-6, 2),
-    ("instructions", INSTRUCTIONS, 1.0, 0),
-    ("flash, B", value_at("bench", "flash_bytes"), 1.0, 0),
-    ("RAM, B", value_at("bench", "ram_bytes"), 1.0, 0),
-)
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; heads that begin with `#` are right-aligned."""
-    lines = ["| " + " | ".join(head.lstrip("#") for head in heads) + " |"]
-    lines.append("|" + "|".join("---:" if head.startswith("#") else "---" for head in heads) + "|")
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _section(group: Group, mine: Sequence[Outcome], arms: tuple[Arm, ...], drawn: list[str]) -> str:
+def _section(
+    group: Group, mine: Sequence[Outcome], planned: Sequence[Arm], drawn: list[str]
+) -> str:
     parts = [f"## {group.title}\n", f"{group.question}\n"]
-    planned = [arm for arm in arms if arm.group == group.key]
     good = [one for one in mine if score(one) is not None]
+    named = ordered(by_arm(good), planned)
     if not good:
         parts.append(f"Nothing has run yet ({len(planned)} experiments are planned).\n")
     else:
-        parts.append(_conditions(good))
-        parts.append(_main_table(by_arm(good), planned))
+        parts += [_conditions(good), tables.main_table(named)]
+        swept = [(name, [one for one in ones if "robustness" in one]) for name, ones in named]
+        swept = [(name, ones) for name, ones in swept if ones]
         if any("points" in one for one in good):
-            parts.append(_points_table(by_arm(good), planned))
-        if any("robustness" in one for one in good):
-            parts.append(_robustness_table(by_arm(good), planned))
+            parts.append(tables.points_table(named))
+        if swept:
+            parts.append(tables.robustness_tables(swept))
     parts += [f"![{group.title}](results/{name})\n" for name in drawn]
     parts += [_failures(mine), _commands(by_arm(mine), planned)]
     return "\n".join(part for part in parts if part)
@@ -147,100 +105,6 @@ def _conditions(good: Sequence[Outcome]) -> str:
     return "".join(dict.fromkeys(lines))
 
 
-def _ordered(
-    found: Mapping[str, Sequence[Outcome]], planned: Sequence[Arm]
-) -> list[tuple[str, Sequence[Outcome]]]:
-    """Arms as planned, then those that are planned no more."""
-    names = [arm.name for arm in planned if arm.name in found]
-    return [(name, found[name]) for name in [*names, *(n for n in found if n not in names)]]
-
-
-def _main_table(found: Mapping[str, Sequence[Outcome]], planned: Sequence[Arm]) -> str:
-    rows, notes = [], []
-    ordered = _ordered(found, planned)
-    shown = [c for c in COSTS if any(over_seeds(ones, c[1]) for _, ones in ordered)]
-    metrics = {str(one.get("metric", "accuracy")) for _, ones in ordered for one in ones}
-    single = next(iter(metrics)) if len(metrics) == 1 else ""
-    for name, ones in ordered:
-        mean = over_seeds(ones, score)
-        metric = str(ones[0].get("metric", "accuracy"))
-        share = _is_share(metric)
-        cells = [str(ones[0]["what"]), *([] if single else [metric])]
-        cells += [told(mean, 100 if share else 1), counted(mean)]
-        for _, value, factor, digits in shown:
-            cost = over_seeds(ones, value)
-            cells.append(NOTHING if cost is None else f"{factor * cost.mean:,.{digits}f}")
-        rows.append(cells)
-        differing = mixed(ones, COMMON)
-        if differing:
-            notes.append(f"**{name}**: its seeds differ in {', '.join(differing)}.\n")
-    head = f"#{single}{', %' if _is_share(single) else ''}" if single else "#score"
-    heads = [
-        "experiment",
-        *([] if single else ["metric"]),
-        head,
-        "#n",
-        *(f"#{c[0]}" for c in shown),
-    ]
-    return table(heads, rows) + "".join(f"\n{note}" for note in notes)
-
-
-def _is_share(metric: str) -> bool:
-    return metric not in ("PSNR",)
-
-
-def _points_table(found: Mapping[str, Sequence[Outcome]], planned: Sequence[Arm]) -> str:
-    """Every size at which a pruned network was judged."""
-    rows = []
-    for _, ones in _ordered(found, planned):
-        for at, size, accuracy in points(ones):
-            cells = [str(ones[0]["what"]), str(at), told(size, 1e-3, 1), told(accuracy, 100)]
-            rows.append([*cells, counted(accuracy)])
-    return table(["experiment", "#stage", "#weights, kbit", "#accuracy, %", "#n"], rows)
-
-
-def points(ones: Sequence[Outcome]) -> list[tuple[int, Mean, Mean]]:
-    """(stage, weight bits, accuracy) over the seeds of an arm."""
-    found = []
-    most = max((len(one.get("points", ())) for one in ones), default=0)
-    for at in range(most):
-        have = [one["points"][at] for one in ones if len(one.get("points", ())) > at]
-        size = over_seeds(have, value_at("size_bits"))
-        accuracy = over_seeds(have, value_at("accuracy"))
-        if size and accuracy:
-            found.append((at, size, accuracy))
-    return found
-
-
-def _robustness_table(found: Mapping[str, Sequence[Outcome]], planned: Sequence[Arm]) -> str:
-    parts = []
-    for axis, head in (("ev", "EV"), ("gamma", "gamma")):
-        columns = sorted(
-            {float(x) for ones in found.values() for one in ones for x in curve(one, axis)}
-        )
-        rows = [
-            [str(ones[0]["what"]), *(told(_at(ones, axis, x), 100, 1) for x in columns)]
-            for _, ones in _ordered(found, planned)
-        ]
-        heads = ["accuracy, %", *(f"#{head} {x:+g}" if axis == "ev" else f"#{head} {x:g}"
-                                  for x in columns)]  # fmt: skip
-        parts.append(table(heads, rows))
-    return "\n".join(parts)
-
-
-def curve(outcome: Outcome, axis: str) -> dict[str, float]:
-    """x, as text -> accuracy."""
-    found = outcome.get("robustness", {}).get(axis, {})
-    return {str(x): float(y) for x, y in found.items()}
-
-
-def _at(ones: Sequence[Outcome], axis: str, x: float) -> Mean | None:
-    def value(one: Outcome) -> float | None:
-        return next((y for at, y in curve(one, axis).items() if float(at) == x), None)
-
-    return over_seeds(ones, value)
-
-
 def _failures(mine: Sequence[Outcome]) -> str:
     lines = []
     for one in mine:
@@ -256,64 +120,10 @@ def _failures(mine: Sequence[Outcome]) -> str:
 def _commands(found: Mapping[str, Sequence[Outcome]], planned: Sequence[Arm]) -> str:
     """How to get the first seed of every arm again."""
     lines = []
-    for name, ones in _ordered(found, planned):
+    for name, ones in ordered(found, planned):
         lines.append(f"# {name}, seed {ones[0]['seed']}, at {str(ones[0]['commit'])[:12]}")
         lines += [str(command) for command in ones[0]["commands"]]
     if not lines:
         return ""
     body = "\n".join(lines)
     return f"<details><summary>Commands</summary>\n\n```sh\n{body}\n```\n\n</details>\n"
-
-
-def _plots(group: Group, mine: Sequence[Outcome], arms: tuple[Arm, ...]) -> dict[str, str]:
-    """Name -> SVG of the group's plots."""
-    planned = [arm for arm in arms if arm.group == group.key]
-    found = by_arm([one for one in mine if score(one) is not None])
-    ordered = _ordered(found, planned)
-    kind = ", synthetic" if any(one.get("synthetic") for one in mine) else ""
-    files = {}
-    for axis, words in (("ev", "exposure, EV"), ("gamma", "gamma of the scene's rendering")):
-        series = []
-        for _, ones in ordered:
-            xs = sorted({float(x) for one in ones for x in curve(one, axis)})
-            series.append(
-                plots.Series(
-                    str(ones[0]["what"]), tuple(_dot(x, _at(ones, axis, x)) for x in xs), True
-                )
-            )
-        series = [one for one in series if one.dots]
-        if series:
-            files[f"{group.key}-{axis}.svg"] = plots.chart(
-                series, f"{group.title}: {axis}{kind}", words, "accuracy, %"
-            )
-    if group.cost == "size_bits":
-        series = [
-            plots.Series(
-                str(ones[0]["what"]),
-                tuple(_dot(size.mean / 1e3, accuracy) for _, size, accuracy in points(ones)),
-                True,
-            )
-            for _, ones in ordered
-        ]
-        across, name = "weights, kbit", f"{group.key}-size.svg"
-    elif group.cost == "instructions":
-        series = []
-        for _, ones in ordered:
-            cost = over_seeds(ones, INSTRUCTIONS)
-            if cost:
-                dot = _dot(cost.mean, over_seeds(ones, score))
-                series.append(plots.Series(str(ones[0]["what"]), (dot,)))
-        across, name = "instructions an inference on netduino2plus", f"{group.key}-cost.svg"
-    else:
-        return files
-    series = [one for one in series if one.dots]
-    metrics = {str(one.get("metric", "accuracy")) for ones in found.values() for one in ones}
-    if series and len(metrics) == 1:  # two metrics do not share an axis
-        files[name] = plots.chart(series, f"{group.title}{kind}", across, f"{metrics.pop()}, %")
-    return files
-
-
-def _dot(x: float, mean: Mean | None) -> plots.Dot:
-    if mean is None:
-        return plots.Dot(x, math.nan)
-    return plots.Dot(x, 100 * mean.mean, 100 * mean.deviation)

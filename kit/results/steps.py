@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from convert.analysis import analyse
 from train.results.arm import Job
 
 BOARD = "netduino2plus"
@@ -17,6 +18,7 @@ LIFTED = (
     "size_bits", "bops", "commit",
 )  # fmt: skip
 LEFT_OUT = ("labels", "confusion", "finished", "real_person_pictures", "seconds", *LIFTED)
+CONVERTED = ("model_sha256", "bytes", "arena_bytes", "weights_bytes", "accuracy_lce")
 BENCHED = (
     "board", "core", "unit", "compiler", "flags", "commit", "model_sha256", "total",
     "flash_bytes", "ram_bytes", "arena_bytes", "stack_bytes", "weights_bytes",
@@ -79,17 +81,21 @@ def collect(step: str, folder: Path) -> dict[str, Any]:
             "float_accuracy": _read(folder / "metrics.json")["accuracy"],
             "accuracy": row["accuracy"],
             "size_bits": 8 * int(row["weight_bytes"]),
-            "macs": row["macs"],
+            "analysis": _counted(folder / INT8),
         }
     if step == "robustness":
         return {"robustness": _read(folder / "robustness.json")}
     if step == "convert":
         found = _read(folder / "convert.json")
-        return {"converted": {k: found[k] for k in ("model_sha256", "bytes", "arena_bytes",
-                                                    "weights_bytes", "accuracy_lce")
-                              if k in found}}  # fmt: skip
+        kept = {name: found[name] for name in CONVERTED if name in found}
+        return {"analysis": _counted(folder / "model.tflite"), "converted": kept}
     found = _read(folder / "bench.json")
     return {"bench": {name: found[name] for name in BENCHED if name in found}}
+
+
+def _counted(path: Path) -> dict[str, Any]:
+    """What `kit analyse` counts, without its layers."""
+    return {k: v for k, v in analyse(path).as_dict().items() if k != "layers"}
 
 
 def _trained(folder: Path) -> dict[str, Any]:

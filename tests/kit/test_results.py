@@ -23,7 +23,7 @@ from train.results.arms import ARMS, GROUPS
 
 # In the place of `python -m kit`: leaves what a step leaves, in a run folder.
 PROGRAM = """
-import json, pathlib, sys, time
+import json, pathlib, shutil, sys, time
 words = sys.argv[2:]
 def after(flag, other=None):
     return words[words.index(flag) + 1] if flag in words else other
@@ -43,6 +43,8 @@ if words[0] == "train":
     (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "recipe.json").write_text("{}")
 else:
+    if words[0] == "convert":
+        shutil.copy("models/faces-wake/model.tflite", after("--run"))
     found = {"total": 5, "model_sha256": "cd"}
     pathlib.Path(after("--json")).write_text(json.dumps(found))
 """
@@ -89,6 +91,8 @@ def test_failed_and_unknown_arms_do_not_stop_the_queue(settings: run.Settings) -
     assert str(settings.runs) not in broken["failed"]["message"], "no folder of this machine"
     good = store.load(settings.results / "z-s0.json")
     assert (good["accuracy"], good["bench"]["total"], good["size_bits"]) == (0.75, 5, 1000)
+    assert good["analysis"]["cycles"] > good["analysis"]["activation_bits"] / 100 > 0
+    assert "layers" not in good["analysis"]
     assert good["commands"][0].startswith("python -m kit train --recipe r --seed 0")
     before = len(calls(settings))
     again = run.run_queue(queue, settings, lambda: KNOWN)
@@ -194,14 +198,18 @@ def test_the_page_says_means_numbers_and_conditions() -> None:
 
 
 def test_curves_and_sizes_are_drawn() -> None:
-    robust = {"ev": {"-4": 0.5, "0": 0.7}, "gamma": {"1": 0.7}}
     points = [{"size_bits": 4000, "accuracy": 0.7}, {"size_bits": 2000, "accuracy": 0.6}]
-    outcomes = [made("x", s, 0.7, robustness=robust, points=points) for s in range(2)]
+    outcomes = [
+        made("x", s, 0.7, points=points,
+             robustness={"ev": {"-3": 0.5 - 0.1 * s, "0": 0.7}, "gamma": {"1": 0.7}})
+        for s in range(2)
+    ]  # fmt: skip
     group = (replace(GROUP[0], cost="size_bits"),)
     files = page.contents(outcomes, ARM_PAIR, group)
     assert {"results/a-ev.svg", "results/a-gamma.svg", "results/a-size.svg"} <= set(files)
-    assert "| what x is | 1 | 2.0 ± 0.0 | 60.00 ± 0.00 | 2 of 3 |" in files["results.md"]
-    assert "EV -4" in files["results.md"]
+    text = files["results.md"]
+    assert "| what x is | 1 | 2.0 ± 0.0 | 60.00 ± 0.00 | 10.00 ± 0.00 | 2 of 3 |" in text
+    assert "| what x is | 45.0 ± 7.1 | 70.0 ± 0.0 | 25.0 ± 7.1 |" in text
 
 
 def test_a_plot_is_well_formed_and_names_are_escaped() -> None:
@@ -228,3 +236,8 @@ def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.main(check) == 1
     assert cli.main(["results", "--page", "--results", str(results)]) == 0
     assert cli.main(check) == 0
+
+
+def test_the_page_is_made_from_the_files(repo: Path) -> None:
+    """docs/results.md ← docs/results/*.json: renew with kit results --page."""
+    assert verb.write_page(repo / "docs" / "results", check=True) == 0

@@ -49,23 +49,36 @@ _GROUPING = (
     Arm("grouping-unshuffled", "f", "grouped, not shuffled", "grouping-unshuffled", priority=60),
 )
 
-_TESTED = ("train", "robustness", "convert")
+# Encoder of train.recipes.encoders, words for tables, priority.
+_ENCODERS = (
+    ("glt", "GLT, learned thermometer", 10),
+    ("binary", "natural binary code (conventional ADC)", 10),
+    ("linear", "linear thermometer", 12),
+    ("quantile", "quantile thermometer", 25),
+    ("dither", "linear thermometer, ordered dither", 25),
+    ("bitplanes", "bit-plane depthwise", 25),
+    ("fracbnn", "FracBNN thermometer", 25),
+    ("gray", "Gray code", 45),
+    ("glt-quantile", "GLT begun at quantiles", 45),
+    ("glt-rect", "GLT, rectangular surrogate", 70),
+    ("glt-reste", "GLT, ReSTE surrogate", 70),
+)
+_ENCODING = tuple(
+    Arm(f"encoder-{name}", "a", what, f"encoders-{name}", priority=priority)
+    for name, what, priority in _ENCODERS
+)
+
 _SWEEP = {"robustness": ("--n-test", "1000")}
-_EXPOSED = {"augment": {"gain": 2.0}}
-_ROBUSTNESS = (
-    Arm("robust-glt", "b", "GLT", "encoders-glt", steps=_TESTED, options=_SWEEP, priority=10),
+_ROBUSTNESS = tuple(
     Arm(
-        "robust-linear", "b", "linear ADC", "encoders-binary", steps=_TESTED, options=_SWEEP,
-        priority=10,
-    ),
-    Arm(
-        "robust-glt-exposed", "b", "GLT, exposure augmentation", "encoders-glt",
-        overrides=_EXPOSED, steps=_TESTED, options=_SWEEP, priority=30,
-    ),
-    Arm(
-        "robust-linear-exposed", "b", "linear ADC, exposure augmentation", "encoders-binary",
-        overrides=_EXPOSED, steps=_TESTED, options=_SWEEP, priority=30,
-    ),
+        f"robust-{name}{suffix}", "b", f"{what}, {words}", f"encoders-{name}{suffix}",
+        steps=("train", "robustness", "convert"), options=_SWEEP, priority=priority,
+    )
+    for name, what, priority in (
+        ("glt", "GLT", 11), ("binary", "binary code of a linear ADC", 11),
+        ("linear", "thermometer of a linear ADC", 30), ("quantile", "quantile thermometer", 60),
+    )
+    for suffix, words in (("-metered", "trained at 0 EV"), ("-exposed", "trained at ±3 EV"))
 )  # fmt: skip
 
 # Both begin with the network of the unpruned arm, and train it where its run is not at hand.
@@ -84,4 +97,4 @@ _PRUNING = (
     ),
 )  # fmt: skip
 
-ARMS: tuple[Arm, ...] = (*_ROBUSTNESS, *_PRUNING, *_GROUPING)
+ARMS: tuple[Arm, ...] = (*_ENCODING, *_ROBUSTNESS, *_PRUNING, *_GROUPING)
