@@ -18,9 +18,14 @@ EVAL_BATCH = 256
 
 def build_net(net: Any) -> Any:
     """The untrained Keras model of a BinaryNet, a NetSpec or a builder function."""
-    if isinstance(net, BinaryNet):
-        return build(net)
-    return net.build() if isinstance(net, NetSpec) else net()
+
+    def made() -> Any:
+        if isinstance(net, BinaryNet):
+            return build(net)
+        return net.build() if isinstance(net, NetSpec) else net()
+
+    # autograph would read the source of layers, which may have changed since they were imported
+    return tf.autograph.experimental.do_not_convert(made)()
 
 
 def build_model(recipe: Recipe) -> Any:

@@ -1,0 +1,119 @@
+"""Two workers on this machine train as one does: the same global batches, the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.errors import BitWakeError, DataError
+
+pytestmark = pytest.mark.keras
+# float32 sums in another order; eight steps of a network whose latents are of size 0.1
+TOLERANCE = 2e-5
+
+
+def configurations(count: int) -> list[str]:
+    """TF_CONFIG of so many workers on free ports of the loopback interface."""
+    from train.distribute import configuration
+
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    return [configuration(addresses, rank) for rank in range(count)]
+
+
+def weights(path: Path) -> list[Any]:
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
+
+
+@pytest.mark.slow
+def test_two_workers_equal_one(repo: Path, tmp_path: Path) -> None:
+    """Over two stages and a resumed epoch; weights, batch norm's statistics and figures."""
+    from tests.train import small
+    from train.evaluate import build_model
+
+    command = [sys.executable, "-W", "ignore", "-m", "tests.train.worker"]
+    for count in (1, 2):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        done = subprocess.run(
+            [*command, str(folder), *configurations(count)],
+            cwd=repo,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    one = weights(tmp_path / "1" / "worker0.npz")
+    two = [weights(tmp_path / "2" / f"worker{rank}.npz") for rank in (0, 1)]
+    for ours, first, second in zip(one, *two, strict=True):
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_allclose(ours, first, rtol=TOLERANCE, atol=TOLERANCE)
+    untrained = build_model(small.recipe()).get_weights()
+    moved = [np.abs(a - b).max() for a, b in zip(one, untrained, strict=True)]
+    assert np.median(moved) > 100 * TOLERANCE
+    alone, together = (
+        json.loads((tmp_path / str(n) / "run" / "metrics.json").read_text()) for n in (1, 2)
+    )
+    assert (alone["workers"], together["workers"]) == (1, 2)
+    assert alone["accuracy"] == together["accuracy"]
+    assert alone["confusion"] == together["confusion"]
+    assert not list((tmp_path / "2" / "run").glob("*worker0*"))
+
+
+def test_what_is_no_configuration_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from train import distribute
+
+    for addresses, rank in ((["a:1", "b"], 0), (["a:1"], 1), (["a:1"], -1), ([":5"], 0)):
+        with pytest.raises(DataError, match="host:port"):
+            distribute.configuration(addresses, rank)
+    for text in ("{", "[]", '{"cluster": {"worker": ["a:1"]}}', '{"cluster": {"worker": ["a:1"]}, '
+                 '"task": {"type": "ps", "index": 0}}'):  # fmt: skip
+        monkeypatch.setenv("TF_CONFIG", text)
+        distribute.workers.cache_clear()
+        with pytest.raises(DataError, match="TF_CONFIG cannot be read"):
+            distribute.workers()
+    monkeypatch.delenv("TF_CONFIG")
+    distribute.workers.cache_clear()
+    assert distribute.workers() == distribute.Workers(1, 0, None)
+
+
+def test_each_worker_takes_its_rows_and_odd_batches_are_refused() -> None:
+    from train.distribute import Workers
+
+    rows = np.arange(12)
+    shares = [Workers(3, rank).share(rows) for rank in range(3)]
+    assert np.concatenate(shares).tolist() == rows.tolist()
+    Workers(3).check_batch(12)
+    with pytest.raises(DataError, match="does not divide"):
+        Workers(3).check_batch(16)
+
+
+def test_flags_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    import argparse
+
+    from kit.verbs.train import join
+
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(BitWakeError, match="go together"):
+        join(argparse.Namespace(workers="a:1,b:2", worker=None))
+    join(argparse.Namespace(workers=None, worker=None))
+    assert "TF_CONFIG" not in os.environ
+    monkeypatch.setenv("TF_CONFIG", "")
+    join(argparse.Namespace(workers="a:1,b:2", worker=1))
+    found = json.loads(os.environ["TF_CONFIG"])
+    assert found["cluster"]["worker"] == ["a:1", "b:2"]
+    assert found["task"] == {"type": "worker", "index": 1}
