@@ -3,7 +3,8 @@
 A tensor lives from the operation that makes it to the last that reads it; inputs live throughout,
 so that a picture can be run again, and outputs from when they are made to the end. An alias shares
 its source's bytes. Tensors are placed largest first at the lowest offset that is free during their
-life (greedy by size, arXiv 2001.03288); a few shuffled orders are tried and the best kept.
+life (greedy by size, arXiv 2001.03288); a few shuffled orders are tried and the best kept. Where a
+kernel may work in place and its input dies there, both have the same bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from convert.inplace import overwritable
 from convert.ir import Graph
 
 ALIGN = 8
@@ -49,16 +51,32 @@ def aligned(n: int) -> int:
     return -(-n // ALIGN) * ALIGN
 
 
+def _last_reads(graph: Graph) -> dict[str, int]:
+    """The last step at which each tensor is read under its own name; ports to the end."""
+    last: dict[str, int] = {}
+    for step, op in enumerate(graph.ops):
+        last |= {name: step for name in op.inputs if name is not None}
+    return last | {port.tensor: len(graph.ops) for port in (*graph.inputs, *graph.outputs)}
+
+
 def roots(graph: Graph) -> dict[str, str]:
-    """Each tensor's owner of bytes: itself, or for an alias what it aliases."""
+    """Each tensor's owner of bytes: itself, or what it aliases or is written onto."""
+    reads = _last_reads(graph)
     owner: dict[str, str] = {}
-    for op in graph.ops:
-        for name in op.outputs:
-            source = op.inputs[0] if op.kind == "alias" else None
-            owner[name] = owner.get(source, source) if source is not None else name
+    busy: dict[str, int] = {}  # owner -> the last step at which its bytes are read
     for port in graph.inputs:
         if not port.fed:
-            owner.setdefault(port.tensor, port.tensor)
+            owner[port.tensor] = port.tensor
+            busy[port.tensor] = len(graph.ops)
+    for step, op in enumerate(graph.ops):
+        shared = op.inputs[0] if op.kind == "alias" else None
+        for name in overwritable(graph, op):
+            if busy.get(owner.get(name, name), step + 1) <= step:
+                shared = name
+        for name in op.outputs:
+            same = shared is not None and name == op.outputs[0]
+            owner[name] = owner.get(shared, shared) if same and shared is not None else name
+            busy[owner[name]] = max(busy.get(owner[name], -1), reads.get(name, step))
     return owner
 
 

@@ -2,7 +2,8 @@
 
 It knows nothing of lifetimes. It keeps, for every byte of the arena, which tensor last wrote it,
 runs the operations in order, and complains when an operation reads bytes that are no longer its
-input's, when it writes onto what it still reads, or when an output or input was lost at the end.
+input's, when it writes onto what it still reads, unless its kernel may work in place, or when an
+output or input was lost at the end.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from convert.inplace import overwritable
 from convert.ir import Graph
 
 
@@ -57,6 +59,8 @@ def check_plan(graph: Graph, offsets: Mapping[str, int], arena_bytes: int) -> No
             span = place(name)
             for other in reads:
                 o = place(other)
+                if o == span and other in overwritable(graph, op):
+                    continue
                 if span.start < o.stop and o.start < span.stop:
                     raise PlanError(f"{op.name} writes {name} onto its own input {other}")
             owner[span] = ids[name]

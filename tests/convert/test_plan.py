@@ -36,6 +36,9 @@ def graphs(draw: st.DrawFn) -> Graph:
             out = new(f"t{i}", tensors[sources[0]].elements)
             ops.append(Op("alias", f"#{i}", (sources[0],), (out,)))
             aliased.add(sources[0])
+        elif draw(st.integers(0, 2)) == 0:  # may be written onto a source that dies here
+            out = new(f"t{i}", tensors[sources[0]].elements)
+            ops.append(Op("add_i8", f"#{i}", tuple(sources), (out,)))
         else:
             out = new(f"t{i}", draw(sizes))
             ops.append(Op("work", f"#{i}", tuple(sources), (out,)))
@@ -135,3 +138,32 @@ def test_chain_reuses_memory() -> None:
     ports = (Port("x", names[0]),), (Port("y", names[-1]),)
     plan = make_plan(Graph("long", ops, MappingProxyType(tensors), *ports))
     assert plan.arena_bytes <= 1.25 * plan.lower_bound
+
+
+def in_place(last: str) -> Graph:
+    """x -> work -> add_i8 -> work; `last` is what the end reads."""
+    names = ("x", "a", "b", "y")
+    tensors = {name: Tensor(name, (1, 96), "int8") for name in names}
+    ops = (
+        Op("work", "#0", ("x",), ("a",)),
+        Op("add_i8", "#1", ("a", "a"), ("b",)),
+        Op("work", "#2", ("b", last), ("y",)),
+    )
+    return Graph("g", ops, MappingProxyType(tensors), (Port("x", "x"),), (Port("y", "y"),))
+
+
+def test_a_sum_lies_where_its_dead_input_lay() -> None:
+    plan = make_plan(in_place("b"))
+    assert plan.offsets["a"] == plan.offsets["b"]
+    assert plan.arena_bytes == 3 * 96
+    kept = make_plan(in_place("a"))
+    assert kept.offsets["a"] != kept.offsets["b"]
+
+
+def test_the_replay_notices_a_lost_input_and_a_shifted_sum() -> None:
+    offsets = {"x": 0, "a": 96, "b": 96, "y": 192}
+    check_plan(in_place("b"), offsets, 288)
+    with pytest.raises(PlanError, match="overwritten"):
+        check_plan(in_place("a"), offsets, 288)
+    with pytest.raises(PlanError, match="onto its own input"):
+        check_plan(in_place("b"), {**offsets, "b": 104}, 288)

@@ -5,7 +5,9 @@
  * shift, real = multiplier * 2^(shift - 31), applied with two roundings: nearest with ties up, then
  * nearest with ties away from zero (convert/quantize.py and kernels/int8/bw_requant.h). Operators
  * that round otherwise say so. All pointers are 4-byte aligned; `in` and `out` do not overlap
- * unless a kernel says so. Kernels do not fail: the compiler has checked every bound stated here.
+ * unless a kernel says so; those of bw_binary_i8 and bw_table_i8 may write onto an input that is
+ * read element by element, from its beginning. Kernels do not fail: the compiler has checked every
+ * bound stated here.
  */
 #ifndef BITWAKE_BW_INT8_H
 #define BITWAKE_BW_INT8_H

@@ -5,7 +5,8 @@
  *
  * A fused activation is a clamp to [low, high]; without one it is that to the largest finite
  * numbers, as in TFLite. Maps are [h][w][c]; pointers are 4-byte aligned; `in` and `out` do not
- * overlap unless a kernel says so.
+ * overlap, but for those of bw_binary_f32 and bw_unary_f32, which may write onto an input that is
+ * read element by element, from its beginning.
  */
 #ifndef BITWAKE_BW_REAL_H
 #define BITWAKE_BW_REAL_H

@@ -1,0 +1,29 @@
+"""Kernels that may write their output where an input of the same size lies.
+
+They read an element (or a row of elements) before they write the same one, and never come back.
+"""
+
+from __future__ import annotations
+
+from convert.ir import Graph, Op
+
+_PAIRS = ("add", "sub", "mul", "minimum", "maximum", "prelu")
+IN_PLACE = frozenset(
+    {
+        *(f"{name}_{kind}" for name in _PAIRS for kind in ("i8", "f32")),
+        *(f"{name}_f32" for name in ("relu", "clamp", "leaky", "logistic")),
+        "table_i8", "table_u8_i8", "logic_bits",
+    }
+)  # fmt: skip
+
+
+def overwritable(graph: Graph, op: Op) -> tuple[str, ...]:
+    """Inputs onto which an operation may write its output, if nobody reads them later."""
+    if op.kind not in IN_PLACE:
+        return ()
+    out = graph.tensors[op.outputs[0]]
+    inputs = (graph.tensors[name] for name in op.inputs if name is not None)
+    return tuple(
+        t.name for t in inputs
+        if t.data is None and t.shape == out.shape and t.bytes == out.bytes
+    )  # fmt: skip
