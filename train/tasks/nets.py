@@ -1,0 +1,198 @@
+"""Networks of the tasks: a backbone and a head that answers with a map.
+
+With a backbone of binary blocks every convolution is binary, the last ones too: what the papers
+keep in 8 bits there (facts known of BiNeal: first and last layer of super-resolution, last two of
+matching) gives real numbers here from binary weights and batch norm, because mixed precision is
+left out. With a backbone of real blocks the heads are real, for the 8-bit twin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from convert.errors import ModelError
+from train.backend import keras, tf
+from train.models.backbone import Backbone
+from train.models.binary import Cost
+from train.models.blocks import Flow, named
+from train.models.blocks.flow import bconv, norm
+from train.models.blocks.real import Real
+from train.models.counting import count_model
+from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
+
+
+def scores(
+    net: Backbone, x: Flow, channels: int, name: str, kernel: int = 3, stride: int = 1
+) -> Any:
+    """Real numbers [N, H', W', channels] of a map: a convolution as the backbone's, batch norm."""
+    if isinstance(named(net.block), Real):
+        y = keras.layers.Conv2D(
+            channels, kernel, strides=stride, padding="same", use_bias=False, name=name
+        )(x.map)
+    else:
+        y = bconv(x, channels, kernel, name, stride=stride)
+    return norm(y, f"{name}_bn")
+
+
+def fused(net: Backbone, image: Any, channels: int, stride: int, coarsest: int) -> Any:
+    """Scores of several stages at one stride, added, as a fully convolutional network does it
+    (arXiv 1411.4038): a coarse stage gives those of all fine pixels below one of its own.
+
+    Args:
+        net: the backbone.
+        image: Keras tensor of bytes.
+        channels: of the result.
+        stride: of the result, in pixels of the picture.
+        coarsest: stages with a larger stride give no scores.
+
+    Raises:
+        ModelError: no stage is fit.
+    """
+    found = []
+    for stage, feature in enumerate(net.features(image), 1):
+        if not feature.stride <= coarsest or feature.stride % stride:
+            continue
+        block = feature.stride // stride
+        y = scores(net, feature, channels * block * block, f"score{stage}")
+        if block > 1:
+            y = DepthToSpace(block, name=f"spread{stage}")(y)
+        found.append(y)
+    if not found:
+        raise ModelError(
+            "no stage of the backbone has a stride that the head can use",
+            found=f"strides of the stages {net.strides}, of the stem {net.stem_stride}",
+            remedy=f"give it a stage with a stride of {stride} to {coarsest}",
+        )
+    total = found[0]
+    for k, y in enumerate(found[1:], 1):
+        total = keras.layers.Add(name=f"sum{k}")([total, y])
+    return total
+
+
+@keras.utils.register_keras_serializable("bitwake")
+class DepthToSpace(keras.layers.Layer):
+    """[N, H, W, b²·C] -> [N, b·H, b·W, C]; channel (dy·b + dx)·C + c goes to pixel (dy, dx)."""
+
+    def __init__(self, block: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, inputs: Any) -> Any:
+        return tf.nn.depth_to_space(inputs, self.block)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "block": self.block}
+
+
+@dataclass(frozen=True)
+class _Net:
+    """What all of them share: a backbone, its twin, the count."""
+
+    backbone: Backbone
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        return self.backbone.input_shape
+
+    def build(self) -> Any:
+        """float32 [N, H, W, C] of raw bytes -> the map."""
+        image = keras.Input(self.input_shape, name="image")
+        return keras.Model(image, self.head(image))
+
+    def head(self, image: Any) -> Any:
+        raise NotImplementedError
+
+    def count(self) -> Cost:
+        """Multiply-accumulates and weight bits."""
+        return count_model(self.build())
+
+    def twin(self) -> Any:
+        """The same with real weights, for 8 bits."""
+        return replace(self, backbone=self.backbone.twin())
+
+
+@dataclass(frozen=True)
+class DetectNet(_Net):
+    """CenterNet's head (arXiv 1904.07850): [N, H/s, W/s, 5] of a centre's logit, width and height
+    as logarithms of multiples of s, and the centre's place in its cell, see tasks.detection.
+
+    Attributes:
+        stride: s.
+        coarsest: the largest stride whose scores are added.
+    """
+
+    stride: int = 4
+    coarsest: int = 16
+
+    def head(self, image: Any) -> Any:
+        y = fused(self.backbone, image, 5, self.stride, self.coarsest)
+        return keras.layers.Activation("linear", name="centers")(y)
+
+
+@dataclass(frozen=True)
+class SegmentNet(_Net):
+    """A fully convolutional network's head: logits [N, H, W, 1] of "this pixel is a person"."""
+
+    coarsest: int = 16
+
+    def head(self, image: Any) -> Any:
+        y = fused(self.backbone, image, 1, 1, self.coarsest)
+        return keras.layers.Activation("linear", name="mask")(y)
+
+
+@dataclass(frozen=True)
+class UpscaleNet(_Net):
+    """EDSR's shape (arXiv 1707.02921), ×2: [N, 2H, 2W, 1] in grey levels, not rounded.
+
+    All layers at the small resolution, then four numbers a pixel are spread. Unlike EDSR, which
+    learns the whole picture, what is added is a correction to the bicubic enlargement: one bit a
+    channel cannot carry a picture through the network. And batch norm stays, which signs need.
+    """
+
+    def head(self, image: Any) -> Any:
+        last = self.backbone.features(image)[-1]
+        if last.stride != 1 or self.input_shape[2] != 1:
+            raise ModelError(
+                "super-resolution works at the picture's own resolution, in gray",
+                found=f"stride {last.stride}, {self.input_shape[2]} channels",
+                remedy="set stem_stride=1 and strides=(1, …), and one channel",
+            )
+        y = scores(self.backbone, last, 4, "detail")
+        y = DepthToSpace(2, name="spread")(y)
+        if isinstance(named(self.backbone.block), Real):
+            base = Bicubic(name="bicubic")(image)
+        else:
+            bits = bytes_through_bits(image)
+            base = Bicubic(0.5, LEVELS / 2, name="bicubic")(bits)
+        return keras.layers.Add(name="picture")([base, y])
+
+
+@dataclass(frozen=True)
+class MatchNet(_Net):
+    """R2D2's three answers (arXiv 1906.06195) in cells of 4x4 pixels: [N, H/4, W/4, D + 17].
+
+    Channels 0 … D-1 are a descriptor, D is the logit of its reliability, the 16 behind are logits
+    of the repeatability of each pixel of the cell, row by row. R2D2 answers for every pixel; cells
+    keep descriptors small.
+
+    Attributes:
+        descriptor: D.
+    """
+
+    descriptor: int = 32
+
+    def head(self, image: Any) -> Any:
+        features = self.backbone.features(image)
+        fine, last = features[0], features[-1]
+        if (fine.stride, last.stride) != (2, 4):
+            raise ModelError(
+                "matching takes a backbone whose first stage has stride 2 and whose last has 4",
+                found=f"{fine.stride} and {last.stride}",
+                remedy="set stem_stride=2 and strides=(1, 2, …)",
+            )
+        described = scores(self.backbone, last, self.descriptor + 1, "describe")
+        near = scores(self.backbone, fine, 16, "repeat_fine", kernel=5, stride=2)
+        far = scores(self.backbone, last, 16, "repeat")
+        repeat = keras.layers.Add(name="repeatability")([near, far])
+        return keras.layers.Concatenate(name="cells")([described, repeat])
