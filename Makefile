@@ -60,7 +60,7 @@ results: ## runs what is missing of the experiments behind docs/results.md; ARGS
 	$(FULL) --need arm,qemu && $(KIT) results $(ARGS)
 sheet: ## DATA=… a contact sheet of a data set, to look at
 	$(FULL) && $(KIT) sheet $(if $(DATA),--data "$(DATA)") $(ARGS)
-data: ## DATA=… checks that a data set is there, or says what to download and where to put it
+data: ## DATA=… downloads and verifies a data set, or says which files to put where
 	$(FULL) && $(KIT) data $(if $(DATA),--data "$(DATA)") $(ARGS)
 supported: ## the operators that compile, with their rules
 	$(SMALL) && $(KIT) supported $(ARGS)

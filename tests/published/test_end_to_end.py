@@ -1,0 +1,61 @@
+"""A user's commands for the real files, on miniature ones: train, convert, compile, validate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kit import cli
+from kit.verbs import shared
+from tests.published.files import write_coco, write_stl10
+
+pytestmark = [pytest.mark.keras, pytest.mark.host_c, pytest.mark.slow]
+
+
+@pytest.fixture(autouse=True)
+def own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What validate writes stays out of the checkout's runs."""
+    monkeypatch.setattr(shared, "run_folder", lambda *_: tmp_path / "validated")
+
+
+def deployed(recipe: str, data: str, options: dict[str, object], folder: Path) -> dict[str, object]:
+    """A short training of a recipe and everything behind it; the run's metrics."""
+    run = folder / "run"
+    sets = {"epochs": 2, "batch": 10, "data_options": options}
+    flags = [f for k, v in sets.items() for f in ("--set", f"{k}={json.dumps(v)}")]
+    train = ["train", "--recipe", recipe, "--data", data, "--run", str(run), *flags]
+    assert cli.main(train) == 0
+    assert cli.main(["convert", "--run", str(run)]) == 0
+    model, told = str(run / "model.tflite"), folder / "told.json"
+    compiled = ["compile", model, "--out", str(folder / "c"), "--json", str(told)]
+    assert cli.main(compiled) == 0
+    assert json.loads(told.read_text())["ok"] is True
+    validate = ["validate", "--mode", "host", "--model", model, "--inputs", "4"]
+    assert cli.main([*validate, "--json", str(told)]) == 0
+    result = json.loads(told.read_text())
+    assert (result["inputs"], result["mismatched_elements"]) == (4, 0)
+    return dict(json.loads((run / "metrics.json").read_text()))
+
+
+def test_stl10_from_its_files_to_bit_exact_c(place: Path, tmp_path: Path) -> None:
+    write_stl10(place / "stl10_binary")
+    assert cli.main(["data", "stl10"]) == 0
+    found = deployed("stl10-wake", "stl10", {"n_val": 0}, tmp_path)
+    assert found["finished"] is True
+    assert found["data"] == "stl10-manifest"
+    assert found["train_pictures"] == 20
+    assert found["labels"][9] == "truck"  # type: ignore[index]
+    card = (tmp_path / "run" / "model_card.md").read_text()
+    assert "stl10-manifest" in card
+
+
+def test_vww_from_its_files_to_bit_exact_c(place: Path, tmp_path: Path) -> None:
+    write_coco(place / "coco", repeats=2)
+    options = {"definition": "mlperf"}
+    assert cli.main(["data", "vww", "--set", "definition=mlperf", "--set", "channels=1"]) == 0
+    found = deployed("vww-gray-mlperf", "vww", options, tmp_path)
+    assert found["finished"] is True
+    assert found["data"] == "vww-mlperf-manifest"
+    assert found["labels"] == ["no_person", "person"]
