@@ -91,12 +91,17 @@ def _from_cast(graph: Graph, name: str | None) -> bool:
     return False
 
 
+def _rules_of(graph: Graph, op: Op) -> tuple[Rule, ...]:
+    if not computes_index(graph, op):
+        return (inputs_present, *RULES.get(op.kind, ()))
+    return () if op.kind == "GATHER" else (inputs_present,)  # its table is the constant
+
+
 def check(graph: Graph) -> list[Refusal]:
     """Every broken rule of operators that stand for themselves, in the order of the graph."""
     out = []
     for op in graph.ops:
-        rules = () if computes_index(graph, op) else RULES.get(op.kind, ())
-        for rule in (inputs_present, *rules):
+        for rule in _rules_of(graph, op):
             ok, found, remedy = rule(graph, op)
             if not ok:
                 out.append(Refusal(op.name, f"{op.kind}: {rule_text(rule)}", found, remedy))
