@@ -1,0 +1,157 @@
+"""Every input encoder: trained a step, converted by LCE, compiled, equal to LCE's interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.compile import Compiled
+from convert.oracle import Oracle
+from tests.convert import encoder_cases
+from tests.convert.cases import Case
+from tests.convert.test_operators import compiled, differences, in_every_layout, plain
+from tests.encoders import CASES, KERNELS, network
+from tests.host_c import HostModels
+from tests.networks import Network, make
+
+pytestmark = [pytest.mark.keras, pytest.mark.host_c]
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, Network]:
+    # `make` also compares the training form in Keras with LCE's interpreter
+    return {name: make(3 + k, 16, network(name)) for k, name in enumerate(CASES)}
+
+
+RANDOM = {
+    "table": (encoder_cases.table_case, 6, {"encode_u8", "planar_encode_u8"}),
+    "tiles": (encoder_cases.tiles_case, 8, {"encode_tiles_u8"}),
+    "planes": (encoder_cases.bit_planes_case, 10, {"bit_planes_u8"}),
+}
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict[str, Case]:
+    return {
+        f"{kind} {i}": make(np.random.default_rng([7, len(kind), i]))
+        for kind, (make, count, _) in RANDOM.items()
+        for i in range(count)
+    }
+
+
+def test_random_encoders_equal_the_interpreter(cases: dict[str, Case], tmp_path: Path) -> None:
+    models: dict[str, Compiled] = {}
+    origin: dict[str, str] = {}
+    for name, case in cases.items():
+        made = in_every_layout(case.content, name)
+        models |= made
+        origin |= dict.fromkeys(made, name)
+        for whole in made.values():
+            kinds = {op.kind for op in whole.graph.ops} - {"pack_planes", "unpack_planes"}
+            assert kinds <= RANDOM[name.split()[0]][2], (name, kinds, case.about)
+    host = HostModels(tmp_path, models)
+    asked = [(m, inputs) for m in models for inputs in cases[origin[m]].inputs]
+    answers = host.run([(m, inputs, False) for m, inputs in asked])
+    oracles = {name: Oracle(case.content) for name, case in cases.items()}
+    wrong, live = [], set()
+    for (m, inputs), answer in zip(asked, answers, strict=True):
+        wanted = oracles[origin[m]].predict(inputs)
+        if differences(dict(answer.outputs), wanted):
+            wrong.append((m, cases[origin[m]].about))
+        live |= {(m, array.tobytes()) for array in wanted.values()}
+    assert not wrong
+    assert len(live) > 2.5 * len(models)  # answers depend on the picture
+
+
+def test_sums_that_may_round_are_left_to_the_float_kernels(tmp_path: Path) -> None:
+    """Weights that are no powers of two: eight convolutions and their sums, and still equal."""
+    case = encoder_cases.bit_planes_case(np.random.default_rng(5), base=0.3)
+    whole = plain(case.content)
+    kinds = [op.kind for op in whole.graph.ops]
+    assert "bit_planes_u8" not in kinds
+    assert kinds.count("bconv2d_f32") % 8 == 0
+    assert "add_f32" in kinds or "bconv2d_pair_bits" in kinds
+    oracle = Oracle(case.content)
+    answers = HostModels(tmp_path, {"m": whole}).run([("m", i, False) for i in case.inputs])
+    for answer, inputs in zip(answers, case.inputs, strict=True):
+        assert differences(dict(answer.outputs), oracle.predict(inputs)) == 0
+
+
+@pytest.fixture(scope="module")
+def models(networks: dict[str, Network]) -> dict[str, Compiled]:
+    found = {}
+    for name, n in networks.items():
+        found[name] = compiled(n.converted.content, name)
+        found[f"{name} [plain]"] = plain(n.converted.content, name)
+    return found
+
+
+def test_no_encoder_leaves_a_float_convolution(
+    networks: dict[str, Network], models: dict[str, Compiled]
+) -> None:
+    for name, n in networks.items():
+        assert "CONV_2D" not in n.converted.operators
+        rows = models[name].emitted.layers
+        kinds = [row["op"] for row in rows]
+        wanted = KERNELS.get(name, "encode_u8")
+        assert kinds[0].removeprefix("planar_") == wanted, (name, kinds)
+        assert sum("encode" in k or "bit_planes" in k for k in kinds) == 1
+        # nothing but the logits is a real number
+        assert [row["name"] for row in rows if row["float"]] == ["head"], name
+
+
+def test_answers_are_the_interpreters(
+    networks: dict[str, Network], models: dict[str, Compiled], tmp_path: Path
+) -> None:
+    host = HostModels(tmp_path, models)
+    requests = [
+        (model, {"image": p[None]}, False)
+        for model in models
+        for p in networks[model.removesuffix(" [plain]")].pictures
+    ]
+    answers = iter(host.run(requests))
+    wrong: dict[str, int] = {}
+    for model in models:
+        name = model.removesuffix(" [plain]")
+        oracle = Oracle(networks[name].converted.content)
+        seen = set()
+        for p in networks[name].pictures:
+            wanted = oracle.predict({"image": p[None]})
+            wrong[model] = wrong.get(model, 0) + differences(dict(next(answers).outputs), wanted)
+            seen.add(wanted["logits"].tobytes())
+        assert len(seen) > 6, f"{name}: {len(seen)} different answers say little"
+    assert not {name: n for name, n in wrong.items() if n}
+
+
+def test_a_wrong_table_threshold_or_mask_is_noticed(
+    networks: dict[str, Network], models: dict[str, Compiled], tmp_path: Path
+) -> None:
+    """The control: each array of the encoders' kernels, changed in one place."""
+    changes = {"dither": ("table", 1), "glt-bayer": ("offset", 1), "bitplanes": ("masks", 8)}
+    spoiled = {}
+    for name, (array, by) in changes.items():
+        whole = models[f"{name} [plain]"]
+        op = next(o for o in whole.graph.ops if o.kind == KERNELS[name])
+        data = op.attrs[array]
+        flat = data.reshape(-1)
+        kept = flat.copy()
+        flat[:: max(1, len(flat) // 7)] ^= np.array(by, data.dtype)
+        spoiled[name] = plain_again(whole)
+        flat[:] = kept
+    host = HostModels(tmp_path, spoiled)
+    for name in spoiled:
+        oracle = Oracle(networks[name].converted.content)
+        asked = [{"image": p[None]} for p in networks[name].pictures]
+        answers = host.run([(name, inputs, False) for inputs in asked])
+        wanted = [oracle.predict(inputs) for inputs in asked]
+        found = [differences(dict(a.outputs), w) for a, w in zip(answers, wanted, strict=True)]
+        assert sum(found) > 0, name
+
+
+def plain_again(whole: Compiled) -> Compiled:
+    """Emitted anew from its graph."""
+    from convert.emit import emit
+
+    return Compiled(whole.graph, whole.plan, emit(whole.graph, whole.plan, "spoiled"), "spoiled")
