@@ -10,6 +10,7 @@ from train.layers.logic import LogicResidual
 from train.layers.rprelu import RPReLU
 from train.layers.rsign import RSign
 from train.layers.shuffle import ChannelShuffle
+from train.layers.stem8 import Int8Conv2D, Int8Range
 from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "GroupedQuantConv2D",
     "InputScale",
     "Int4Add",
+    "Int8Conv2D",
+    "Int8Range",
     "LogicResidual",
     "MeanKernel",
     "OverAdd",

@@ -70,6 +70,15 @@ class OverKernel(larq.quantizers.Quantizer):
         self.k = self.add_weight(name="k", shape=(), initializer="ones")
         super().build(input_shape)
 
+    @property
+    def clip_value(self) -> float:
+        """The gradient passes where |αW| is at most this; training sets it."""
+        return float(self.sign.clip_value)
+
+    @clip_value.setter
+    def clip_value(self, value: float) -> None:
+        self.sign.clip_value = value
+
     def call(self, inputs: Any) -> Any:
         return self.k * self.lam * self.sign(self.alpha * inputs)
 

@@ -28,6 +28,15 @@ class MeanKernel(larq.quantizers.Quantizer):
         super().__init__(**kwargs)
         self.sign = GradualKernel()
 
+    @property
+    def clip_value(self) -> float:
+        """The gradient passes where |W| is at most this; training sets it."""
+        return float(self.sign.clip_value)
+
+    @clip_value.setter
+    def clip_value(self, value: float) -> None:
+        self.sign.clip_value = value
+
     def call(self, inputs: Any) -> Any:
         axes = list(range(len(inputs.shape) - 1))
         mean = tf.reduce_mean(tf.abs(inputs), axis=axes)

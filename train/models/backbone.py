@@ -11,12 +11,16 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import GLT
+from train.layers import Int8Conv2D, Int8Range
+from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
 from train.models.blocks.flow import bconv, norm
 from train.models.blocks.real import conv
 from train.models.counting import count_model
+
+# Real values of -128 and 127: of batch norm's output, in steps of 1/32, and of logits, of 1/8.
+NORMED, LOGITS = (-4.0, 3.96875), (-16.0, 15.875)
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,10 @@ class Backbone:
         widths: channels of each stage, before the multiplier; blocks: how many blocks it has;
             strides: of its first block.
         multiplier: m, on all widths.
-        stem: "glt" (thermometer, then a binary convolution) or "real" (a real convolution).
-        planes, encoder: of the thermometer; "linear" keeps the fixed ramp.
+        stem: "bits" (encoder, then a binary convolution), "int8" (a convolution with 8-bit
+            weights and activations; the network then has int8 input and output), or "real".
+        planes: bits that the encoder makes of a sample.
+        encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
         head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
             real dense layer; "" chooses "conv" for blocks that give bits.
     """
@@ -48,11 +54,11 @@ class Backbone:
     blocks: tuple[int, ...] = (1, 1, 1, 1)
     strides: tuple[int, ...] = (1, 2, 2, 2)
     multiplier: float = 1.0
-    stem: str = "glt"
+    stem: str = "bits"
     stem_kernel: int = 3
     stem_stride: int = 2
     planes: int = 8
-    encoder: str = "glt"
+    encoder: str | Encoder = "glt"
     classes: int = 2
     head: str = ""
 
@@ -65,7 +71,6 @@ class Backbone:
         for what, value, known in (
             ("stem", self.stem, STEMS),
             ("head", self.head, ("", "conv", "mean")),
-            ("encoder", self.encoder, ("glt", "linear")),
         ):
             if value not in known:
                 raise ModelError(
@@ -73,6 +78,12 @@ class Backbone:
                     found=repr(value),
                     remedy=f"known: {', '.join(map(repr, known))}",
                 )
+        if self.stem == "int8" and (not named(self.block).bits or self.head == "mean"):
+            raise ModelError(
+                "an 8-bit stem needs int8 maps or bits all the way to the output",
+                found=f"block {self.block}, head {self.head!r}",
+                remedy="take a block that gives bits and the head 'conv', or the stem 'bits'",
+            )
 
     def channels(self) -> tuple[int, ...]:
         """Channels of each stage, the multiplier applied."""
@@ -100,6 +111,8 @@ class Backbone:
         kind = self.head or ("conv" if last.bits else "mean")
         if kind == "conv":
             x = norm(bconv(last, self.classes, last.side, "head", padding="valid"), "head_bn")
+            if self.stem == "int8":
+                x = Int8Range(*LOGITS, name="head_int8")(x)
             return keras.Model(image, keras.layers.Flatten(name="logits")(x))
         x = keras.layers.GlobalAveragePooling2D(name="mean")(last.map)
         return keras.Model(image, keras.layers.Dense(self.classes, name="logits")(x))
@@ -113,10 +126,10 @@ class Backbone:
         return replace(self, block=Real(), stem="real", head="mean")
 
 
-def _glt_stem(net: Backbone, image: Any, channels: int) -> Any:
-    """Thermometer bits, a binary convolution, batch norm."""
-    bits = GLT(net.planes, learned=net.encoder == "glt", name="glt")(image)
-    x = bconv(Flow(bits, True), channels, net.stem_kernel, "stem", stride=net.stem_stride)
+def _bits_stem(net: Backbone, image: Any, channels: int) -> Any:
+    """The encoder's bits, a binary convolution, batch norm."""
+    bits, done = encode(image, net.encoder, net.planes)
+    x = bconv(Flow(bits, done), channels, net.stem_kernel, "stem", stride=net.stem_stride)
     return norm(x, "stem_bn")
 
 
@@ -126,4 +139,18 @@ def _real_stem(net: Backbone, image: Any, channels: int) -> Any:
     return norm(conv(x, channels, net.stem_kernel, "stem", net.stem_stride), "stem_bn")
 
 
-STEMS = {"glt": _glt_stem, "real": _real_stem}
+def _int8_stem(net: Backbone, image: Any, channels: int) -> Any:
+    """As the real one in int8: bytes in, the range of batch norm's output fixed."""
+    x = Int8Range(0.0, 255.0, name="bytes")(image)
+    x = Int8Conv2D(
+        channels,
+        net.stem_kernel,
+        strides=net.stem_stride,
+        padding="same",
+        use_bias=False,
+        name="stem",
+    )(x)
+    return Int8Range(*NORMED, name="stem_int8")(norm(x, "stem_bn"))
+
+
+STEMS = {"bits": _bits_stem, "int8": _int8_stem, "real": _real_stem}

@@ -1,0 +1,50 @@
+"""BiNeal against other binary blocks and against 8 bits, at the reduced size.
+
+One backbone of three blocks: 64x64 pictures, stem 32x32, stages of 12, 24 and 48 channels times m.
+m = 1 has 2.6 M binary MACs and 45 kbit of weights, m = 2 has 8.7 M and 177 kbit. One network
+times one seed takes from four to twelve minutes on one free core. What they reach stands in
+docs/results.md and comes from the queue alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from train.models.backbone import Backbone
+from train.models.blocks import XNOR, BiNeal
+from train.recipes.recipe import Recipe
+from train.recipes.reduced import reduced
+
+NET = Backbone(widths=(12, 24, 48), blocks=(1, 1, 1), strides=(2, 2, 2))
+TWIN = NET.twin()
+
+BINEAL = "arXiv 2202.03716 (BiNeal); formulas, skip kernel and size reconstructed or ours"
+
+
+def arm(name: str, source: str, **net: Any) -> Recipe:
+    """The backbone with other fields."""
+    return reduced(f"bineal-{name}", replace(NET, **net), source)
+
+
+RECIPES = (
+    arm("m1", BINEAL),
+    arm("m1-5", BINEAL, multiplier=1.5),
+    arm("m2", BINEAL, multiplier=2.0),
+    arm("alpha-none", BINEAL + "; plain weight signs", block=BiNeal(alpha="")),
+    arm("alpha-n", BINEAL + "; α of shape N", block=BiNeal(alpha="N")),
+    arm("alpha-nckk", BINEAL + "; α of shape N×C×K×K", block=BiNeal(alpha="NCKK")),
+    arm("plain-signs", BINEAL + "; no τ, b0, b1", block=BiNeal(activations=False)),
+    arm("int4", BINEAL + "; branches clamped to INT4", block=BiNeal(add="int4")),
+    arm("stem8", BINEAL + "; 8-bit first layer; converts with --int8", stem="int8"),
+    arm("bireal", "arXiv 1808.00278 (Bi-Real) on the same backbone", block="bireal"),
+    arm("reactnet", "arXiv 2003.03488 (ReActNet) on the same backbone", block="reactnet"),
+    arm("xnor", "arXiv 1603.05279 (XNOR-Net) on the same backbone", block=XNOR("computed")),
+    arm("xnor-plus", "arXiv 1909.13863 (XNOR-Net++) on the same backbone", block=XNOR("learned")),
+    reduced(
+        "bineal-twin",
+        TWIN,
+        "the same backbone with real weights, ReLU and no thermometer; float32, and int8 by "
+        "TensorFlow Lite after training",
+    ),
+)
