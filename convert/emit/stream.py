@@ -16,6 +16,7 @@ FUNCTIONS = {
     "encode": ("bw_planar_encode", "bw_planar_encode_u8"),
     "split": ("bw_planar_split", "bw_planar_split_bits"),
     "conv": ("bw_planar_conv", "bw_planar_conv_bits"),
+    "maxpool": ("bw_planar_maxpool", "bw_planar_maxpool_bits"),
     "slide": ("bw_slide", "bw_slide_planes"),
 }
 Calls = dict[str, Callable[[Graph, Op], Call]]
@@ -87,7 +88,7 @@ class _Emitter:
         else:
             source = f"{words}({self.place(call.read)})"
         lines = [f"{function}(&{label}, {source},", f"    {target}"]
-        if call.kind == "conv":
+        if call.kind in ("conv", "maxpool"):
             scratch = f"arena + {self.plan.offsets[self.op.outputs[len(self.links)]]}"
             return [lines[0], lines[1] + ",", f"    {scratch});"]
         return [lines[0], lines[1] + ");"]

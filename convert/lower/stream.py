@@ -16,9 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convert.ir import Graph, Op, Tensor
-from convert.planar.geometry import ConvShape, plane_words
+from convert.planar.geometry import ConvShape, maxpool_scratch, plane_words
 from convert.stream.check import check_schedule
 from convert.stream.schedule import Run, Schedule, Slide, Stage, schedule
+
+POOL = "planar_bmaxpool2d_bits"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class StreamCall:
 
     Attributes:
         layer: index of the layer, in the stream, that it belongs to.
-        kind: "encode", "split", "conv" or "slide".
+        kind: "encode", "split", "conv", "maxpool" or "slide".
         fields: descriptor fields that differ from the layer's own.
         read, write: (output number of the stream operation, byte offset); None is the picture.
         rows: (first, count) of the picture's rows, for "encode".
@@ -64,6 +66,10 @@ class Link:
     def is_encoder(self) -> bool:
         return self.op.kind == "planar_encode_u8"
 
+    @property
+    def is_pool(self) -> bool:
+        return self.op.kind == POOL
+
 
 @dataclass(frozen=True)
 class Inner:
@@ -92,7 +98,8 @@ class _Window:
 
 
 def find_chain(graph: Graph) -> tuple[Link, ...]:
-    """Encoder and binary convolutions that follow it, each the only reader of the one before."""
+    """Encoder, and binary convolutions and poolings that follow it, each the only reader of the one
+    before."""
     first = next((op for op in graph.ops if op.kind == "planar_encode_u8"), None)
     if first is None:
         return ()
@@ -102,6 +109,9 @@ def find_chain(graph: Graph) -> tuple[Link, ...]:
         reader = graph.sole_consumer(links[-1].out.name)
         if reader is not None and reader.kind == "split_planes":
             split, reader = reader, graph.sole_consumer(reader.outputs[0])
+        if reader is not None and reader.kind == POOL and split is None and links[-1].step == 1:
+            links.append(Link(reader, None, graph.tensor(reader.outputs[0])))
+            continue
         if reader is None or reader.kind != "planar_conv_bits":
             return tuple(links)
         shape: ConvShape = reader.attrs["shape"]
@@ -124,6 +134,11 @@ def stages_of(links: tuple[Link, ...]) -> tuple[Stage, ...]:
         if before is None:
             stages.append(Stage(out_h, out_h, 1, 1, 0, batch))
             continue
+        if link.is_pool:
+            a = link.op.attrs
+            in_h = before.out.shape[1]
+            stages.append(Stage(in_h, out_h, a["k_h"], a["stride_h"], a["pad_top"], batch))
+            continue
         s: ConvShape = link.op.attrs["shape"]
         if before.step == 1:
             stages.append(Stage(s.in_h, out_h, s.k_h, s.stride_h, s.pad_top, batch))
@@ -143,6 +158,7 @@ class _Builder:
     phases: int
     calls: list[StreamCall] = field(default_factory=list)
     phase_bytes: int = 0
+    scratch_bytes: int = 4
 
     def slide(self, stage: int, low: int) -> None:
         """Keeps rows from `low` on, where the next rows can follow at a word."""
@@ -204,6 +220,22 @@ class _Builder:
         }  # fmt: skip
         self.calls.append(StreamCall(run.stage, "conv", fields, read, write))
 
+    def pool(self, run: Run) -> None:
+        link, before = self.links[run.stage], self.windows[run.stage - 1]
+        a = link.op.attrs
+        write, stride = self.target(run.stage, run.first)
+        rows = run.in_high - run.in_low
+        fields = {
+            "in_h": rows, "in_stride": before.stride, "in_origin": before.origin,
+            "out_h": run.rows, "out_stride": stride,
+            "pad_top": a["pad_top"] - run.first * a["stride_h"] + run.in_low,
+        }  # fmt: skip
+        sizes = (rows, before.width), (run.rows, link.width)
+        taken = maxpool_scratch(*sizes, {**a, "pad_top": fields["pad_top"]})
+        self.scratch_bytes = max(self.scratch_bytes, taken)
+        read = (before.output, 0)
+        self.calls.append(StreamCall(run.stage, "maxpool", fields, read, write))
+
     def follow(self, plan: Schedule) -> None:
         for step in plan.steps:
             if isinstance(step, Slide):
@@ -211,6 +243,8 @@ class _Builder:
                 continue
             if step.stage == 0:
                 self.encode(step)
+            elif self.links[step.stage].is_pool:
+                self.pool(step)
             else:
                 self.conv(step)
             self.windows[step.stage].high = step.first + step.rows
@@ -243,15 +277,14 @@ def stream(graph: Graph, length: int, fed: bool = False) -> Graph:
             windows.append(_Window(k + 1, planes, width, stride))
         else:
             windows.append(_Window(0, planes, width, plane_words(last.shape[1], width)))
-    shapes = [(link.op.attrs["shape"], link.op.attrs["chunks"]) for link in links[1:]]
+    shapes = [
+        (link.op.attrs["shape"], link.op.attrs["chunks"]) for link in links[1:] if not link.is_pool
+    ]
     picture = graph.tensor(links[0].op.inputs[0])
     builder = _Builder(links, windows, picture.shape[1], phases=length + 1)
     builder.follow(plan)
-    tensors.append(
-        Tensor(
-            f"{name}.scratch", (max(chunks.scratch(shape) for shape, chunks in shapes),), "uint8"
-        )
-    )
+    taken = max([builder.scratch_bytes, *(chunks.scratch(shape) for shape, chunks in shapes)])
+    tensors.append(Tensor(f"{name}.scratch", (taken,), "uint8"))
     tensors.append(Tensor(f"{name}.phases", (max(4, builder.phase_bytes),), "uint8"))
     image = links[0].op.inputs[0] or ""
     attrs: dict[str, Any] = {

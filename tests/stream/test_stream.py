@@ -57,8 +57,24 @@ def convolution(rng: np.random.Generator, number: int, before: Tensor) -> tuple[
     return Op("bconv2d_bits", f"conv{number}", (before.name,), (out.name,), attrs), out
 
 
+def pooling(rng: np.random.Generator, number: int, before: Tensor) -> tuple[Op, Tensor]:
+    """A random max pooling, half of them 2x2 side by side."""
+    _, h, w, channels = before.shape
+    window = (2, 2, 2) if rng.random() < 0.5 else tuple(int(v) for v in rng.integers(1, 4, 3))
+    k_h, k_w, stride = window
+    padding = VALID if h >= k_h and w >= k_w and rng.random() < 0.5 else SAME
+    oh, ow = (out_size(n, k, stride, 1, padding) for n, k in ((h, k_h), (w, k_w)))
+    attrs = {
+        "k_h": k_h, "k_w": k_w, "stride_h": stride, "stride_w": stride,
+        "pad_top": pad_before(h, oh, k_h, stride, 1, padding),
+        "pad_left": pad_before(w, ow, k_w, stride, 1, padding),
+    }  # fmt: skip
+    out = Tensor(f"t{number}", (1, oh, ow, channels), "bits")
+    return Op("bmaxpool2d_bits", f"pool{number}", (before.name,), (out.name,), attrs), out
+
+
 def network(seed: int) -> Graph:
-    """A thermometer and two to five binary convolutions."""
+    """A thermometer, then two to five binary convolutions and poolings."""
     rng = np.random.default_rng([seed, 0x57])
     h, w, planes = int(rng.integers(6, 40)), int(rng.integers(5, 50)), int(rng.integers(1, 13))
     image = Tensor("image", (1, h, w, 1), "uint8")
@@ -70,7 +86,8 @@ def network(seed: int) -> Graph:
     ops = [Op("encode_u8", "encode", ("image",), ("t0",), attrs)]
     tensors = {"image": image, "t0": last}
     for number in range(1, int(rng.integers(3, 7))):
-        op, last = convolution(rng, number, last)
+        pool = seed % 2 == 1 and rng.random() < 0.5
+        op, last = (pooling if pool else convolution)(rng, number, last)
         ops.append(op)
         tensors[last.name] = last
     ports = ((Port("image", "image"),), (Port("bits", last.name),))
@@ -124,6 +141,15 @@ def test_streams_equal_whole_maps(host: HostModels) -> None:
             compared.add(name.partition(" ")[2])
     assert varied >= NETWORKS - 2
     assert {"lanes", "small", "stream2", "small3", "stream4"} <= compared
+    pools = [
+        name
+        for name, made in host.models.items()
+        if any(
+            op.kind == "stream" and any(call.kind == "maxpool" for call in op.attrs["calls"])
+            for op in made.graph.ops
+        )
+    ]
+    assert len(pools) > 6
 
 
 def test_fed_models_keep_no_picture(host: HostModels) -> None:

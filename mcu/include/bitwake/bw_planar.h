@@ -170,13 +170,14 @@ typedef struct {
     uint16_t in_h, in_w;
     uint16_t out_h, out_w;
     uint32_t in_stride, out_stride;
+    uint32_t in_origin; /* bit of each plane at which pixel 0 lies; 0 but for windows of rows */
     uint16_t planes;
     uint8_t k_h, k_w, stride_h, stride_w;
-    int16_t pad_top, pad_left;
+    int16_t pad_top, pad_left; /* pad_top < 0: so many rows above are left out */
 } bw_planar_maxpool;
 
-/* Scratch of a pooling, bytes: none for 2x2 windows side by side over even sizes; else the phases
- * of one plane and the taps of all blocks. */
+/* Scratch of a pooling, bytes: none for 2x2 windows side by side over maps of even width; else the
+ * phases of one plane and the taps of all blocks. */
 uint32_t bw_planar_maxpool_scratch(const bw_planar_maxpool *d);
 /* in: planes, not split; out: planes of out_h x out_w pixels. */
 void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out,

@@ -4,11 +4,18 @@
 #include "bw_planar_bits.h"
 #include "bw_planar_taps.h"
 
-/* 2x2 windows side by side that cover the map: no borders, no phases needed. */
+/* 2x2 windows side by side as wide as the map: no borders, no phases needed. Rows above the first
+ * window, and below the last, are left out. */
 static int is_plain(const bw_planar_maxpool *d)
 {
-    return d->k_h == 2 && d->k_w == 2 && d->stride_h == 2 && d->stride_w == 2 && d->pad_top == 0 &&
-           d->pad_left == 0 && d->in_h == 2 * d->out_h && d->in_w == 2 * d->out_w;
+    return d->k_h == 2 && d->k_w == 2 && d->stride_h == 2 && d->stride_w == 2 && d->pad_top <= 0 &&
+           d->pad_left == 0 && d->in_h >= 2 * d->out_h - d->pad_top && d->in_w == 2 * d->out_w;
+}
+
+/* Bit at which the first window begins. */
+static uint32_t plain_origin(const bw_planar_maxpool *d)
+{
+    return d->in_origin + (uint32_t)-d->pad_top * d->in_w;
 }
 
 static uint32_t phase_words(const bw_planar_maxpool *d)
@@ -55,7 +62,7 @@ static void plain(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
 {
     uint32_t word = 0, filled = 0;
     for (uint32_t y = 0; y < d->out_h; y++) {
-        uint32_t at = 2u * y * d->in_w;
+        uint32_t at = plain_origin(d) + 2u * y * d->in_w;
         for (uint32_t left = d->in_w; left != 0;) {
             const uint32_t n = left < 32u ? left : 32u;
             const uint32_t both = bw_bits_get(in, at, n) & bw_bits_get(in, at + d->in_w, n);
@@ -76,11 +83,11 @@ static void plain(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
     }
 }
 
-/* The same for rows of whole pairs of bytes. */
+/* The same for rows of whole pairs of bytes that begin at a byte. */
 static void plain_bytes(const bw_planar_maxpool *d, const uint32_t *in, uint32_t *out)
 {
     const uint32_t row = d->in_w / 8u;
-    const uint8_t *from = (const uint8_t *)in;
+    const uint8_t *from = (const uint8_t *)in + plain_origin(d) / 8u;
     uint8_t *to = (uint8_t *)out;
     out[BW_PLANE_WORDS(d->out_h, d->out_w) - 1u] = 0;
     for (uint32_t y = 0; y < d->out_h; y++, from += row) {
@@ -126,6 +133,7 @@ void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint
     const bw_planar_split split = {.in_h = d->in_h,
                                    .in_w = d->in_w,
                                    .in_stride = d->in_stride,
+                                   .in_origin = d->in_origin,
                                    .out_stride = phase_words(d),
                                    .planes = 1,
                                    .stride_h = d->stride_h,
@@ -142,7 +150,7 @@ void bw_planar_maxpool_bits(const bw_planar_maxpool *d, const uint32_t *in, uint
         }
     }
     for (uint32_t p = 0; p < d->planes; p++, in += d->in_stride, out += d->out_stride) {
-        if (taps == 0 && d->in_w % 16u == 0) {
+        if (taps == 0 && d->in_w % 16u == 0 && plain_origin(d) % 8u == 0) {
             plain_bytes(d, in, out);
         } else if (taps == 0) {
             plain(d, in, out);
