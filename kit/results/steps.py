@@ -18,7 +18,7 @@ LIFTED = (
     "size_bits", "bops", "commit",
 )  # fmt: skip
 LEFT_OUT = ("labels", "confusion", "finished", "real_person_pictures", "seconds", *LIFTED)
-CONVERTED = ("model_sha256", "bytes", "arena_bytes", "weights_bytes", "accuracy_lce")
+CONVERTED = ("model_sha256", "bytes", "arena_bytes", "weights_bytes", "accuracy_lce", "score_lce")
 BENCHED = (
     "board", "core", "unit", "compiler", "flags", "commit", "model_sha256", "total",
     "flash_bytes", "ram_bytes", "arena_bytes", "stack_bytes", "weights_bytes",
@@ -77,11 +77,15 @@ def collect(step: str, folder: Path) -> dict[str, Any]:
         return {**_trained(folder), "points": _read(folder / "prune.json")["points"]}
     if step == "int8":
         row = next(r for r in _read(folder / "int8.json")["rows"] if r["weights"] == "int8")
+        counted = _counted(folder / INT8)
+        # the network that is judged and measured from here on is the 8-bit one
+        scores = {name: row[name] for name in ("score", "accuracy") if name in row}
+        before = _read(folder / "metrics.json")
         return {
-            "float_accuracy": _read(folder / "metrics.json")["accuracy"],
-            "accuracy": row["accuracy"],
-            "size_bits": 8 * int(row["weight_bytes"]),
-            "analysis": _counted(folder / INT8),
+            **scores,
+            "float_score": before.get("score", before.get("accuracy")),
+            "size_bits": counted["weight_bits"],
+            "analysis": counted,
         }
     if step == "robustness":
         return {"robustness": _read(folder / "robustness.json")}

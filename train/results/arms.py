@@ -97,4 +97,58 @@ _PRUNING = (
     ),
 )  # fmt: skip
 
-ARMS: tuple[Arm, ...] = (*_ENCODING, *_ROBUSTNESS, *_PRUNING, *_GROUPING)
+_EIGHT = ("train", "int8", "bench")
+# Recipe of train.recipes.bineal or .compact, words for tables, priority.
+_BLOCKS = (
+    ("bineal-m1", "BiNeal, m = 1", 16),
+    ("bineal-m2", "BiNeal, m = 2", 16),
+    ("bineal-bireal", "Bi-Real", 16),
+    ("bineal-reactnet", "ReActNet", 16),
+    ("bineal-m1-5", "BiNeal, m = 1.5", 28),
+    ("compact", "compact, no skip", 50),
+    ("compact-or", "compact, OR residual", 50),
+    ("compact-mux", "compact, MUX residual", 50),
+    ("compact-mor", "compact, MUX-OR residual", 65),
+    ("bineal-xnor", "XNOR-Net", 50),
+    ("bineal-xnor-plus", "XNOR-Net++", 50),
+    ("bineal-alpha-none", "BiNeal, m = 1, no α", 65),
+    ("bineal-alpha-n", "BiNeal, m = 1, α of shape N", 75),
+    ("bineal-alpha-nckk", "BiNeal, m = 1, α of shape N×C×K×K", 75),
+    ("bineal-plain-signs", "BiNeal, m = 1, no τ, b0, b1", 65),
+    ("bineal-int4", "BiNeal, m = 1, branches in INT4", 65),
+)
+_COMPARING = (
+    *(
+        Arm(name if name.startswith("compact") else f"block-{name.removeprefix('bineal-')}", "d",
+            what, name, priority=priority)
+        for name, what, priority in _BLOCKS
+    ),
+    Arm("block-twin", "d", "8-bit twin", "bineal-twin", steps=_EIGHT, priority=16),
+    Arm("block-stem8", "d", "BiNeal, m = 1, 8-bit first layer", "bineal-stem8", priority=75,
+        options={"convert": ("--int8",)}),
+)  # fmt: skip
+
+_TASKS = (
+    ("classify", "classification"),
+    ("detect", "detection"),
+    ("segment", "segmentation"),
+    ("upscale", "super-resolution ×2"),
+    ("match", "matching"),
+)
+_FIVE = tuple(
+    Arm(f"task-{name}{suffix}", "e", f"{what}, {words}", f"tasks-{name}{suffix}", steps=steps,
+        priority=22)
+    for name, what in _TASKS
+    for suffix, words, steps in (
+        ("", "BiNeal, m = 1.5", ("train", "convert", "bench")), ("-int8", "8-bit twin", _EIGHT),
+    )
+)  # fmt: skip
+
+ARMS: tuple[Arm, ...] = (
+    *_ENCODING,
+    *_ROBUSTNESS,
+    *_PRUNING,
+    *_COMPARING,
+    *_FIVE,
+    *_GROUPING,
+)
