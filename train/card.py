@@ -87,7 +87,10 @@ def _results(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     mark = ", synthetic" if metrics.get("synthetic") else ""
     seed = metrics["seed"]
     where = f"{metrics['data']}{mark}, {metrics['split']} split, seed {seed}"
-    rows = [(f"accuracy ({where}, {metrics['pictures']} pictures)", percent(metrics["accuracy"]))]
+    told = f"({where}, {metrics['pictures']} pictures)"
+    if "accuracy" not in metrics:
+        return _of_task(metrics, told)
+    rows = [(f"accuracy {told}", percent(metrics["accuracy"]))]
     if "wedge_free_accuracy" in metrics:
         count = metrics["wedge_free_pictures"]
         rows.append(
@@ -110,14 +113,26 @@ def _results(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def _of_task(metrics: Mapping[str, Any], told: str) -> list[tuple[str, str]]:
+    """The headline figure of a task other than classification, as a plain number."""
+    name = metrics["metric"]
+    rows = [(f"{name} {told}", f"{metrics['score']:.4f}")]
+    if metrics.get(f"val_{name}") is not None:
+        rows.append((f"{name}, validation split", f"{metrics[f'val_{name}']:.4f}"))
+    return rows
+
+
 def _folds(folds: Mapping[str, Any]) -> list[str]:
     each = ", ".join(percent(v) for v in folds["accuracies"])
+    free = ""
+    if "wedge_free_accuracy" in folds:
+        accuracy, pictures = folds["wedge_free_accuracy"], folds["wedge_free_pictures"]
+        free = f"; without wedge pictures {percent(accuracy)} of {pictures}"
     return [
         "",
         f"{len(folds['accuracies'])}-fold cross-validation over all {folds['pictures']} pictures, "
-        f"training seed {folds['seed']}: **{percent(folds['accuracy'])}** (folds {each}); without "
-        f"wedge pictures {percent(folds['wedge_free_accuracy'])} of {folds['wedge_free_pictures']}."
-        f" Repeat: `{folds['command']}`. The model in this folder is not one of the five: it was "
+        f"training seed {folds['seed']}: **{percent(folds['accuracy'])}** (folds {each}){free}."
+        f" Repeat: `{folds['command']}`. The model in this folder is none of these: it was "
         "trained on the fixed split.",
     ]
 

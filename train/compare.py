@@ -17,12 +17,11 @@ import numpy.typing as npt
 
 from convert.errors import DataError
 from train import recipes
-from train.backend import keras, tf
+from train.backend import keras, larq, tf
 from train.card import read_json
 from train.data import Dataset, load
 from train.evaluate import build_model, predict
 from train.figures import further
-from train.models.binary import BinaryNet
 from train.runfolder import load_arrays, write_json, write_whole
 
 CALIBRATION = 256  # pictures of the validation split, spread evenly over it
@@ -89,7 +88,7 @@ class _Keras:
 
 
 class LiteModel:
-    """An int8 flatbuffer in TensorFlow Lite's interpreter: byte pictures -> logits."""
+    """An int8 flatbuffer in TensorFlow Lite's interpreter: byte pictures -> real outputs."""
 
     def __init__(self, content: bytes) -> None:
         with warnings.catch_warnings():
@@ -146,26 +145,30 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         comparison.json's content: data, split, hash, and `rows` of {"what", "run", "recipe",
-        "weights", "accuracy", "right", "pictures", "weight_bytes", "macs", "epochs", "seed", …}.
+        "weights", "metric", "score", "pictures", "weight_bytes", "macs", "epochs", "seed", …}; the
+        other figures of the task, for classification "accuracy", stand beside the score.
     """
     records, metrics, dataset = _loaded(runs)
     rows: list[dict[str, Any]] = []
     for run, record, found in zip(runs, records, metrics, strict=True):
-        binary = isinstance(recipes.get(str(record["name"])).net, BinaryNet)
+        task = recipes.get(str(record["name"])).task
         model = restored(run, record)
+        binary = any(isinstance(layer, larq.layers.QuantConv2D) for layer in model.layers)
         base = {
             "run": run.name,
             "recipe": record["name"],
             "epochs": found["epochs"],
             "seed": found["seed"],
             "pictures": found["pictures"],
+            "metric": task.metric,
         }
         rows.append(
             {
                 **base,
                 "what": f"{record['name']}, {'1-bit' if binary else 'float32'}",
                 "weights": "binary" if binary else "float32",
-                "accuracy": found["accuracy"],
+                "score": found["score"],
+                **({"accuracy": found["accuracy"]} if "accuracy" in found else {}),
                 "weight_bytes": -(-int(found["size_bits"]) // 8),
                 "macs": found["bops"] if binary else macs(model),
                 **further(dataset, _Keras(model)),
@@ -177,13 +180,14 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
         content = quantize(model, np.asarray(dataset.val.images[spread]))
         write_whole(run / "int8.tflite", content)
         lite = LiteModel(content)
-        right = int((lite(dataset.test.images).argmax(1) == dataset.test.labels).sum())
+        scores = task.score(dataset.test, lite)
         rows.append(
             {
                 **base,
                 "what": f"{record['name']}, int8 (tf.lite, after training)",
                 "weights": "int8",
-                "accuracy": right / len(dataset.test),
+                "score": scores[task.metric],
+                **scores,
                 "weight_bytes": model.count_params(),
                 "macs": macs(model),
                 "tflite_bytes": len(content),

@@ -109,10 +109,13 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     weights = [arrays[name] for name in sorted(arrays)]
     builder = network(record)
     trained = _with_weights(builder(), weights, folder)
-    pictures, truth, labels = _test_pictures(record)
+    test, labels = _test_pictures(record)
+    pictures = None if test is None else test.images
     options = {"scaling": Scaling(1.0, 0.0), "labels": labels, **_options(args)}
     origin = {key: metrics.get(key) for key in ("recipe", "data", "dataset_hash", "seed", "commit",
                                                  "accuracy", "synthetic")}  # fmt: skip
+    if not _classifies(record):
+        origin |= {key: metrics.get(key) for key in ("task", "metric", "score")}
     with export_mode():
         exported = _with_weights(builder(), weights, folder)
         # Compared with the training form: its forward pass runs outside the export form's trace.
@@ -123,7 +126,9 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         **converted.as_dict(),
         "run": str(folder),
         "accuracy_keras": metrics.get("accuracy"),
-        **_accuracy(converted.content, pictures, truth),
+        "metric": metrics.get("metric", "accuracy"),
+        "score_keras": metrics.get("score", metrics.get("accuracy")),
+        **_scores(converted.content, test, record),
         "batch_norm_reestimated": metrics.get("batch_norm_reestimated"),
         "content": converted.content,
     }
@@ -178,33 +183,50 @@ def _with_weights(model: Any, weights: list[Any], folder: Path) -> Any:
     return model
 
 
-def _accuracy(content: bytes, pictures: Any, truth: Any) -> dict[str, Any]:
-    """The flatbuffer's own accuracy on the pictures that were compared."""
+def _classifies(record: Mapping[str, Any]) -> bool:
+    return record.get("task", "classification") == "classification"
+
+
+def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The flatbuffer's own figures, by the run's task, on the pictures that were compared."""
     from convert.oracle import Oracle
+    from train import recipes
+    from train.tasks import Classification
 
     oracle = Oracle(content)
-    if pictures is None or len(oracle.graph.inputs) != 1 or len(oracle.graph.outputs) != 1:
+    outputs = oracle.graph.outputs
+    if test is None or len(oracle.graph.inputs) != 1 or len(outputs) != 1:
         return {}
     name = oracle.graph.inputs[0].name
-    outputs = (next(iter(oracle.predict({name: p[None]}).values())) for p in pictures)
-    right = [int(out.argmax()) == int(t) for out, t in zip(outputs, truth, strict=True)]
-    return {"accuracy_lce": float(np.mean(right)), "accuracy_lce_pictures": len(right)}
+
+    def predict(images: Any) -> Any:
+        rows = [oracle.predict({name: p[None]})[outputs[0].name] for p in np.asarray(images)]
+        return np.concatenate(rows)
+
+    if _classifies(record):
+        found = Classification().score(test, lambda images: predict(images).reshape(len(test), -1))
+        told = {"accuracy_lce": found["accuracy"], "accuracy_lce_pictures": len(test)}
+        return {**told, "score_lce": found["accuracy"], "score_lce_pictures": len(test)}
+    if oracle.graph.tensors[outputs[0].tensor].dtype != "float32":
+        return {}
+    task = recipes.get(str(record["name"])).task
+    found = dict(task.score(test, predict))
+    return {"score_lce": found[task.metric], "score_lce_pictures": len(test), "scores_lce": found}
 
 
-def _test_pictures(record: Mapping[str, Any]) -> tuple[Any, Any, list[str] | None]:
-    """Pictures of the run's test split, their classes and the classes' names; nothing when the
-    data is not here."""
+def _test_pictures(record: Mapping[str, Any]) -> tuple[Any, list[str] | None]:
+    """Pictures of the run's test split and the classes' names, which a classifier alone has;
+    nothing when the data is not here."""
     from train.data import load
 
     try:
         dataset = load(str(record["data"]), **record.get("data_options", {}))
     except BitWakeError as error:
         console.say(f"compared on noise only: {error.what}")
-        return None, None, None
+        return None, None
     count = len(dataset.test)
     chosen = np.unique(np.linspace(0, max(0, count - 1), min(PICTURES, count)).astype(int))
-    images = np.asarray(dataset.test.images[chosen])
-    return images, np.asarray(dataset.test.labels)[chosen], list(dataset.label_names)
+    return dataset.test.take(chosen), list(dataset.label_names) if _classifies(record) else None
 
 
 def _stamp(args: argparse.Namespace, out: Path) -> int:
@@ -232,13 +254,13 @@ def _stamp(args: argparse.Namespace, out: Path) -> int:
 def _run_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What only a run can tell."""
     rows = []
-    if "accuracy_lce" in result:
+    if "score_lce" in result:
         rows.append(
             (
-                "accuracy",
-                f"{result['accuracy_lce']:.4f} of the flatbuffer on "
-                f"{result['accuracy_lce_pictures']} test pictures; Keras had "
-                f"{result['accuracy_keras']:.4f} on the whole test split",
+                result["metric"],
+                f"{result['score_lce']:.4f} of the flatbuffer on "
+                f"{result['score_lce_pictures']} test pictures; Keras had "
+                f"{result['score_keras']:.4f} on the whole test split",
             )
         )
     if result.get("batch_norm_reestimated"):

@@ -172,7 +172,7 @@ def several(args: argparse.Namespace, folder: Path | None) -> int:
 
 
 def cross_validate(args: argparse.Namespace, folder: Path | None) -> int:
-    """Five runs, their mean; the single figures in folds.json."""
+    """A run of every fold, their mean; the single figures in folds.json."""
     from train import api
 
     if args.data or args.resume:
@@ -186,14 +186,16 @@ def cross_validate(args: argparse.Namespace, folder: Path | None) -> int:
     )
     if args.json:
         write_json(args.json, result)
-    pairs = zip(result["accuracies"], result["wedge_free_accuracies"], strict=True)
+    columns = {"#all pictures": [*result["accuracies"], result["accuracy"]]}
+    if "wedge_free_accuracy" in result:
+        free = [*result["wedge_free_accuracies"], result["wedge_free_accuracy"]]
+        columns["#without wedges"] = free
+    names = [*(f"fold {k}" for k in range(len(result["accuracies"]))), "all"]
+    figures = zip(*columns.values(), strict=True)
     rows = [
-        (f"fold {k}", f"{100 * a:.2f}", f"{100 * free:.2f}") for k, (a, free) in enumerate(pairs)
+        (name, *(f"{100 * v:.2f}" for v in row)) for name, row in zip(names, figures, strict=True)
     ]
-    rows.append(
-        ("all", f"{100 * result['accuracy']:.2f}", f"{100 * result['wedge_free_accuracy']:.2f}")
-    )
-    console.table("accuracy, %", ("split", "#all pictures", "#without wedges"), rows)
+    console.table("accuracy, %", ("split", *columns), rows)
     console.say(
         f"{result['recipe']} on {result['data']}, {result['split']}, seed {result['seed']}: "
         f"{shown(Path(result['run']) / 'folds.json')}"
@@ -208,10 +210,12 @@ def compare(args: argparse.Namespace) -> int:
     result = compared([Path(run) for run in args.compare])
     if args.json:
         write_json(args.json, result)
+    metric = result["rows"][0]["metric"]
+    share = metric == "accuracy"
     rows = [
         (
             row["what"],
-            f"{100 * row['accuracy']:.2f}",
+            f"{100 * row['score']:.2f}" if share else f"{row['score']:.4f}",
             f"{row['weight_bytes']:,}",
             f"{row['macs'] / 1e6:.2f}",
             row["epochs"],
@@ -222,7 +226,13 @@ def compare(args: argparse.Namespace) -> int:
     synthetic = " (synthetic)" if result["synthetic"] else ""
     console.table(
         f"{result['data']}{synthetic}, {pictures} test pictures",
-        ("network", "#accuracy, %", "#weights, bytes", "#million MACs", "#epochs"),
+        (
+            "network",
+            f"#{metric}, %" if share else f"#{metric}",
+            "#weights, bytes",
+            "#million MACs",
+            "#epochs",
+        ),
         rows,
     )
     console.say(f"details: {shown(Path(args.compare[0]) / 'comparison.json')}")
