@@ -15,12 +15,9 @@ _EVEN = np.array([-0.0234375, 0.2265625, 0.8671875, -0.0703125])
 REACH = 2  # neighbours on each side of a pixel that either phase needs
 
 
-def taps() -> npt.NDArray[np.float32]:
-    """[25, 4]: weights of the 5x5 neighbourhood (row by row) of a pixel on each of the four it
-    becomes (row by row)."""
-    even, odd = np.append(_EVEN, 0.0), np.append(0.0, _EVEN[::-1])
-    kernels = [np.outer(rows, columns) for rows in (even, odd) for columns in (even, odd)]
-    return np.stack([k.ravel() for k in kernels], axis=1).astype(np.float32)
+def phases() -> npt.NDArray[np.float32]:
+    """[2, 5]: weights of a pixel and two neighbours each way on the two pixels it becomes."""
+    return np.stack([np.append(_EVEN, 0.0), np.append(0.0, _EVEN[::-1])]).astype(np.float32)
 
 
 LEVELS = 255
@@ -52,8 +49,8 @@ def bytes_through_bits(image: Any) -> Any:
 class Bicubic(keras.layers.Layer):
     """[N, H, W, C] -> [N, 2H, 2W, C]; beyond the border its pixels are repeated.
 
-    Slices, one product with a constant matrix, depth to space: a fixed interpolation, not a layer
-    with weights. Of `scale` times the input plus `offset`.
+    Rows, then columns, each by slices and one product with a constant matrix; then depth to space.
+    A fixed interpolation, not a layer with weights. Of `scale` times the input plus `offset`.
     """
 
     def __init__(self, scale: float = 1.0, offset: float = 0.0, **kwargs: Any) -> None:
@@ -64,29 +61,31 @@ class Bicubic(keras.layers.Layer):
         return {**super().get_config(), "scale": self.scale, "offset": self.offset}
 
     def call(self, inputs: Any) -> Any:
-        _, h, w, channels = inputs.shape
-        rows = _widened(inputs, 1)
-        around = _widened(rows, 2)
-        planes = []
-        for c in range(channels):
-            near = [
-                around[:, y : y + h, x : x + w, c : c + 1]
-                for y in range(2 * REACH + 1)
-                for x in range(2 * REACH + 1)
-            ]
-            planes.append(tf.concat(near, axis=-1))
-        found = [self._product(plane) for plane in planes]
-        spread = [tf.nn.depth_to_space(plane, 2) for plane in found]
-        return spread[0] if channels == 1 else tf.concat(spread, axis=-1)
+        planes = tf.split(inputs, inputs.shape[3], axis=3) if inputs.shape[3] > 1 else [inputs]
+        found = [self._plane(plane) for plane in planes]
+        return found[0] if len(found) == 1 else tf.concat(found, axis=-1)
 
-    def _product(self, x: Any) -> Any:
-        """[N, H, W, 25] -> [N, H, W, 4]."""
-        _, h, w, k = x.shape
-        matrix = tf.constant(self.scale * taps())
-        y = tf.matmul(tf.reshape(x, [-1, k]), matrix)
-        if self.offset:  # the weights of a pixel add up to 1
-            y = tf.nn.bias_add(y, tf.fill([4], self.offset))
-        return tf.reshape(y, [-1, h, w, 4])
+    def _plane(self, x: Any) -> Any:
+        """[N, H, W, 1] -> [N, 2H, 2W, 1]."""
+        _, h, w, _ = x.shape
+        tall = _widened(x, 1)
+        near = [tall[:, y : y + h] for y in range(2 * REACH + 1)]
+        # channel: the row of the two that a pixel becomes
+        rows = _product(tf.concat(near, axis=-1), self.scale * phases().T, self.offset)
+        wide = _widened(rows, 2)
+        near = [wide[:, :, x : x + w] for x in range(2 * REACH + 1)]
+        # [column 5 · row 2, row 2 · column 2]: each row by itself
+        matrix = np.einsum("dx,rs->xrsd", phases(), np.eye(2)).reshape(-1, 4)
+        return tf.nn.depth_to_space(_product(tf.concat(near, axis=-1), matrix), 2)
+
+
+def _product(x: Any, matrix: npt.NDArray[Any], offset: float = 0.0) -> Any:
+    """[N, H, W, K] with [K, M], plus a constant."""
+    _, h, w, k = x.shape
+    y = tf.matmul(tf.reshape(x, [-1, k]), tf.constant(matrix.astype(np.float32)))
+    if offset:
+        y = tf.nn.bias_add(y, tf.fill([matrix.shape[1]], offset))
+    return tf.reshape(y, [-1, h, w, matrix.shape[1]])
 
 
 def _widened(x: Any, axis: int) -> Any:

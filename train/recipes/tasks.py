@@ -1,0 +1,98 @@
+"""Five tasks, each by a network of BiNeal blocks and by its 8-bit twin.
+
+Reduced size: 64x64 gray scenes (synthetic) for classification, detection and segmentation, pieces
+of bundled real photographs for super-resolution and matching; an arm takes about eight minutes on
+one free core. The binary network is m times as wide as its twin, as BiNeal (arXiv 2202.03716) is as
+its own. The twin is trained with real weights; `kit train --compare RUN` makes and judges its 8-bit
+form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from train.models.backbone import Backbone
+from train.recipes.recipe import Augment, Recipe
+from train.recipes.reduced import AUGMENT, DATA_OPTIONS, reduced
+from train.tasks.detection import Detection
+from train.tasks.matching import Matching
+from train.tasks.nets import DetectNet, MatchNet, SegmentNet, UpscaleNet
+from train.tasks.segmentation import Segmentation
+from train.tasks.superresolution import SuperResolution
+
+M = 1.5
+EPOCHS = 12
+FLIP = Augment(flip=True)
+
+# stages at strides 4, 8 and 16
+SCENES = Backbone(
+    "bineal", (64, 64, 1), widths=(16, 32, 64), blocks=(1, 1, 1), strides=(2, 2, 2), multiplier=M
+)
+SMALL = replace(
+    SCENES, input_shape=(24, 24, 1), widths=(16,), blocks=(2,), strides=(1,), stem_stride=1
+)
+VIEWS = replace(SCENES, widths=(16, 32), blocks=(1, 1), strides=(1, 2))
+
+_BINEAL = "BiNeal blocks (arXiv 2202.03716), reconstructed; "
+_TWIN = "8-bit twin, real weights in training; "
+
+
+def narrow(net: Any) -> Any:
+    """The twin of a network, without the multiplier."""
+    twin = net.twin()
+    if isinstance(twin, Backbone):
+        return replace(twin, multiplier=1.0)
+    return replace(twin, backbone=replace(twin.backbone, multiplier=1.0))
+
+
+def pair(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, Recipe]:
+    """A task's recipe and that of its twin."""
+    usual = {"epochs": EPOCHS, "evaluate_every": EPOCHS, **fields}
+    return (
+        reduced(f"tasks-{name}", net, _BINEAL + source, **usual),
+        reduced(f"tasks-{name}-int8", narrow(net), _TWIN + source, **usual),
+    )
+
+
+RECIPES = (
+    *pair("classify", SCENES, "person or not", augment=AUGMENT),
+    *pair(
+        "detect",
+        DetectNet(SCENES),
+        "CenterNet's head (arXiv 1904.07850) on people",
+        data="scenes-detect",
+        task=Detection(),
+        augment=FLIP,
+    ),
+    *pair(
+        "segment",
+        SegmentNet(SCENES),
+        "a fully convolutional head (arXiv 1411.4038) on people",
+        data="scenes-segment",
+        task=Segmentation(),
+        augment=FLIP,
+    ),
+    *pair(
+        "upscale",
+        UpscaleNet(SMALL),
+        "EDSR's shape (arXiv 1707.02921), a correction to bicubic enlargement ×2",
+        data="photos-x2",
+        data_options={"size": 24, "n_train": 4000, "n_val": 200, "n_test": 400},
+        task=SuperResolution(),
+        augment=FLIP,
+        epochs=20,
+        batch=16,
+    ),
+    *pair(
+        "match",
+        MatchNet(VIEWS),
+        "R2D2's losses (arXiv 1906.06195) in cells of 4x4 pixels",
+        data="photos-match",
+        data_options={"size": DATA_OPTIONS["size"], "n_train": 1500, "n_val": 100, "n_test": 300},
+        task=Matching(),
+        augment=Augment(gain=0.3, noise=3.0),
+        epochs=15,
+        batch=8,
+    ),
+)
