@@ -7,16 +7,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from convert.errors import DataError
 from train import data as datasets
 from train import recipes
-from train.card import command, read_json, write_card
-from train.data.faces import FOLDS, wedge_free
+from train.card import read_json, write_card
 from train.recipes import Augment, Recipe
 from train.recipes.recipe import Stage
-from train.runfolder import write_json
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 FIXED = ("name", "net", "source", "task")  # fields that --set does not reach
@@ -224,54 +220,18 @@ def folds_command(
     overrides: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Cross-validation: every picture is a test picture once.
-
-    Five runs in fold0 … fold4 of the folder; a fold that is there already is resumed or reused.
+    """A training of every fold, see train.folds.
 
     Returns:
-        folds.json's content: mean and single accuracies, the same over wedge-free test pictures
-        (all folds' pictures together), sizes, data hashes, the command.
+        folds.json's content.
 
     Raises:
         DataError: the recipe's data has no folds; see train_command for the others.
     """
-    from train.loop import train
+    from train.folds import cross_validation
 
     chosen, record = prepared(recipe, None, seed, overrides or {})
-    if chosen.data != "faces":
-        raise DataError(
-            "this recipe's data has no folds",
-            where=f"recipe {chosen.name}",
-            found=f"data {chosen.data}",
-            remedy="cross-validation is for faces; leave --folds out",
-        )
     folder = run_dir or RUNS / f"{chosen.name}-folds"
-    rows = []
-    for fold in range(FOLDS):
-        dataset = load_data(chosen, fold=fold)
-        _, metrics = train(
-            chosen, dataset, folder / f"fold{fold}", resume=True, quiet=quiet, record=record
-        )
-        rows.append({**metrics, "wedge_free_pictures": len(wedge_free(dataset.test))})
-    free = sum(row["wedge_free_pictures"] for row in rows)
-    right = sum(row["wedge_free_pictures"] * row["wedge_free_accuracy"] for row in rows)
-    asked = {"name": chosen.name, **record}
-    result = {
-        "recipe": chosen.name,
-        "data": chosen.data,
-        "split": f"{FOLDS}-fold cross-validation, stratified",
-        "seed": chosen.seed,
-        "accuracy": float(np.mean([row["accuracy"] for row in rows])),
-        "accuracies": [row["accuracy"] for row in rows],
-        "pictures": sum(row["pictures"] for row in rows),
-        "wedge_free_accuracy": float(right / free),
-        "wedge_free_accuracies": [row["wedge_free_accuracy"] for row in rows],
-        "wedge_free_pictures": free,
-        "confusions": [row["confusion"] for row in rows],
-        "dataset_hashes": [row["dataset_hash"] for row in rows],
-        "train_seconds": [row["train_seconds"] for row in rows],
-        "commit": rows[0]["commit"],
-        "command": command(asked, {"seed": chosen.seed}) + " --folds",
-    }
-    write_json(folder / "folds.json", result)
-    return {"run": str(folder), **result}
+    return cross_validation(
+        chosen, record, folder, lambda fold: load_data(chosen, fold=fold), quiet=quiet
+    )

@@ -59,3 +59,34 @@ def test_vww_from_its_files_to_bit_exact_c(place: Path, tmp_path: Path) -> None:
     assert found["finished"] is True
     assert found["data"] == "vww-mlperf-manifest"
     assert found["labels"] == ["no_person", "person"]
+
+
+def test_stl10_folds_are_trained_one_by_one_and_averaged(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small network in the recipe's place; ten runs, the test split each time whole."""
+    from dataclasses import replace
+
+    from train import api, loop, recipes
+    from train.models.binary import BinaryNet, Conv
+
+    write_stl10(place / "stl10_binary")
+    net = BinaryNet((96, 96, 3), 2, (Conv(32, 3, stride=8),), classes=10)
+    small = replace(recipes.get("stl10-fold"), net=net, epochs=1, batch=10, stages=())
+    monkeypatch.setattr(recipes, "get", lambda _: small)
+    seen = []
+    real = loop.train
+
+    def train(recipe: object, dataset: object, *args: object, **more: object) -> object:
+        seen.append(dataset)
+        return real(recipe, dataset, *args, **more)
+
+    monkeypatch.setattr(loop, "train", train)
+    found = api.folds_command(recipe="stl10-fold", run_dir=tmp_path / "folds", quiet=True)
+    assert len(found["accuracies"]) == 10
+    assert found["pictures"] == 10 * 10
+    assert found["accuracy"] == pytest.approx(sum(found["accuracies"]) / 10)
+    assert found["data"] == "stl10-manifest"
+    assert "wedge_free_accuracy" not in found
+    assert [len(each.train) for each in seen] == [10] * 10  # type: ignore[attr-defined]
+    assert len({each.train.names for each in seen}) == 10  # type: ignore[attr-defined]
