@@ -161,7 +161,7 @@ class UpscaleNet(_Net):
         y = scores(self.backbone, last, 4, "detail")
         y = DepthToSpace(2, name="spread")(y)
         if isinstance(named(self.backbone.block), Real):
-            base = Bicubic(name="bicubic")(image)
+            base = Bicubic(convolve=True, name="bicubic")(image)
         else:
             bits = bytes_through_bits(image)
             base = Bicubic(0.5, LEVELS / 2, name="bicubic")(bits)

@@ -51,14 +51,20 @@ class Bicubic(keras.layers.Layer):
 
     Rows, then columns, each by slices and one product with a constant matrix; then depth to space.
     A fixed interpolation, not a layer with weights. Of `scale` times the input plus `offset`.
+
+    Args:
+        convolve: one 5x5 convolution instead, for a network that is going to be int8.
     """
 
-    def __init__(self, scale: float = 1.0, offset: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, scale: float = 1.0, offset: float = 0.0, convolve: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.scale, self.offset = scale, offset
+        self.scale, self.offset, self.convolve = scale, offset, convolve
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+        own = {"scale": self.scale, "offset": self.offset, "convolve": self.convolve}
+        return {**super().get_config(), **own}
 
     def call(self, inputs: Any) -> Any:
         planes = tf.split(inputs, inputs.shape[3], axis=3) if inputs.shape[3] > 1 else [inputs]
@@ -69,6 +75,10 @@ class Bicubic(keras.layers.Layer):
         """[N, H, W, 1] -> [N, 2H, 2W, 1]."""
         _, h, w, _ = x.shape
         tall = _widened(x, 1)
+        if self.convolve:
+            kernel = np.einsum("ry,dx->yxrd", phases(), phases()).reshape(5, 5, 1, 4)
+            y = tf.nn.conv2d(_widened(tall, 2), tf.constant(self.scale * kernel), 1, "VALID")
+            return tf.nn.depth_to_space(y + self.offset, 2)
         near = [tall[:, y : y + h] for y in range(2 * REACH + 1)]
         # channel: the row of the two that a pixel becomes
         rows = _product(tf.concat(near, axis=-1), self.scale * phases().T, self.offset)
