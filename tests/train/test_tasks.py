@@ -260,8 +260,8 @@ def test_the_matching_loss_knows_right_from_wrong(pairs: Dataset) -> None:
 
 @pytest.mark.keras
 def test_bicubic_layer_is_pillows(halves: Dataset) -> None:
-    """Equal but for rounding (Pillow rounds twice), away from the border, whose pixels Pillow weighs otherwise; through
-    bits the same."""
+    """Equal but for rounding (Pillow rounds twice), away from the border, whose pixels Pillow
+    weighs otherwise; through bits the same."""
     from train.backend import tf
     from train.tasks.superresolution import enlarged
     from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
