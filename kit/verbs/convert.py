@@ -195,7 +195,7 @@ def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, A
 
     oracle = Oracle(content)
     outputs = oracle.graph.outputs
-    if test is None or len(oracle.graph.inputs) != 1 or len(outputs) != 1:
+    if not test or len(oracle.graph.inputs) != 1 or len(outputs) != 1:
         return {}
     name = oracle.graph.inputs[0].name
 
