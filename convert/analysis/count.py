@@ -94,12 +94,14 @@ class Analysis:
         }  # fmt: skip
 
 
-def analyse(source: Any, array: Array = DEFAULT) -> Analysis:
+def analyse(source: Any, array: Array = DEFAULT, *, real: bool = False) -> Analysis:
     """Count a flatbuffer.
 
     Args:
         source: path or content.
         array: for the cycles.
+        real: count int8 layers as the float32 ones that they were quantized from; activation bits
+            then are not the network's.
 
     Raises:
         ModelError: missing or damaged.
@@ -114,7 +116,7 @@ def analyse(source: Any, array: Array = DEFAULT) -> Analysis:
             namesake = made.get(short_name(op))
             table = lowered is not None and _is_table(typed, op, namesake)
             stored = _stored(typed.tensor(op.outputs[0]), lowered, namesake)
-            layers.append(_layer(typed, op, stored, table, array))
+            layers.append(_layer(typed, op, stored, table, array, real))
     sizes = _sizes(typed if lowered is None else lowered)
     inputs = sum(_input_bits(typed, port.tensor) for port in typed.inputs)
     return Analysis(
@@ -206,10 +208,13 @@ def geometry(graph: Graph, op: Op) -> Mapping[str, int]:
     }
 
 
-def _layer(graph: Graph, op: Op, stored: int, table: bool, array: Array) -> LayerCost:
+def _layer(graph: Graph, op: Op, stored: int, table: bool, array: Array, real: bool) -> LayerCost:
     form = geometry(graph, op)
-    kind = "binary" if op.kind == "LceBconv2d" else KINDS.get(
-        graph.tensor(op.inputs[1]).dtype, "float")  # fmt: skip
+    kind = KINDS.get(graph.tensor(op.inputs[1]).dtype, "float")
+    if op.kind == "LceBconv2d":
+        kind = "binary"
+    elif real:
+        kind = "float"
     each = form["inputs"] * form["filters"] * form["groups"]
     macs = each * form["outputs"]
     width = WIDTH[kind]

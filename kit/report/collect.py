@@ -14,11 +14,17 @@ from typing import Any
 
 from kit.files import ROOT, sha256, shown
 from kit.report.stats import wilson
+from kit.report.weigh import INT8, weigh
 
 
 @dataclass(frozen=True)
 class Score:
-    """An accuracy with its conditions; `sha256` is empty where no model file lies beside it."""
+    """An accuracy with its conditions; `sha256` is empty where no model file lies beside it.
+
+    `form` is binary, int8 or float where that is known; `cycles` are those of a systolic array
+    (convert.analysis), 0 where there is no flatbuffer to count. `file` is the flatbuffer where it
+    has no name in models/.
+    """
 
     name: str
     source: str
@@ -30,6 +36,9 @@ class Score:
     synthetic: bool
     size_bits: int
     sha256: str
+    form: str = ""
+    cycles: int = 0
+    file: str = ""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -107,6 +116,11 @@ def collect(runs: Path = ROOT / "runs", models: Path = ROOT / "models") -> Colle
             continue
         if not score.sha256 or score.sha256 not in {known.sha256 for known in scores}:
             scores.append(score)
+    for path in sorted(runs.glob("*/comparison.json")):
+        try:
+            scores += _eight_bit(path, _read(path))
+        except _NotUsableError as error:
+            left_out.append((shown(path), str(error)))
     for path in sorted(runs.glob("bench/*/bench.json")):
         try:
             costs.append(_cost(path, _read(path)))
@@ -140,6 +154,7 @@ def _score(path: Path, found: dict[str, Any]) -> Score:
     if found.get("finished") is False:
         raise _NotUsableError(f"the training is not finished (epoch {found.get('epochs', '?')})")
     model = path.with_name("model.tflite")
+    weight = weigh(model) or weigh(path.with_name(INT8), real=True)
     try:
         accuracy = float(found["accuracy"])
         if not 0.0 <= accuracy <= 1.0:
@@ -155,11 +170,47 @@ def _score(path: Path, found: dict[str, Any]) -> Score:
             synthetic=bool(found.get("synthetic", str(found["data"]).startswith("scenes"))),
             size_bits=int(found.get("size_bits") or 0),
             sha256=sha256(model.read_bytes()) if model.is_file() else "",
+            form=weight.form if weight else "binary" if found.get("bops") else "float",
+            file="" if path.parents[1].name == "models" else shown(model),
+            cycles=weight.cycles if weight else 0,
         )
     except KeyError as error:
         raise _NotUsableError(f"no field {error}") from error
     except (TypeError, ValueError) as error:
         raise _NotUsableError(f"a field of the wrong type: {error}") from error
+
+
+def _eight_bit(path: Path, found: dict[str, Any]) -> list[Score]:
+    """The 8-bit forms in a comparison of runs that lie beside it."""
+    scores = []
+    try:
+        for row in found["rows"]:
+            model = path.parents[1] / str(row["run"]) / INT8
+            if row["weights"] != "int8" or "accuracy" not in row or not model.is_file():
+                continue
+            weight = weigh(model)
+            scores.append(
+                Score(
+                    name=f"{row['run']}, int8",
+                    source=shown(path),
+                    accuracy=float(row["accuracy"]),
+                    pictures=int(row.get("pictures") or 0),
+                    data=str(found["data"]),
+                    split=str(found.get("split", "unknown")),
+                    seed=str(row.get("seed", "unknown")),
+                    synthetic=bool(found.get("synthetic")),
+                    size_bits=weight.weight_bits if weight else 8 * int(row["weight_bytes"]),
+                    sha256=sha256(model.read_bytes()),
+                    form="int8",
+                    file=shown(model),
+                    cycles=weight.cycles if weight else 0,
+                )
+            )
+    except KeyError as error:
+        raise _NotUsableError(f"no field {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _NotUsableError(f"a field of the wrong type: {error}") from error
+    return scores
 
 
 def _cost(path: Path, found: dict[str, Any]) -> Cost:

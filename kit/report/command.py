@@ -1,7 +1,9 @@
 """Shows accuracy against on-device cost: a page, plots and a CSV from what was run so far.
 
-Reads runs/bench/*/bench.json (make bench), runs/*/metrics.json (make train) and the shipped
-models/*/metrics.json; writes runs/report/. A model counts once for each board it was measured on.
+Reads runs/bench/*/bench.json (make bench), runs/*/metrics.json (make train), the 8-bit forms in
+runs/*/comparison.json (kit train --compare) and the shipped models/*/metrics.json; writes
+runs/report/. A model counts once for each board it was measured on. Two further charts need no
+board: accuracy against bytes of weights, and against cycles of a systolic array (docs/analysis.md).
 
 With --readme the figures in README.md are renewed from those files, from runs/demo/results.json
 (make demo) and runs/validate/*/validate.json (make validate); --check only says whether they are
@@ -24,7 +26,7 @@ from pathlib import Path
 from convert.errors import BitWakeError
 from kit import console
 from kit.files import ROOT, shown, write_json
-from kit.report import overview
+from kit.report import overview, tradeoff
 from kit.report.collect import Collected, collect
 from kit.report.files import publish
 
@@ -71,6 +73,7 @@ def contents(collected: Collected) -> dict[str, bytes]:
         f"accuracy-{data}-{board}.png": overview.plot((data, board, unit), rows)
         for (data, board, unit), rows in overview.groups(collected).items()
     }
+    files |= tradeoff.plots(collected)
     files["report.csv"] = overview.as_csv(collected).encode()
     page = overview.render(collected, sorted(files))
     return {**files, "index.html": page.encode()}

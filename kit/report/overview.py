@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from kit.report import page, scatter
+from kit.report import page, scatter, tradeoff
 from kit.report.collect import Collected, Cost, Row, Score
 from kit.report.html import Html, tag
 from kit.report.stats import percent
@@ -16,8 +16,9 @@ Group = tuple[str, str, str]
 NOTHING = "–"
 FIELDS = (
     "model", "data", "split", "seed", "synthetic", "accuracy", "pictures", "low95", "high95",
-    "size_bits", "board", "core", "unit", "ticks", "flash_bytes", "ram_bytes", "arena_bytes",
-    "stack_bytes", "weights_bytes", "compiler", "flags", "commit", "model_sha256",
+    "size_bits", "form", "systolic_cycles", "board", "core", "unit", "ticks", "flash_bytes",
+    "ram_bytes", "arena_bytes", "stack_bytes", "weights_bytes", "compiler", "flags", "commit",
+    "model_sha256",
 )  # fmt: skip
 
 
@@ -48,7 +49,8 @@ def missing(collected: Collected) -> list[str]:
 
 def _unmeasured(score: Score) -> str:
     if score.sha256:
-        return f"{score.name} was not measured on a board: make bench MODEL={score.name}"
+        where = score.file or score.name
+        return f"{score.name} was not measured on a board: make bench MODEL={where}"
     return f"{score.name} ({score.source}) has no model.tflite, so it was not measured on a board."
 
 
@@ -85,7 +87,7 @@ def render(collected: Collected, files: Sequence[str]) -> str:
         COLUMNS,
         [cells(number, row) for number, row in enumerate(collected.rows, 1)],
     )
-    sections: list[Html] = [*charts]
+    sections: list[Html] = [*charts, *tradeoff.sections(collected)]
     sections.append(page.section("models", "All models", tag("div", table, class_="card")))
     gaps = missing(collected) + [f"{file} is left out: {why}" for file, why in collected.left_out]
     if gaps:
@@ -114,6 +116,7 @@ def _chart(key: Group, rows: Sequence[tuple[int, Score, Cost]]) -> Html:
         scatter.Point(
             cost.ticks, score.accuracy, *score.interval, number,
             f"{number} {score.name}: {percent(score.accuracy)}, {cost.ticks:,} {unit}",
+            tradeoff.KINDS.get(score.form, "binary"),
         )
         for number, score, cost in rows
     ]  # fmt: skip
@@ -170,7 +173,8 @@ def as_dicts(collected: Collected) -> list[dict[str, object]]:
                 "data": score.data, "split": score.split, "seed": score.seed,
                 "synthetic": score.synthetic, "accuracy": score.accuracy,
                 "pictures": score.pictures or None, "low95": low, "high95": high,
-                "size_bits": score.size_bits or None, "model_sha256": score.sha256 or None,
+                "size_bits": score.size_bits or None, "form": score.form or None,
+                "systolic_cycles": score.cycles or None, "model_sha256": score.sha256 or None,
             }  # fmt: skip
         if cost:
             values |= {

@@ -19,7 +19,10 @@ FLOORS = (0.96, 0.92, 0.8, 0.6, 0.2, 0.0)
 
 @dataclass(frozen=True)
 class Point:
-    """A model: cost `x` (at least 0), share `y` of 1 with its interval, number in the table."""
+    """A model: cost `x` (at least 0), share `y` of 1 with its interval, number in the table.
+
+    `kind` is a class of the style sheet: binary, int8 or other.
+    """
 
     x: float
     y: float
@@ -27,6 +30,7 @@ class Point:
     high: float
     number: int
     title: str
+    kind: str = "binary"
 
 
 def nice(top: float) -> float:
@@ -51,13 +55,14 @@ def words(value: float) -> str:
     return f"{value:g}"
 
 
-def chart(points: Sequence[Point], unit: str, title: str) -> Html:
+def chart(points: Sequence[Point], unit: str, title: str, per: str = " per inference") -> Html:
     """The chart.
 
     Args:
         points: at least one.
         unit: of `x`.
         title: what it says, for people who do not see it.
+        per: follows the unit on the axis.
     """
     low = floor_of(points)
     right = QUARTERS * nice(max(point.x for point in points) * 1.02 / QUARTERS)
@@ -84,13 +89,13 @@ def chart(points: Sequence[Point], unit: str, title: str) -> Html:
         place = {"x": across(value), "y": TOP + HEIGHT + 20, "text_anchor": anchor}
         body.append(tag("text", words(value), class_="figure", **place))
     place = {"x": "97%", "y": TOP + HEIGHT + 40, "text_anchor": "end"}
-    body.append(tag("text", f"{unit} per inference", class_="figure", **place))
+    body.append(tag("text", f"{unit}{per}", class_="figure", **place))
     for point in points:
         x, ends = across(point.x), {"y1": down(point.low), "y2": down(point.high)}
         body += [
             tag("line", x1=x, x2=x, class_="whisker", **ends),
             tag("circle", tag("title", point.title), cx=x, cy=down(point.y), r=RADIUS,
-                class_="k-binary dot"),
+                class_=f"k-{point.kind} dot"),
             tag("text", str(point.number), x=x, y=down(point.y) + 4.5, text_anchor="middle",
                 class_="dot-number"),
         ]  # fmt: skip

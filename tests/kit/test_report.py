@@ -115,7 +115,8 @@ def test_the_report_writes_page_plot_and_csv(verb, root: Path, capsys) -> None:
     assert status == 0
     folder = root / "runs" / "report"
     names = {path.name for path in folder.iterdir()}
-    assert names == {"index.html", "report.csv", "accuracy-faces-netduino2plus.png"}
+    assert names == {"index.html", "report.csv", "accuracy-faces-netduino2plus.png",
+                     "accuracy-scenes-bytes.png"}  # fmt: skip
     rows = list(csv.DictReader((folder / "report.csv").read_text().splitlines()))
     assert [row["model"] for row in rows] == ["faces-wake", "scenes-wake", "twin", "old"]
     assert (rows[0]["ticks"], rows[0]["accuracy"], rows[3]["accuracy"]) == ("2500000", "0.95", "")
@@ -130,6 +131,31 @@ def test_the_report_writes_page_plot_and_csv(verb, root: Path, capsys) -> None:
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     verb()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_eight_bit_twins_stand_beside_their_float_networks(verb, root: Path, repo: Path) -> None:
+    """From the comparison that `kit train --compare` leaves; cycles from the flatbuffer itself."""
+    real = (repo / "models" / "faces-wake" / "model.tflite").read_bytes()
+    put(root / "models" / "faces-wake" / "model.tflite", real)
+    put(root / "runs" / "twin" / "int8.tflite", b"no flatbuffer")
+    row = {"run": "twin", "weights": "int8", "accuracy": 0.89, "pictures": 50, "seed": 1,
+           "weight_bytes": 700}  # fmt: skip
+    rows = [row, {**row, "weights": "float32"}, {**row, "run": "elsewhere"}]
+    put(root / "runs" / "twin" / "comparison.json",
+        {"data": "scenes", "split": "test", "synthetic": True, "rows": rows})  # fmt: skip
+    put(root / "runs" / "old" / "comparison.json", {"rows": [{}]})
+    _, result = verb()
+    found = {entry["model"]: entry for entry in result["rows"]}
+    assert found["twin, int8"]["form"] == "int8"
+    assert found["twin, int8"]["size_bits"] == 5600
+    assert found["twin, int8"]["systolic_cycles"] is None, "what cannot be counted has none"
+    assert found["faces-wake"]["form"] == "binary"
+    assert found["faces-wake"]["systolic_cycles"] > 1000
+    assert [name for name in found if name.endswith("int8")] == ["twin, int8"]
+    assert any("comparison" in entry["file"] for entry in result["left_out"])
+    page = (root / "runs" / "report" / "index.html").read_text()
+    assert "scenes: bytes of weights" in page
+    assert "k-int8 dot" in page
 
 
 def test_an_empty_checkout_is_told_what_to_run(verb, root: Path, capsys) -> None:
