@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from convert.errors import BitWakeError, DataError
-from kit.results import page, plots, run
+from kit.results import page, plots, run, steps
 from kit.verbs import results as verb
 from train.results import store
 from train.results.aggregate import mean_of, mixed
@@ -241,3 +241,27 @@ def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_the_page_is_made_from_the_files(repo: Path) -> None:
     """docs/results.md ← docs/results/*.json: renew with kit results --page."""
     assert verb.write_page(repo / "docs" / "results", check=True) == 0
+
+
+def test_what_a_pruning_and_an_8_bit_twin_leave(repo: Path, tmp_path: Path) -> None:
+    metrics = {"finished": True, "metric": "accuracy", "score": 0.8, "accuracy": 0.8,
+               "size_bits": 32000, "data": "scenes"}  # fmt: skip
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    (tmp_path / "recipe.json").write_text(json.dumps({"data_options": {"size": 64}}))
+    (tmp_path / "prune.json").write_text(json.dumps({"points": [{"size_bits": 5}]}))
+    pruned = steps.collect("prune", tmp_path)
+    assert pruned["points"] == [{"size_bits": 5}]
+    assert pruned["data_options"] == {"size": 64}
+    (tmp_path / steps.INT8).write_bytes((repo / "models/faces-wake/model.tflite").read_bytes())
+    rows = [{"weights": "float32", "score": 0.8}, {"weights": "int8", "score": 0.79}]
+    (tmp_path / "int8.json").write_text(json.dumps({"rows": rows}))
+    twin = steps.collect("int8", tmp_path)
+    assert (twin["score"], twin["float_score"]) == (0.79, 0.8)
+    assert twin["size_bits"] == twin["analysis"]["weight_bits"] == 121_344, "its own, not the float"
+    (tmp_path / "metrics.json").write_text(json.dumps({**metrics, "finished": False}))
+    with pytest.raises(ValueError, match="did not finish"):
+        steps.collect("train", tmp_path)
+    said = steps.words("prune", jobs((ARMS[-1],))[0], "runs/x/y")
+    assert said[:2] == ["kit", "prune"]
+    places = arm("x", steps=("prune",), options={"prune": ("--base", "{runs}/b-s{seed}")})
+    assert steps.words("prune", jobs((places,))[1], "runs/x/y")[-1] == "runs/x/b-s1"
