@@ -15,7 +15,7 @@ import pytest
 from train.runfolder import load_arrays
 
 pytestmark = pytest.mark.keras
-TIMES = ("seconds", "images_per_s", "train_seconds")
+TIMES = ("seconds", "images_per_s", "train_seconds", "commit")  # what two runs need not share
 KILLS = 7
 
 
