@@ -16,6 +16,7 @@ import numpy as np
 
 from convert.errors import DataError
 from train.data.dataset import Dataset, Labels, Pixels, Split, empty_split
+from train.data.places import cache_folder
 from train.data.scenes import render as renderer
 
 # Raise when the rendering changes, so that no cache of an older rendering is used.
@@ -27,12 +28,6 @@ SAID = 500  # rendering more than so many takes long enough to be told
 
 # (seed, split, start, stop, options) -> uint8 [stop - start, ...]
 Chunk = Callable[[tuple[int, str, int, int, dict[str, Any]]], Pixels]
-
-
-def _cache_folder() -> Path:
-    """`data/cache` in the project, or $BITWAKE_DATA."""
-    default = Path(__file__).resolve().parents[3] / "data" / "cache"
-    return Path(os.environ.get("BITWAKE_DATA", default))
 
 
 def _render_chunk(job: tuple[int, str, int, int, dict[str, Any]]) -> Pixels:
@@ -77,7 +72,7 @@ def cached_rows(
         what: seed, split and options.
         cache, processes: see load.
     """
-    path = _cache_folder() / name
+    path = cache_folder() / name
     rows = _read_cache(path, shape) if cache else None
     if rows is None:
         if shape[0] > SAID:
