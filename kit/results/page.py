@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kit.results import figures, tables
+from kit.results.findings import findings
 from kit.results.tables import Outcome, ordered, score
 from train.results import store
 from train.results.aggregate import by_arm
@@ -77,6 +78,8 @@ def _section(
         parts.append(f"Nothing has run yet ({len(planned)} experiments are planned).\n")
     else:
         parts += [_conditions(good), tables.main_table(named)]
+        said = findings(group.key, by_arm(good))
+        parts.append("".join(f"- {line}\n" for line in said))
         swept = [(name, [one for one in ones if "robustness" in one]) for name, ones in named]
         swept = [(name, ones) for name, ones in swept if ones]
         if any("points" in one for one in good):

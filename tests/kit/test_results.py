@@ -15,6 +15,7 @@ import pytest
 
 from convert.errors import BitWakeError, DataError
 from kit.results import page, plots, run, steps
+from kit.results.findings import PAIRS, findings
 from kit.verbs import results as verb
 from train.results import store
 from train.results.aggregate import mean_of, mixed
@@ -265,3 +266,28 @@ def test_what_a_pruning_and_an_8_bit_twin_leave(repo: Path, tmp_path: Path) -> N
     assert said[:2] == ["kit", "prune"]
     places = arm("x", steps=("prune",), options={"prune": ("--base", "{runs}/b-s{seed}")})
     assert steps.words("prune", jobs((places,))[1], "runs/x/y")[-1] == "runs/x/b-s1"
+
+
+def test_findings_are_paired_by_seed_and_wait_for_both_arms() -> None:
+    glt = [made("encoder-glt", s, a) for s, a in enumerate((0.70, 0.80))]
+    binary = [made("encoder-binary", s, a) for s, a in ((0, 0.69), (1, 0.77), (2, 0.1))]
+    (line,) = findings("a", {"encoder-glt": glt, "encoder-binary": binary})
+    assert line == (
+        "GLT against the natural binary code: +2.00 ± 1.41 points of accuracy (n = 2 of 3)."
+    )
+    assert findings("a", {"encoder-glt": glt}) == []
+    dark = {"ev": {"0": 0.8, "-3": 0.7}, "gamma": {}}
+    worse = {"ev": {"0": 0.8, "-3": 0.6}, "gamma": {}}
+    lost = findings("b", {
+        "robust-glt-metered": [made("robust-glt-metered", 0, 0.8, robustness=dark)],
+        "robust-binary-metered": [made("robust-binary-metered", 0, 0.8, robustness=worse)],
+    })  # fmt: skip
+    assert "loses 10.00 points, the binary code 20.00, 0.50 times as much" in lost[0]
+    points = [{"size_bits": size, "accuracy": a} for size, a in ((100, 0.8), (60, 0.8), (50, 0.79))]
+    (halved,) = findings("c", {"pruning-distilled": [made("pruning-distilled", 0, 0.8,
+                                                          points=points)]})  # fmt: skip
+    assert halved == "50 % of the weights, with the teacher: 1.00 points lost (n = 1 of 3)."
+    named = {
+        name for pairs in PAIRS.values() for first, second, _ in pairs for name in (first, second)
+    }
+    assert named <= {one.name for one in ARMS}

@@ -1,0 +1,110 @@
+"""What the numbers say, in sentences computed from them: differences of arms seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from kit.results.tables import (
+    INSTRUCTIONS,
+    NOT_SHARES,
+    Outcome,
+    counted,
+    in_the_dark,
+    metric_of,
+    points,
+    score,
+    told,
+)
+from train.results.aggregate import Mean, mean_of, over_seeds
+
+Found = Mapping[str, Sequence[Outcome]]  # arm -> outcomes
+# pairs of arms: one, the other, both in words
+PAIRS = {
+    "a": (
+        ("encoder-glt", "encoder-binary", "GLT against the natural binary code"),
+        ("encoder-glt", "encoder-linear", "GLT against the linear thermometer"),
+    ),
+    "d": (
+        ("block-m1", "block-twin", "BiNeal, m = 1, against the 8-bit twin"),
+        ("block-m2", "block-twin", "BiNeal, m = 2, against the 8-bit twin"),
+        ("block-m1", "block-bireal", "BiNeal, m = 1, against Bi-Real"),
+        ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
+    ),
+    "e": tuple(
+        (f"task-{task}", f"task-{task}-int8", f"{words}: BiNeal against the 8-bit twin")
+        for task, words in (
+            ("classify", "Classification"), ("detect", "Detection"), ("segment", "Segmentation"),
+            ("upscale", "Super-resolution"), ("match", "Matching"),
+        )
+    ),
+    "f": (
+        ("grouping-grouped", "grouping-narrow", "Grouped against dense, equal weight bits"),
+        ("grouping-grouped", "grouping-dense", "Grouped against dense, equal channels"),
+        ("grouping-grouped", "grouping-unshuffled", "With the shuffle against without"),
+    ),
+}  # fmt: skip
+DARK = (
+    ("robust-glt-metered", "robust-binary-metered", "trained at 0 EV"),
+    ("robust-glt-exposed", "robust-binary-exposed", "trained at ±3 EV"),
+)
+
+
+def findings(group: str, found: Found) -> list[str]:
+    """Sentences for a group; none where an arm of a pair has not run."""
+    lines = [line for pair in PAIRS.get(group, ()) for line in _pair(found, *pair)]
+    if group == "b":
+        lines += [line for pair in DARK for line in _dark(found, *pair)]
+    if group == "c":
+        lines += [line for arm in ("distilled", "plain") for line in _halved(found, arm)]
+    return lines
+
+
+def paired(ones: Sequence[Outcome], others: Sequence[Outcome]) -> Mean | None:
+    """Score of one less that of the other, over the seeds that both have."""
+    theirs = {other["seed"]: score(other) for other in others}
+    values = []
+    for one in ones:
+        mine, their = score(one), theirs.get(one["seed"])
+        if mine is not None and their is not None:
+            values.append(mine - their)
+    return mean_of(values)
+
+
+def _pair(found: Found, first: str, second: str, words: str) -> Iterator[str]:
+    ones, others = found.get(first, ()), found.get(second, ())
+    gain = paired(ones, others)
+    if gain is None:
+        return
+    metric = metric_of(ones[0])
+    share = metric not in NOT_SHARES
+    sign = "+" if gain.mean >= 0 else ""
+    unit = "points" if share else "dB"
+    line = f"{words}: {sign}{told(gain, 100 if share else 1)} {unit} of {metric}"
+    mine, theirs = over_seeds(ones, INSTRUCTIONS), over_seeds(others, INSTRUCTIONS)
+    if mine and theirs:
+        line += f" at {mine.mean / theirs.mean:.2f} times the instructions"
+    yield f"{line} (n = {counted(gain)})."
+
+
+def _dark(found: Found, first: str, second: str, words: str) -> Iterator[str]:
+    mine = over_seeds(found.get(first, ()), in_the_dark)
+    theirs = over_seeds(found.get(second, ()), in_the_dark)
+    if mine and theirs:
+        ratio = f", {mine.mean / theirs.mean:.2f} times as much" if theirs.mean > 0 else ""
+        yield (
+            f"At -3 EV, {words}: GLT loses {told(mine, 100)} points, the binary code "
+            f"{told(theirs, 100)}{ratio} (n = {counted(mine)})."
+        )
+
+
+def _halved(found: Found, arm: str) -> Iterator[str]:
+    """The first step at no more than half the weights."""
+    for at, size, _, lost in points(found.get(f"pruning-{arm}", ())):
+        whole = points(found[f"pruning-{arm}"])[0][1].mean
+        if lost is not None and at and size.mean <= 0.5 * whole:
+            how = "with the teacher" if arm == "distilled" else "with labels alone"
+            yield (
+                f"{100 * size.mean / whole:.0f} % of the weights, {how}: {told(lost, 100)} points "
+                f"lost (n = {counted(lost)})."
+            )
+            return
