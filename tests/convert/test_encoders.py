@@ -14,6 +14,7 @@ from tests.convert.cases import Case
 from tests.convert.test_operators import compiled, differences, in_every_layout, plain
 from tests.encoders import CASES, KERNELS, network
 from tests.host_c import HostModels
+from tests.int8 import cores
 from tests.networks import Network, make
 
 pytestmark = [pytest.mark.keras, pytest.mark.host_c]
@@ -63,6 +64,18 @@ def test_random_encoders_equal_the_interpreter(cases: dict[str, Case], tmp_path:
         live |= {(m, array.tobytes()) for array in wanted.values()}
     assert not wrong
     assert len(live) > 2.5 * len(models)  # answers depend on the picture
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("core", ["m3", "m4"])
+def test_emulated_cores_compute_the_same(cases: dict[str, Case], core: str, tmp_path: Path) -> None:
+    """With and without the DSP extension, on noise; this machine's answers are judged above."""
+    models = [plain(case.content, name) for name, case in cases.items()]
+    kernels = sorted((cores.MCU / "kernels").glob("*.c"))
+    sources = [*cores.write(models, tmp_path), *kernels]
+    wanted = [run.hash for run in cores.on_host(tmp_path, sources)]
+    assert [run.hash for run in cores.on_core(core, tmp_path, sources)] == wanted
+    assert len(set(wanted)) == len(models)
 
 
 def test_sums_that_may_round_are_left_to_the_float_kernels(tmp_path: Path) -> None:
