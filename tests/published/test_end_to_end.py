@@ -90,3 +90,28 @@ def test_stl10_folds_are_trained_one_by_one_and_averaged(
     assert "wedge_free_accuracy" not in found
     assert [len(each.train) for each in seen] == [10] * 10  # type: ignore[attr-defined]
     assert len({each.train.names for each in seen}) == 10  # type: ignore[attr-defined]
+
+
+def test_unlabeled_pictures_teach_through_a_teacher(place: Path, tmp_path: Path) -> None:
+    """Teacher on the labelled pictures, student on all: the recipe's way, with small networks."""
+    from dataclasses import replace
+
+    from train import recipes
+    from train.data import load
+    from train.distill import labelled
+    from train.loop import train
+    from train.models.binary import BinaryNet, Conv
+
+    write_stl10(place / "stl10_binary")
+    net = BinaryNet((96, 96, 3), 2, (Conv(32, 3, stride=8),), classes=10)
+    small = {"net": net, "epochs": 1, "batch": 8, "stages": ()}
+    student = replace(recipes.get("stl10-distilled"), teacher=str(tmp_path / "teacher"), **small)
+    teacher = replace(recipes.get("stl10-teacher"), **small)
+    options = {**student.data_options, "n_val": 10}
+    everything, known = load("stl10", **options), load("stl10", n_val=10)
+    assert labelled(everything).hash == known.hash, "a teacher's run is found by its data's hash"
+    train(teacher, known, tmp_path / "teacher", quiet=True)
+    _, found = train(student, everything, tmp_path / "student", quiet=True)
+    assert found["train_pictures"] == 10 + 6
+    assert found["teacher"]["recipe"] == "stl10-teacher"
+    assert found["finished"] is True

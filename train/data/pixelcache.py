@@ -220,7 +220,8 @@ def _fill(folder: Path, plan: Plan, make: Maker, threads: int) -> Bad:
         if not done:
             pixels.write(head)
         # room is asked for at once: a full disk shows here, not after an hour
-        os.posix_fallocate(pixels.fileno(), 0, len(head) + plan.count * plan.row)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(pixels.fileno(), 0, len(head) + plan.count * plan.row)
         for (start, stop), (images, bad) in _made(make, todo, threads, plan):
             entry = {"chunk": start // CHUNK, "bad": {str(at): bad[at] for at in sorted(bad)}}
             content = np.ascontiguousarray(images, np.uint8).tobytes()
