@@ -13,7 +13,8 @@ from tests.convert.flat import SAME, VALID, Flat
 RAW = {"input_scale": 1.0, "input_offset": 0.0}
 
 
-def _cast(f: Flat, at: int) -> int:
+def cast(f: Flat, at: int) -> int:
+    """float32 to int32."""
     o = f.s.CastOptionsT()
     o.inDataType, o.outDataType = f.types["float32"], f.types["int32"]
     out = f.tensor(f.shapes[at], "int32", name="cast")
@@ -21,7 +22,8 @@ def _cast(f: Flat, at: int) -> int:
     return out
 
 
-def _look_up(f: Flat, table: Array, index: int) -> int:
+def look_up(f: Flat, table: Array, index: int) -> int:
+    """Rows of a table."""
     o = f.s.GatherOptionsT()
     o.axis, o.batchDims = 0, 0
     out = f.tensor((*f.shapes[index], *table.shape[1:]), "float32", name="lookup")
@@ -60,7 +62,8 @@ def _slice_channel(f: Flat, at: int, c: int) -> int:
     return out
 
 
-def _sum(f: Flat, a: int, b: int) -> int:
+def add(f: Flat, a: int, b: int) -> int:
+    """The sum of two maps."""
     out = f.tensor(f.shapes[a], "float32", name="sum")
     f.op("ADD", [a, b], [out], options=f.s.AddOptionsT())
     return out
@@ -80,13 +83,26 @@ def table_case(rng: Rng) -> Case:
     f = Flat()
     x = f.input("x", (1, h, w, channels), "float32")
     table = rng.choice([-1.0, 0.0, 2.0], (256 * (channels if own else 1), planes))
-    index = _cast(f, x)
+    index = cast(f, x)
     if own:
         index = _add_index(f, index, 256 * np.arange(channels))
-    y = f.reshape(_look_up(f, table, index), (1, h, w, channels * planes))
+    y = f.reshape(look_up(f, table, index), (1, h, w, channels * planes))
     f.output("bits", f.quantize(y))
     about = {"channels": channels, "planes": planes, "own": own}
     return Case(f.finish(RAW), _pictures(rng, (h, w, channels)), about)
+
+
+def tiled(
+    limits: Array, sides: tuple[int, int], tile: int, together: bool, channels: int = 1
+) -> bytes:
+    """Thresholds [tile * tile * channels * planes] by place, a map of the picture's size, or
+    together as channels of a smaller one."""
+    f = Flat()
+    x = f.input("x", (1, *sides, channels), "float32")
+    ones = np.ones((1, 1, 1, len(limits)), np.float32)
+    y = f.depthwise(_blocks(f, "SPACE_TO_DEPTH", x, tile), ones, -limits)
+    f.output("bits", f.quantize(y if together else _blocks(f, "DEPTH_TO_SPACE", y, tile)))
+    return f.finish(RAW)
 
 
 def tiles_case(rng: Rng) -> Case:
@@ -94,15 +110,11 @@ def tiles_case(rng: Rng) -> Case:
     tile, channels = int(rng.choice([2, 3, 4])), int(rng.choice([1, 1, 2]))
     planes, together = int(rng.choice([1, 3, 8, 20])), bool(rng.random() < 0.5)
     h, w = tile * _int(rng, 1, 4), tile * _int(rng, 1, 5)
-    f = Flat()
-    x = f.input("x", (1, h, w, channels), "float32")
     places = tile * tile * channels * planes
     limits = rng.uniform(0, 255, places).round() - 0.5
-    ones = np.ones((1, 1, 1, places), np.float32)
-    y = f.depthwise(_blocks(f, "SPACE_TO_DEPTH", x, tile), ones, -limits)
-    f.output("bits", f.quantize(y if together else _blocks(f, "DEPTH_TO_SPACE", y, tile)))
     about = {"tile": tile, "channels": channels, "planes": planes, "together": together}
-    return Case(f.finish(RAW), _pictures(rng, (h, w, channels)), about)
+    content = tiled(limits, (h, w), tile, together, channels)
+    return Case(content, _pictures(rng, (h, w, channels)), about)
 
 
 def bit_planes_case(rng: Rng, base: float = 1.0) -> Case:
@@ -120,16 +132,16 @@ def bit_planes_case(rng: Rng, base: float = 1.0) -> Case:
     inverted = rng.random(8) < 0.3
     sums = []
     for c in range(channels):
-        index = _cast(f, _slice_channel(f, x, c) if channels > 1 else x)
+        index = cast(f, _slice_channel(f, x, c) if channels > 1 else x)
         total = None
         for j in rng.permutation(8):
             signs = np.where((np.arange(256) >> j & 1) == (not inverted[j]), 1.0, -1.0)
-            bits = f.quantize(_look_up(f, signs, index))
+            bits = f.quantize(look_up(f, signs, index))
             y = f.bconv(
                 bits, filter_bits(rng, depth, *kernel, 1), 1, stride=stride, padding=padding,
                 multiplier=np.full(depth, scale * 2.0**j), bias=np.zeros(depth),
             )  # fmt: skip
-            total = y if total is None else _sum(f, total, y)
+            total = y if total is None else add(f, total, y)
         assert total is not None
         sums.append(total)
     if channels > 1:
