@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ from tests.networks import Network, make
 pytestmark = [pytest.mark.keras, pytest.mark.host_c]
 
 
-@pytest.fixture(scope="module")
-def networks() -> dict[str, Network]:
-    # `make` also compares the training form in Keras with LCE's interpreter
-    return {name: make(3 + k, 16, network(name)) for k, name in enumerate(CASES)}
+@functools.cache
+def converted(name: str) -> Network:
+    """A case's network, trained a step; `make` also compares its training form with LCE."""
+    return make(3 + list(CASES).index(name), 16, network(name))
 
 
 RANDOM = {
@@ -92,71 +93,58 @@ def test_sums_that_may_round_are_left_to_the_float_kernels(tmp_path: Path) -> No
         assert differences(dict(answer.outputs), oracle.predict(inputs)) == 0
 
 
-@pytest.fixture(scope="module")
-def models(networks: dict[str, Network]) -> dict[str, Compiled]:
-    found = {}
-    for name, n in networks.items():
-        found[name] = compiled(n.converted.content, name)
-        found[f"{name} [plain]"] = plain(n.converted.content, name)
-    return found
+@functools.cache
+def models_of(name: str) -> dict[str, Compiled]:
+    """With kernels chosen by cost, and with the portable reference of each."""
+    content = converted(name).converted.content
+    return {name: compiled(content, name), f"{name} [plain]": plain(content, name)}
 
 
-def test_no_encoder_leaves_a_float_convolution(
-    networks: dict[str, Network], models: dict[str, Compiled]
-) -> None:
-    for name, n in networks.items():
-        assert "CONV_2D" not in n.converted.operators
-        rows = models[name].emitted.layers
-        kinds = [row["op"] for row in rows]
-        wanted = KERNELS.get(name, "encode_u8")
-        assert kinds[0].removeprefix("planar_") == wanted, (name, kinds)
-        assert sum("encode" in k or "bit_planes" in k for k in kinds) == 1
-        # nothing but the logits is a real number
-        assert [row["name"] for row in rows if row["float"]] == ["head"], name
+@pytest.mark.parametrize("name", CASES)
+def test_no_encoder_leaves_a_float_convolution(name: str) -> None:
+    assert "CONV_2D" not in converted(name).converted.operators
+    rows = models_of(name)[name].emitted.layers
+    kinds = [row["op"] for row in rows]
+    assert kinds[0].removeprefix("planar_") == KERNELS.get(name, "encode_u8"), kinds
+    assert sum("encode" in k or "bit_planes" in k for k in kinds) == 1
+    # nothing but the logits is a real number
+    assert [row["name"] for row in rows if row["float"]] == ["head"]
 
 
-def test_answers_are_the_interpreters(
-    networks: dict[str, Network], models: dict[str, Compiled], tmp_path: Path
-) -> None:
+def test_answers_are_the_interpreters(tmp_path: Path) -> None:
+    models = {model: whole for name in CASES for model, whole in models_of(name).items()}
+    origin = {model: model.removesuffix(" [plain]") for model in models}
     host = HostModels(tmp_path, models)
-    requests = [
-        (model, {"image": p[None]}, False)
-        for model in models
-        for p in networks[model.removesuffix(" [plain]")].pictures
-    ]
-    answers = iter(host.run(requests))
+    asked = [(m, {"image": p[None]}, False) for m in models for p in converted(origin[m]).pictures]
+    answers = iter(host.run(asked))
     wrong: dict[str, int] = {}
-    for model in models:
-        name = model.removesuffix(" [plain]")
-        oracle = Oracle(networks[name].converted.content)
-        seen = set()
-        for p in networks[name].pictures:
+    for m in models:
+        oracle, seen = Oracle(converted(origin[m]).converted.content), set()
+        for p in converted(origin[m]).pictures:
             wanted = oracle.predict({"image": p[None]})
-            wrong[model] = wrong.get(model, 0) + differences(dict(next(answers).outputs), wanted)
+            n = differences(dict(next(answers).outputs), wanted)
+            wrong |= {m: wrong.get(m, 0) + n} if n else {}
             seen.add(wanted["logits"].tobytes())
-        assert len(seen) > 6, f"{name}: {len(seen)} different answers say little"
-    assert not {name: n for name, n in wrong.items() if n}
+        assert len(seen) > 6, f"{m}: {len(seen)} different answers say little"
+    assert not wrong
 
 
-def test_a_wrong_table_threshold_or_mask_is_noticed(
-    networks: dict[str, Network], models: dict[str, Compiled], tmp_path: Path
-) -> None:
-    """The control: each array of the encoders' kernels, changed in one place."""
+def test_a_wrong_table_place_or_mask_is_noticed(tmp_path: Path) -> None:
+    """The control: each array of the encoders' kernels, changed in a few places."""
     changes = {"dither": ("table", 1), "glt-bayer": ("offset", 1), "bitplanes": ("masks", 8)}
     spoiled = {}
     for name, (array, by) in changes.items():
-        whole = models[f"{name} [plain]"]
+        whole = models_of(name)[f"{name} [plain]"]
         op = next(o for o in whole.graph.ops if o.kind == KERNELS[name])
-        data = op.attrs[array]
-        flat = data.reshape(-1)
+        flat = op.attrs[array].reshape(-1)
         kept = flat.copy()
-        flat[:: max(1, len(flat) // 7)] ^= np.array(by, data.dtype)
+        flat[:: max(1, len(flat) // 7)] ^= np.array(by, flat.dtype)
         spoiled[name] = plain_again(whole)
         flat[:] = kept
     host = HostModels(tmp_path, spoiled)
     for name in spoiled:
-        oracle = Oracle(networks[name].converted.content)
-        asked = [{"image": p[None]} for p in networks[name].pictures]
+        oracle = Oracle(converted(name).converted.content)
+        asked = [{"image": p[None]} for p in converted(name).pictures]
         answers = host.run([(name, inputs, False) for inputs in asked])
         wanted = [oracle.predict(inputs) for inputs in asked]
         found = [differences(dict(a.outputs), w) for a, w in zip(answers, wanted, strict=True)]
