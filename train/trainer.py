@@ -49,6 +49,14 @@ class Progress:
         return cls(**json.loads(text))
 
 
+def _tensors(targets: npt.NDArray[Any]) -> Any:
+    """A tensor, or of a structured array one for each field."""
+    names = targets.dtype.names
+    if names is None:
+        return tf.constant(targets)
+    return {name: tf.constant(targets[name]) for name in names}
+
+
 class Trainer:
     """A model, its optimizers and the step that joins them.
 
@@ -157,7 +165,7 @@ class Trainer:
         if form not in self._steps:
             self._steps[form] = self.workers.step(self._step)
         with forms(*form):
-            return self._steps[form](tf.constant(x), tf.constant(y))
+            return self._steps[form](tf.constant(x), _tensors(y))
 
     def rate(self, step: int) -> float:
         """Learning rate of a step of the whole training."""

@@ -33,7 +33,8 @@ class Task(Protocol):
     def metric(self) -> str: ...
 
     def loss(self, target: Any, output: Any) -> Any:
-        """Scalar tensor. `target` is a batch of `Split.targets`, for classification of labels."""
+        """Scalar tensor. `target` is a batch of `Split.targets`, a mapping of tensors when that is
+        a structured array; for classification a batch of labels."""
         ...
 
     def score(self, split: Split, predict: Predict) -> dict[str, float]:
