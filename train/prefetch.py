@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 AHEAD = 4  # batches; more only costs memory
 
 
-def prefetched(items: Iterator[Item], ahead: int = AHEAD) -> Iterator[Item]:
+def prefetched(items: Iterator[Item], ahead: int = AHEAD) -> Generator[Item, None, None]:
     """The same items in the same order, up to `ahead` of them made before they are asked for.
 
     One thread runs the iterator, so that whatever generator it draws from is used in order and

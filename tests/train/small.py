@@ -23,8 +23,16 @@ def split(count: int, rng: np.random.Generator) -> Split:
 
 def dataset(count: int = 32) -> Dataset:
     rng = np.random.default_rng(3)
-    parts = {"train": split(count, rng), "val": split(8, rng), "test": split(8, rng)}
-    return Dataset("bright", ("dark", "bright"), **parts, seed=3, synthetic=True, note="")
+    return Dataset(
+        "bright",
+        ("dark", "bright"),
+        train=split(count, rng),
+        val=split(8, rng),
+        test=split(8, rng),
+        seed=3,
+        synthetic=True,
+        note="",
+    )
 
 
 def recipe(**more: Any) -> Recipe:

@@ -37,18 +37,17 @@ def test_validation_and_test_pictures_are_never_augmented(
 ) -> None:
     """Every picture that a whole training hands to augmentation is one of the training split, and
     what is scored is the other splits' very bytes."""
-    from train import batches
+    from train.augment import augment
     from train.loop import train
 
     data = small.dataset()
     ours = {image.tobytes() for image in data.train.images}
     assert not ours & {i.tobytes() for s in (data.val, data.test) for i in s.images}
     seen: list[bytes] = []
-    real = batches.augment
 
     def spying(images: Any, how: Any, rng: Any) -> Any:
         seen.extend(image.tobytes() for image in images)
-        changed = real(images, how, rng)
+        changed = augment(images, how, rng)
         assert (changed != images).any()
         return changed
 
@@ -59,7 +58,7 @@ def test_validation_and_test_pictures_are_never_augmented(
             scored.append(split.images.tobytes())
             return super().score(split, predict)
 
-    monkeypatch.setattr(batches, "augment", spying)
+    monkeypatch.setattr("train.batches.augment", spying)
     before = {name: split.images.tobytes() for name, split in data.splits.items()}
     train(small.recipe(augment=everything(), task=Spy()), data, tmp_path, quiet=True)
     assert len(seen) == 2 * len(data.train)
