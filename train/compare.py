@@ -20,8 +20,9 @@ from train import recipes
 from train.backend import keras, larq, tf
 from train.card import read_json
 from train.data import Dataset, load
-from train.evaluate import build_model, predict
+from train.evaluate import build_net, predict
 from train.figures import further
+from train.netrecord import recorded_net
 from train.runfolder import load_arrays, write_json, write_whole
 
 CALIBRATION = 256  # pictures of the validation split, spread evenly over it
@@ -29,7 +30,7 @@ CALIBRATION = 256  # pictures of the validation split, spread evenly over it
 
 def restored(run: Path, recipe: Mapping[str, Any]) -> Any:
     """The run's Keras model with its final weights."""
-    model = build_model(recipes.get(str(recipe["name"])))
+    model = build_net(recorded_net(recipe))
     arrays = load_arrays(run / "weights.npz")
     try:
         model.set_weights([arrays[name] for name in sorted(arrays)])
