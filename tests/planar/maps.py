@@ -102,6 +102,7 @@ def all_cases() -> list[Case]:
             encode(h, w, 2, 11, 2),
             encode(h, w, 1, 3, 3),
         ]
+    cases.append(encode(4, 16384, 1, 2))  # offsets beyond half-words
     return cases
 
 
