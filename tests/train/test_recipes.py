@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,44 +24,182 @@ def two_examples(name: str, shape: tuple[int, int, int]) -> Dataset:
     return Dataset(name, ("no", "yes"), split, split, split, 9, True, "two mocked pictures")
 
 
-def all_names() -> list[str]:
-    return ["faces-wake", "scenes-float-twin", "scenes-mobilenet", "scenes-wake"]
+FOLDER = Path(__file__).resolve().parents[2] / "train" / "recipes"
+FAMILIES = sorted(p.stem for p in FOLDER.glob("*.py") if "RECIPES = " in p.read_text("utf-8"))
 
 
-def test_the_list_above_is_complete() -> None:
-    from train import recipes
+def mocked(recipe: Any, model: Any) -> Dataset:
+    """Two pictures of noise as the network takes them; two real ones where targets are needed."""
+    from train import api
 
-    assert recipes.names() == all_names()
+    if recipe.task.name == "classification":
+        made = two_examples("mocked", model.input_shape[1:])
+        return replace(made, label_names=tuple(map(str, range(model.output_shape[-1]))))
+    few = {name: 2 for name in recipe.data_options if name.startswith("n_")}
+    data = api.load_data(recipe, **few)
+    split = data.train.take([0, 1])
+    return replace(data, train=split, val=split, test=split)
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    """Steps that run once are not worth tracing."""
+    from train.backend import tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", all_names())
-def test_every_recipe_trains_an_epoch_on_two_examples(name: str, tmp_path: Path) -> None:
-    from train import api, recipes
-    from train.card import write_card
-    from train.evaluate import build_model
-    from train.loop import train
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_recipe_trains_an_epoch_on_two_examples(
+    family: str, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch of each stage; an untrained network in the teacher's place. Recipes that differ in
+    pictures alone are one training."""
+    import importlib
 
-    recipe = api.changed(recipes.get(name), {"epochs": 1, "batch": 2})
-    shape = build_model(recipe).input_shape[1:]
-    _, found = train(recipe, two_examples("mocked", shape), tmp_path, quiet=True)
-    assert found["finished"] is True
-    assert found["pictures"] == 2
-    assert 0 < found["size_bits"]
-    if name in ("faces-wake", "scenes-wake"):
-        assert found["size_bits"] <= 1_000_000
-        assert found["bops"] < 12_000_000
-    card = write_card(tmp_path).read_text()
-    for word in (name, "synthetic", found["dataset_hash"], f"--recipe {name} --seed 0", "Limits"):
-        assert word in card
+    from train import api, recipes, trainer
+    from train.distill import as_teacher
+    from train.evaluate import build_model
+
+    trained, failed = set(), []
+    for recipe in importlib.import_module(f"train.recipes.{family}").RECIPES:
+        record = recipe.as_dict()
+        key = json.dumps([record[k] for k in ("net", "stages", "optimizer", "task", "teacher")])
+        if key in trained or recipes.get(recipe.name) is not recipe:
+            continue
+        trained.add(key)
+        short = api.changed(recipe, {"epochs": max(1, len(recipe.stages)), "batch": 2})
+        try:
+            teacher = None
+            if recipe.teacher:
+                teacher = as_teacher(build_model(recipes.get(recipe.teacher)))
+            model = build_model(recipe)
+            data = mocked(recipe, model)
+            before = [w.copy() for w in model.get_weights()]
+            with monkeypatch.context() as patch:  # building takes longer than a step
+                patch.setattr(trainer, "build_model", lambda _, built=model: built)
+                run = trainer.Trainer(short, data, 0, teacher=teacher)
+            rows = [run.run_epoch(epoch) for epoch in range(short.epochs)]
+            scores = short.task.score(data.test, run.predict)
+            assert all(np.isfinite(row["loss"]) for row in rows), rows
+            assert next(iter(scores)) == short.task.metric
+            moved = [(a != b).any() for a, b in zip(before, model.get_weights(), strict=True)]
+            assert any(moved), "nothing moved"
+        except Exception as error:
+            failed.append(f"{recipe.name}: {error!r}")
+    assert not failed, "\n".join(failed)
+    assert trained
 
 
 def test_every_recipe_states_a_source_and_rivals_see_the_same_pictures() -> None:
     from train import recipes
 
-    assert all(recipes.get(name).source for name in all_names())
-    scenes = [recipes.get(name) for name in all_names() if name.startswith("scenes")]
-    assert len({(r.batch, r.augment, r.data, tuple(r.data_options)) for r in scenes}) == 1
+    assert len(recipes.names()) >= len(FAMILIES) >= 3
+    assert [n for n in recipes.names() if not recipes.get(n).source] == []
+    wake, rival = recipes.get("scenes-wake"), recipes.get("scenes-mobilenet")
+    assert (wake.augment, wake.data, wake.data_options) == (
+        rival.augment,
+        rival.data,
+        rival.data_options,
+    )
+
+
+def test_modules_are_found_in_order_and_doubled_names_refused() -> None:
+    from types import ModuleType
+
+    from tests.train import small
+    from train import recipes
+
+    assert recipes.modules() == sorted(recipes.modules())
+    assert {f"train.recipes.{family}" for family in FAMILIES} <= set(recipes.modules())
+    one, two, none = ModuleType("one"), ModuleType("two"), ModuleType("none")
+    one.RECIPES = (small.recipe(name="b"), small.recipe(name="a"))  # type: ignore[attr-defined]
+    two.RECIPES = (small.recipe(name="a"),)  # type: ignore[attr-defined]
+    assert list(recipes.collect([none, one])) == ["b", "a"]
+    with pytest.raises(DataError, match="same name") as caught:
+        recipes.collect([one, none, two])
+    assert "one and two" in str(caught.value)
+
+
+def test_a_record_without_newer_fields_is_the_same_run(tmp_path: Path) -> None:
+    """Fields that a record lacks had their default; the control sets another value."""
+    from tests.train import small
+    from train.loop import train
+    from train.recipes.recipe import Augment
+    from train.record import changes
+
+    recipe = small.recipe(epochs=2)
+    train(recipe, small.dataset(), tmp_path, quiet=True, stop_after=1)
+    path = tmp_path / "recipe.json"
+    old = json.loads(path.read_text())
+    for name in ("stages", "clip", "optimizer", "teacher", "task", "schedule"):
+        del old[name]
+    del old["augment"]["gamma"], old["net"]["encoder"]
+    path.write_text(json.dumps(old))
+    for changed, named in (
+        ({"clip": 1.25}, "clip"),
+        ({"augment": Augment(flip=True, shift=1, noise=4.0, gamma=0.5)}, "augment.gamma"),
+        ({"net": replace(small.NET, encoder="linear")}, "net.encoder"),
+    ):
+        with pytest.raises(DataError, match="something else") as caught:
+            train(replace(recipe, **changed), small.dataset(), tmp_path, quiet=True, resume=True)
+        assert named in str(caught.value)
+    _, found = train(recipe, small.dataset(), tmp_path, quiet=True, resume=True)
+    assert found["finished"] is True
+    assert changes({"a": 1}, {"a": 1, "b": 2}, {}) == []
+
+
+def test_networks_survive_their_record() -> None:
+    from convert.errors import ModelError
+    from train import recipes
+    from train.netrecord import net_record, recorded_net
+
+    for name in recipes.names():
+        recipe = recipes.get(name)
+        record = json.loads(json.dumps({"name": name, "net": net_record(recipe.net)}))
+        assert recorded_net(record) == recipe.net, name
+    for net in (3, {"kind": "os.path"}, {"kind": "train.models.binary.nothing"}, {"layers": ["x"]}):
+        with pytest.raises(ModelError, match="cannot be built again"):
+            recorded_net({"name": "x", "net": net})
+
+
+def test_seeds_are_aggregated_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import statistics
+
+    from tests.train import small
+    from train import api, recipes
+    from train.seeds import aggregate, seeds_command, summary
+
+    recipe = small.recipe(epochs=1)
+    monkeypatch.setattr(recipes, "_all", lambda: {recipe.name: recipe})
+    monkeypatch.setattr(api, "load_data", lambda *_: small.dataset())
+    asked: dict[str, Any] = {"recipe": recipe.name, "run_dir": tmp_path, "quiet": True}
+    short = seeds_command(**asked, seeds=2, overrides={"epochs": 2}, stop_after=1)
+    assert short["finished"] is False
+    assert "score" not in short
+    found = seeds_command(**asked, seeds=2, overrides={"epochs": 2})
+    stamps = [(tmp_path / f"seed{k}" / "weights.npz").stat().st_mtime_ns for k in (0, 1)]
+    assert seeds_command(**asked, seeds=2, overrides={"epochs": 2}) == found
+    assert [(tmp_path / f"seed{k}" / "weights.npz").stat().st_mtime_ns for k in (0, 1)] == stamps
+    written = json.loads((tmp_path / "seeds.json").read_text())
+    each = [json.loads((tmp_path / f"seed{k}" / "metrics.json").read_text()) for k in (0, 1)]
+    assert written["seeds"] == [row["seed"] for row in each] == [0, 1]
+    values = [row["accuracy"] for row in each]
+    assert written["score"]["values"] == values
+    assert written["score"]["mean"] == pytest.approx(statistics.fmean(values))
+    assert written["score"]["deviation"] == pytest.approx(statistics.stdev(values))
+    assert written["command"].endswith("--seeds 2")
+    assert (tmp_path / "seed1" / "model_card.md").exists()
+    with pytest.raises(DataError, match="something else"):
+        seeds_command(**asked, seeds=2, overrides={"epochs": 3})
+    with pytest.raises(DataError, match="at least one"):
+        seeds_command(**asked, seeds=0)
+    assert summary([1.0, 2.0, 4.0])["deviation"] == pytest.approx(1.5275252)
+    assert summary([1.0])["deviation"] is None
+    assert aggregate([{"a": 1, "b": "x", "c": True}, {"a": 2, "d": 4}]).keys() == {"a"}
 
 
 def test_fields_are_changed_by_name_and_type() -> None:
@@ -80,6 +219,9 @@ def test_fields_are_changed_by_name_and_type() -> None:
         ("epochs", "two"),
         ("epochs", 1.5),
         ("balanced", 1),
+        ("task", "x"),
+        ("stages", {}),
+        ("stages", [{"shares": 1}]),
         ("augment", {"flipp": True}),
         ("augment", 3),
     ):
