@@ -25,7 +25,8 @@ pytestmark = pytest.mark.host_c
 
 
 def network() -> tuple[bytes, list[dict[str, Array]]]:
-    """A grouped convolution to bits, a pooling, a shuffle, one to float and one to int8."""
+    """A grouped convolution to bits, a pooling, a shuffle, one to float and one to int8, two whose
+    sum becomes bits, and those or-ed with others."""
     rng = np.random.default_rng(3)
     f = Flat()
     x = f.input("x", (1, 8, 8, 2), "int32")
@@ -39,6 +40,20 @@ def network() -> tuple[bytes, list[dict[str, Array]]]:
     m, b = rng.normal(0, 0.1, 10), rng.normal(0, 1, 10)
     f.output("real", f.bconv(y, bits, 64, multiplier=m, bias=b))
     f.output("small", f.bconv(y, bits, 64, multiplier=m, bias=b, quant=(0.05, 3)))
+    more = np.random.default_rng(4)
+    m, b = more.normal(0, 0.1, (2, 40)), more.normal(0, 1, (2, 40))
+    wide, thin = cases.filter_bits(more, 40, 3, 3, 64), cases.filter_bits(more, 40, 1, 1, 64)
+    left = f.bconv(y, wide, 64, multiplier=m[0], bias=b[0])
+    right = f.bconv(y, thin, 64, multiplier=m[1], bias=b[1])
+    total = f.tensor(f.shapes[left], "float32", name="sum")
+    f.op("ADD", [left, right], [total], options=f.s.AddOptionsT())
+    joined = f.quantize(total)
+    f.output("joined", joined)
+    other = f.bconv(y, thin, 64, thresholds=np.full(40, 32))
+    either = f.tensor(f.shapes[left], "float32", name="either")
+    pair = [f.dequantize(joined, 40), f.dequantize(other, 40)]
+    f.op("MAXIMUM", pair, [either], options=f.s.MaximumMinimumOptionsT())
+    f.output("either", f.quantize(either))
     inputs = [{"x": packed_noise(rng, (1, 8, 8), 64)} for _ in range(8)]
     return f.finish(), inputs
 
@@ -114,6 +129,32 @@ def lane_threshold(attrs: dict[str, Any]) -> None:
     attrs["arrays"] = replace(attrs["arrays"], start=attrs["arrays"].start + np.uint32(1))
 
 
+def pair_limit(attrs: dict[str, Any]) -> None:
+    decision = dict(attrs["decision"])
+    decision["limits"] = decision["limits"] + decision["factors"][:, 0].astype(np.int32)
+    attrs["decision"] = decision
+
+
+def pair_factor(attrs: dict[str, Any]) -> None:
+    decision = dict(attrs["decision"])
+    decision["factors"] = decision["factors"] * np.array([1, -1], np.int16)
+    attrs["decision"] = decision
+
+
+def pair_weight(attrs: dict[str, Any]) -> None:
+    branch = dict(attrs["b"])
+    key = "weights" if "weights" in branch else "index"
+    branch[key] = branch[key] ^ branch[key].dtype.type(1 << 14)
+    attrs["b"] = branch
+
+
+def logic_term(attrs: dict[str, Any]) -> None:
+    if "terms" in attrs:
+        attrs["terms"] = attrs["terms"] ^ np.uint8(8)
+    else:
+        attrs["both"] = attrs["both"] ^ np.uint32(0xFF)
+
+
 LANES = {
     "lane threshold": ("lane_conv_bits", lane_threshold),
     "lane weight": ("lane_conv_bits", lane_weight),
@@ -124,6 +165,10 @@ PLANAR = {
     "planar weight": ("planar_conv_bits", planar_weight),
     "planar origin": ("planar_conv_bits", planar_origin),
     "planar window": ("planar_bmaxpool2d_bits", window),
+    "planar pair limit": ("planar_pair_bits", pair_limit),
+    "planar pair factor": ("planar_pair_bits", pair_factor),
+    "planar pair weight": ("planar_pair_bits", pair_weight),
+    "planar logic": ("planar_logic_bits", logic_term),
 }
 CHANGES = {
     "threshold": ("bconv2d_bits", threshold),
@@ -135,6 +180,10 @@ CHANGES = {
     "window": ("bmaxpool2d_bits", window),
     "bias": ("bconv2d_f32", bias),
     "clamp": ("bconv2d_i8", clamp),
+    "pair limit": ("bconv2d_pair_bits", pair_limit),
+    "pair factor": ("bconv2d_pair_bits", pair_factor),
+    "pair weight": ("bconv2d_pair_bits", pair_weight),
+    "logic": ("logic_bits", logic_term),
 }
 
 
