@@ -5,6 +5,9 @@ of each look through a linear converter (gamma 1), as the pixels of a sensor lea
 with every training scene exposed at 0 EV, so without exposure augmentation, and `-exposed` with the
 exposure drawn at the sensor, normal around 0 EV with a deviation of 0.9 stops, cut to ±3 EV.
 
+Learned thresholds get ten times the rate of the weights: with the same rate they hardly leave the
+ramp, even where pictures fill only its lowest steps (`-slow` shows it).
+
 The linear ADC is `binary` (its natural binary code, eight bit planes) or `linear` (a thermometer of
 equal steps and as many planes).
 """
@@ -35,7 +38,9 @@ ENCODERS: dict[str, tuple[Encoder, str]] = {
     "bitplanes": (BitPlanes(), "bit-plane depth-wise, arXiv 2305.02885, reconstructed"),
     "fracbnn": (Frac(), "FracBNN's thermometer, R = 255 / 8 for eight planes"),
 }
-ROBUST = ("glt", "linear", "binary", "quantile", "dither", "bitplanes")
+ROBUST = ("glt", "glt-quantile", "linear", "binary", "quantile", "dither", "bitplanes")
+
+GLT_RATE = 10.0
 
 METERED = {**DATA_OPTIONS, "gamma": 1.0, "ev": 0.0}
 EXPOSED = {**DATA_OPTIONS, "gamma": 1.0}
@@ -43,7 +48,7 @@ EXPOSED = {**DATA_OPTIONS, "gamma": 1.0}
 
 def _recipes(name: str, encoder: Encoder, source: str) -> list[Recipe]:
     net = replace(NET, encoder=encoder)
-    found = [reduced(f"encoders-{name}", net, source)]
+    found = [reduced(f"encoders-{name}", net, source, glt_rate=GLT_RATE)]
     if name in ROBUST:
         for suffix, data in (("metered", METERED), ("exposed", EXPOSED)):
             recipe = replace(found[0], name=f"encoders-{name}-{suffix}", data_options=data)
@@ -56,15 +61,23 @@ _RAW = {k: v for k, v in DATA_OPTIONS.items() if k != "channels"}
 
 RECIPES = (
     *(recipe for name, (e, source) in ENCODERS.items() for recipe in _recipes(name, e, source)),
+    reduced("encoders-glt-slow", NET, f"{GLT}; thresholds at the rate of the weights"),
     # as many planes as the authors take: more weights in the first layer
     reduced("encoders-fracbnn-32", replace(NET, planes=32, encoder=Frac(8.0)), "FracBNN, R = 8"),
     # colour: thresholds a channel, or the same for all
-    reduced("encoders-rgb", replace(NET, input_shape=(64, 64, 3)), GLT, data_options=_RGB),
+    reduced(
+        "encoders-rgb",
+        replace(NET, input_shape=(64, 64, 3)),
+        GLT,
+        data_options=_RGB,
+        glt_rate=GLT_RATE,
+    ),
     reduced(
         "encoders-rgb-shared",
         replace(NET, input_shape=(64, 64, 3), encoder=Glt(shared=True)),
         f"{GLT}; one set of thresholds for all channels",
         data_options=_RGB,
+        glt_rate=GLT_RATE,
     ),
     # a raw mosaic: maps of half the side from the start, so the first stride is taken by the tiles
     reduced(
@@ -73,5 +86,6 @@ RECIPES = (
         f"{GLT}; raw Bayer mosaic as four channels",
         data="scenes-raw",
         data_options=_RAW,
+        glt_rate=GLT_RATE,
     ),
 )
