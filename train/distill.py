@@ -19,10 +19,7 @@ from convert.errors import DataError
 from train.backend import tf
 from train.card import read_json
 from train.data import Dataset
-from train.evaluate import build_net
-from train.netrecord import recorded_net
 from train.recipes.recipe import Recipe
-from train.runfolder import load_arrays
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 
@@ -97,6 +94,8 @@ def from_folder(folder: Path) -> Teacher:
     Raises:
         DataError: the run is not finished, or its weights do not fit.
     """
+    from train.compare import restored
+
     record, metrics = read_json(folder / "recipe.json"), read_json(folder / "metrics.json")
     if not metrics.get("finished"):
         raise DataError(
@@ -104,17 +103,7 @@ def from_folder(folder: Path) -> Teacher:
             where=str(folder),
             remedy=f"python -m kit train --resume {folder}",
         )
-    model = build_net(recorded_net(record))
-    arrays = load_arrays(folder / "weights.npz")
-    try:
-        model.set_weights([arrays[name] for name in sorted(arrays)])
-    except ValueError as error:
-        raise DataError(
-            "the teacher's weights do not fit its recipe's network",
-            where=str(folder / "weights.npz"),
-            found=str(error).splitlines()[0][:200],
-            remedy="check out the commit that stands in the run's metrics.json",
-        ) from None
+    model = restored(folder, record)
     kept = {k: metrics.get(k) for k in ("recipe", "dataset_hash", "seed", "metric", "score")}
     return as_teacher(model, **kept)
 

@@ -119,7 +119,7 @@ def train(
                 row = _epoch(trainer, epoch, progress, within)
                 progress = None
                 history.append(row)
-                log(_line(recipe, row))
+                log(_line(recipe, row, who.get("bare_images_per_s")))
                 save(folder, trainer, history)
                 if together.chief:
                     write_curves(folder / "curves.csv", history)
@@ -187,7 +187,7 @@ def _opening(recipe: Recipe, dataset: Dataset, who: Mapping[str, Any]) -> str:
     )
 
 
-def _line(recipe: Recipe, row: Mapping[str, float]) -> str:
+def _line(recipe: Recipe, row: Mapping[str, float], bare: float | None) -> str:
     epoch = int(row["epoch"])
     left = row["seconds"] * (recipe.epochs - epoch)
     scores = "".join(
@@ -195,9 +195,10 @@ def _line(recipe: Recipe, row: Mapping[str, float]) -> str:
         for name, value in row.items()
         if name == "train_accuracy" or name == f"val_{recipe.task.metric}"
     )
+    share = f" ({row['images_per_s'] / bare:.0%} of the step alone)" if bare else ""
     return (
         f"epoch {epoch}/{recipe.epochs}  loss {row['loss']:.4f}{scores}  {row['seconds']:.1f} s  "
-        f"{row['images_per_s']:.0f} images/s  ~{left / 60:.0f} min left"
+        f"{row['images_per_s']:.0f} images/s{share}  ~{left / 60:.0f} min left"
     )
 
 

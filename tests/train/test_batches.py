@@ -155,3 +155,25 @@ def test_the_step_alone_is_timed_and_leaves_no_trace(small: Any) -> None:
     assert before.keys() == after.keys()
     for name in before:
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+
+
+def test_the_speed_of_the_step_alone_is_reported_and_changes_no_number(
+    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train import loop
+    from train.runfolder import load_arrays
+
+    found = {}
+    for name, steps in (("timed", 1), ("plain", 10**9)):
+        monkeypatch.setattr(loop, "WORTH_TIMING", steps)
+        recipe = small.recipe(epochs=1)
+        _, found[name] = loop.train(recipe, small.dataset(), tmp_path / name, quiet=True)
+    assert found["timed"]["bare_images_per_s"] > 0
+    assert found["timed"]["images_per_s"] > 0
+    assert "bare_images_per_s" not in found["plain"]
+    text = (tmp_path / "timed" / "log.txt").read_text()
+    assert "the step alone: " in text
+    assert "of the step alone)" in text
+    ours, theirs = (load_arrays(tmp_path / name / "weights.npz") for name in found)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
