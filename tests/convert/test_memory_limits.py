@@ -11,6 +11,7 @@ from convert.oracle import Oracle
 from tests.convert import cases
 from tests.convert.flat import SAME, VALID, Flat
 from tests.convert.test_operators import differences
+from tests.convert.test_random_networks import both
 from tests.host_c import HostModels
 
 pytestmark = pytest.mark.host_c
@@ -30,7 +31,15 @@ def random_network(seed: int) -> tuple[bytes, tuple[int, int, int, int]]:
     y = f.quantize(f.depthwise(x, np.ones((1, 1, 1, channels), np.float32), -t))
     for _ in range(int(rng.integers(2, 6))):
         h, w = f.shapes[y][1:3]
-        kind = rng.choice(["conv", "conv", "conv", "pool", "shuffle"])
+        kind = rng.choice(["conv", "conv", "conv", "pool", "shuffle", "sum"])
+        if kind == "sum":  # two branches that meet in front of a sign
+            real = {"multiplier": rng.normal(0, 0.2, 32), "bias": rng.normal(0, 1, 32)}
+            a, b = (
+                f.bconv(y, cases.filter_bits(rng, 32, k, k, channels), channels, **real)
+                for k in (3, 1)
+            )
+            y, channels = f.quantize(both(f, "ADD", a, b)), 32
+            continue
         if kind == "pool" and min(h, w) > 3:
             y = f.pool(y, (2, 2), (2, 2), VALID)
             continue

@@ -31,10 +31,25 @@ class Map:
         return f.shapes[self.at][1], f.shapes[self.at][2]
 
 
+def both(f: Flat, kind: str, a: int, b: int) -> int:
+    """An element-wise operation of two float maps."""
+    options = f.s.AddOptionsT() if kind == "ADD" else f.s.MaximumMinimumOptionsT()
+    out = f.tensor(f.shapes[a], "float32", name="both")
+    f.op(kind, [a, b], [out], options=options)
+    return out
+
+
 def grow(f: Flat, rng: np.random.Generator, m: Map) -> Map:
     """One more operation on a map of bits."""
     h, w = m.sides(f)
-    kind = rng.choice(["conv", "conv", "conv", "pool", "shuffle", "float", "int8"])
+    kinds = ["conv", "conv", "conv", "pool", "shuffle", "float", "int8", "sum", "either"]
+    kind = rng.choice(kinds)
+    if kind == "either":  # logic residual: OR or AND with what one more convolution makes of it
+        bits = cases.filter_bits(rng, m.channels, 3, 3, m.channels)
+        limits = cases.thresholds_for(rng, m.channels, 9 * m.channels)
+        other = f.bconv(m.at, bits, m.channels, thresholds=limits)
+        pair = f.dequantize(m.at, m.channels), f.dequantize(other, m.channels)
+        return Map(f.quantize(both(f, str(rng.choice(["MAXIMUM", "MINIMUM"])), *pair)), m.channels)
     if kind == "pool" and min(h, w) >= 2:
         return Map(f.pool(m.at, (2, 2), (int(rng.integers(1, 3)), 2), SAME), m.channels)
     if kind == "shuffle" and m.channels > 1:
@@ -48,6 +63,13 @@ def grow(f: Flat, rng: np.random.Generator, m: Map) -> Map:
     bits = cases.filter_bits(rng, co, k, k, m.channels // groups)
     taps = k * k * m.channels // groups
     shape = {"padding": padding, "stride": (stride, stride)}
+    if kind == "sum":  # two branches
+        branches = [
+            f.bconv(m.at, weights, m.channels, multiplier=rng.normal(0, 0.2, co),
+                    bias=rng.normal(0, 1, co), **shape)
+            for weights in (bits, cases.filter_bits(rng, *bits.shape))
+        ]  # fmt: skip
+        return Map(f.quantize(both(f, "ADD", *branches)), co)
     if kind in ("float", "int8"):  # numbers, whose sign goes on
         quant = (0.3, int(rng.integers(-20, 20))) if kind == "int8" else None
         activation = int(rng.choice([NONE, RELU]))
