@@ -59,6 +59,33 @@ PATTERNS: dict[str, str] = {
     ),
 }
 
+# What disappears in front of a sign: pattern and what becomes of it.
+FUSED: tuple[tuple[str, str], ...] = (
+    (
+        "LceBconv2d, element-wise operators, LceQuantize",
+        "one binary convolution with integer thresholds",
+    ),
+    (
+        "LceBconv2d and LceBconv2d or LceDequantize, ADD and the like, LceQuantize",
+        "one operation that counts both branches and compares whole numbers: no map of numbers",
+    ),
+    (
+        "one or two LceDequantize, element-wise operators, LceQuantize",
+        "bit operations with masks, whatever the function: OR, AND, a choice by channel",
+    ),
+    (
+        "LceDequantize, GATHER, RESHAPE and TRANSPOSE within a pixel, LceQuantize",
+        "bits that move, or another order of weights or planes",
+    ),
+)
+FUSED_TEXT = (
+    "The element-wise operators are ADD, SUB, MUL and PRELU (a slope of 0 or more) with a constant "
+    "for each channel, ADD, SUB, MAXIMUM and MINIMUM of both branches, RELU, RELU6, RELU_N1_TO_1 "
+    "and LEAKY_RELU, in float32 or int8; in int8 any function of one map that rises or falls "
+    "steadily besides. Between bits MUL of both is one too. Nothing else may read what disappears. "
+    "Where a pattern does not hold, its operators compile one by one."
+)
+
 REMEDIES: dict[str, str] = {
     "CONV_2D": "use QuantConv2D with ste_sign for input and kernel and groups of a multiple of 32 "
     "channels, or quantize the layer to int8 with fake-quant around it",
@@ -144,6 +171,9 @@ def render_supported() -> str:
         lines += [f"- {rule_text(rule)}" for rule in rules] + [""]
     lines += ["## Operators under a condition", "", "| operator | compiles only |", "|---|---|"]
     lines += [f"| {kind} | {text} |" for kind, text in sorted(PATTERNS.items())]
+    lines += ["", "## Patterns that become one operation", "", FUSED_TEXT, ""]
+    lines += ["| pattern | becomes |", "|---|---|"]
+    lines += [f"| {pattern} | {made} |" for pattern, made in FUSED]
     return "\n".join(lines) + "\n"
 
 
