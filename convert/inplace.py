@@ -12,7 +12,7 @@ IN_PLACE = frozenset(
     {
         *(f"{name}_{kind}" for name in _PAIRS for kind in ("i8", "f32")),
         *(f"{name}_f32" for name in ("relu", "clamp", "leaky", "logistic")),
-        "table_i8", "table_u8_i8", "logic_bits",
+        "table_i8", "table_u8_i8", "logic_bits", "bconv2d_add_i8",
     }
 )  # fmt: skip
 
@@ -22,7 +22,9 @@ def overwritable(graph: Graph, op: Op) -> tuple[str, ...]:
     if op.kind not in IN_PLACE:
         return ()
     out = graph.tensors[op.outputs[0]]
-    inputs = (graph.tensors[name] for name in op.inputs if name is not None)
+    # a convolution reads its own map again and again; it may only lie on the residual one
+    read = op.inputs[1:] if op.kind == "bconv2d_add_i8" else op.inputs
+    inputs = (graph.tensors[name] for name in read if name is not None)
     return tuple(
         t.name for t in inputs
         if t.data is None and t.shape == out.shape and t.bytes == out.bytes

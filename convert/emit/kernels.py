@@ -8,6 +8,7 @@ from typing import Any
 
 from convert.emit import encoder, int8, planar, real
 from convert.emit.call import Call, Fields
+from convert.emit.writer import c_int
 from convert.ir import Array, Graph, Op
 
 
@@ -73,6 +74,23 @@ def bconv2d(graph: Graph, op: Op) -> Call:
     return Call(
         "bw_bconv2d", f"bw_{op.kind}", fields, arrays, "const uint32_t", out, "binary",
         macs=_macs(graph, op.outputs[0], a), is_float=op.kind == "bconv2d_f32",
+    )  # fmt: skip
+
+
+def bconv2d_add(graph: Graph, op: Op) -> Call:
+    a = op.attrs
+    names = ("weights", "multiplier", "bias")
+    branch = [
+        *_conv_fields(graph, op.inputs[0], op.outputs[0], a),
+        *((name, f"@{name}") for name in names),
+        ("clamp_min", f"{a['clamp_min']}"), ("clamp_max", f"{a['clamp_max']}"),
+    ]  # fmt: skip
+    fields: Fields = [(f"conv.{name}", value) for name, value in branch]
+    fields += [(f"add.{name}", c_int(value)) for name, value in a["add"].items()]
+    return Call(
+        "bw_bconv2d_add_i8", "bw_bconv2d_add_i8_run", fields, [(name, a[name]) for name in names],
+        "", "", "binary", macs=_macs(graph, op.outputs[0], a),
+        arguments=(("const uint32_t", "in0"), ("const int8_t", "in1"), ("int8_t", "out0")),
     )  # fmt: skip
 
 
@@ -163,6 +181,7 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "bconv2d_f32": bconv2d,
     "bconv2d_i8": bconv2d,
     "bconv2d_pair_bits": bconv2d_pair,
+    "bconv2d_add_i8": bconv2d_add,
     "logic_bits": logic,
     "bmaxpool2d_bits": bmaxpool2d,
     "gather_channels_bits": gather_channels,

@@ -16,6 +16,7 @@ from convert.lower.bitplanes import bit_planes
 from convert.lower.encoder import encode_input
 from convert.lower.join import decide, logic
 from convert.lower.moves import fold_gather, move_bits, plus_minus
+from convert.lower.residual import residual
 from convert.lower.rewrite import Context, Pass, Rewrite
 
 
@@ -134,14 +135,14 @@ def dequantize(graph: Graph, op: Op, context: Context) -> Rewrite | None:
 PASSES: tuple[Pass, ...] = (
     encode_input, bit_planes, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape,
     fold_gather,
-    *int8.PASSES, *real.PASSES, logic, decide,
+    *int8.PASSES, *real.PASSES, logic, decide, residual,
 )  # fmt: skip
 
 KERNELS = frozenset(
     {
         "encode_u8", "encode_tiles_u8", "bit_planes_u8", "gather_channels_bits", "bconv2d_bits",
-        "bconv2d_f32", "bconv2d_i8", "bconv2d_pair_bits", "logic_bits", "bmaxpool2d_bits",
-        "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
+        "bconv2d_f32", "bconv2d_i8", "bconv2d_pair_bits", "bconv2d_add_i8", "logic_bits",
+        "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
         "alias", *int8.KERNELS, *real.KERNELS,
     }
 )  # fmt: skip

@@ -10,6 +10,8 @@
  */
 #include "bw_bconv2d.h"
 
+#include "int8/bw_add_i8.h"
+
 /* Taps inside the map: from lo on, n of them. */
 typedef struct {
     uint32_t lo, n;
@@ -170,4 +172,18 @@ static inline int8_t round_i8(float y)
 void bw_bconv2d_i8(const bw_bconv2d *d, const uint32_t *in, int8_t *out)
 {
     FOR_EACH_OUTPUT(d, in, { out[pixel * d->out_c + o] = round_i8(transform(d, count, o)); });
+}
+
+void bw_bconv2d_add_i8_run(const bw_bconv2d_add_i8 *d, const uint32_t *in, const int8_t *residual,
+                           int8_t *out)
+{
+    const bw_bconv2d *conv = &d->conv;
+    const bw_binary_i8 add = d->add; /* `out` could point anywhere */
+    const bw_add_operand left = bw_add_operand_of(add.zero_a, add.multiplier_a, add.shift_a);
+    const bw_add_operand right = bw_add_operand_of(add.zero_b, add.multiplier_b, add.shift_b);
+    FOR_EACH_OUTPUT(conv, in, {
+        const uint32_t at = pixel * conv->out_c + o;
+        const int32_t mine = bw_add_common(round_i8(transform(conv, count, o)), &left);
+        out[at] = bw_add_finish(&add, mine + bw_add_common(residual[at], &right));
+    });
 }

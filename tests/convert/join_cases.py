@@ -133,3 +133,32 @@ def logic_case(rng: Rng) -> Case:
     f.output("z", f.quantize(out))
     given = [{n: packed_noise(rng, shape[:3], channels) for n in ("x", "y")} for _ in range(2)]
     return Case(f.finish(), given, about)
+
+
+def residual_case(rng: Rng) -> Case:
+    """An int8 binary convolution and the addition of another int8 map, which nobody reads later."""
+    channels, groups = CHANNELS[int(rng.integers(len(CHANNELS)))]
+    co = groups * int(rng.choice([1, 4, 16, 33]))
+    f = Flat()
+    h, w = (int(v) for v in rng.integers(2, 8, 2))
+    x = f.input("x", (1, h, w, -(-channels // 32)), "int32")
+    y = f.input("y", (1, h, w, 2), "int32")
+    quants = [(float(rng.uniform(0.02, 0.08)), int(rng.integers(-20, 20))) for _ in range(3)]
+    pair = [
+        _branch(f, rng, x, channels, groups, co, 3, (1, 1), SAME, quant=quants[0]),
+        f.dequantize(y, 64, quants[1]),
+    ]
+    if co != 64:
+        pair[1] = _branch(f, rng, y, 64, 1, co, 1, (1, 1), SAME, quant=quants[1])
+    if rng.random() < 0.5:
+        pair.reverse()
+    o = f.s.AddOptionsT()
+    o.fusedActivationFunction = int(rng.choice([NONE, RELU]))
+    total = f.tensor(f.shapes[pair[0]], "int8", name="sum", quant=quants[2])
+    f.op("ADD", pair, [total], options=o)
+    f.output("z", total)
+    given = [
+        {"x": packed_noise(rng, (1, h, w), channels), "y": packed_noise(rng, (1, h, w), 64)}
+        for _ in range(2)
+    ]
+    return Case(f.finish(), given, {"channels": channels, "co": co})

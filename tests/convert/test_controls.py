@@ -54,6 +54,11 @@ def network() -> tuple[bytes, list[dict[str, Array]]]:
     pair = [f.dequantize(joined, 40), f.dequantize(other, 40)]
     f.op("MAXIMUM", pair, [either], options=f.s.MaximumMinimumOptionsT())
     f.output("either", f.quantize(either))
+    scales = {"multiplier": m[0], "bias": b[0], "quant": (0.05, 3)}
+    halves = [f.bconv(y, weights, 64, **scales) for weights in (wide, thin)]
+    total = f.tensor(f.shapes[left], "int8", name="residual", quant=(0.1, -2))
+    f.op("ADD", halves, [total], options=f.s.AddOptionsT())
+    f.output("residual", total)
     inputs = [{"x": packed_noise(rng, (1, 8, 8), 64)} for _ in range(8)]
     return f.finish(), inputs
 
@@ -155,6 +160,14 @@ def logic_term(attrs: dict[str, Any]) -> None:
         attrs["both"] = attrs["both"] ^ np.uint32(0xFF)
 
 
+def residual_zero(attrs: dict[str, Any]) -> None:
+    attrs["add"] = {**attrs["add"], "zero_b": attrs["add"]["zero_b"] + 2}
+
+
+def residual_side(attrs: dict[str, Any]) -> None:
+    attrs["add"] = {**attrs["add"], "multiplier_a": attrs["add"]["multiplier_a"] // 2}
+
+
 LANES = {
     "lane threshold": ("lane_conv_bits", lane_threshold),
     "lane weight": ("lane_conv_bits", lane_weight),
@@ -184,6 +197,8 @@ CHANGES = {
     "pair factor": ("bconv2d_pair_bits", pair_factor),
     "pair weight": ("bconv2d_pair_bits", pair_weight),
     "logic": ("logic_bits", logic_term),
+    "residual zero": ("bconv2d_add_i8", residual_zero),
+    "residual side": ("bconv2d_add_i8", residual_side),
 }
 
 

@@ -14,6 +14,8 @@
 
 #include <stdint.h>
 
+#include "bw_kernels.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -93,6 +95,17 @@ void bw_sub_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *
 void bw_mul_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out);
 void bw_minimum_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out);
 void bw_maximum_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out);
+
+/* A binary convolution with int8 output and the residual addition behind it: each element is added
+ * (operand a) to that of `residual` (operand b) as it is made. Both maps are [out_h][out_w][out_c];
+ * out may be residual. Dims and steps of `add` are not used. */
+typedef struct {
+    bw_bconv2d conv;
+    bw_binary_i8 add;
+} bw_bconv2d_add_i8;
+
+void bw_bconv2d_add_i8_run(const bw_bconv2d_add_i8 *d, const uint32_t *in, const int8_t *residual,
+                           int8_t *out);
 
 /* PRELU: a where q >= zero_a: rescaled by (multiplier_out, shift_out); below, the product with the
  * slope b rescaled by (multiplier_b, shift_b). */

@@ -5,8 +5,7 @@
 #include <stdbool.h>
 
 #include "bitwake/bw_int8.h"
-
-#define BW_LEFT_SHIFT 20 /* of both operands of ADD and SUB, as in the reference */
+#include "bw_add_i8.h"
 
 /* The innermost dimension of ADD (sign 1) or SUB (-1); false where no fast kernel takes it. */
 bool bw_add_row_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out,
