@@ -1,28 +1,10 @@
 /* Two int8 maps, element by element, in portable C. */
 #include "bw_binary_i8.h"
 
+#include "../bw_walk.h"
 #include "bitwake/bw_int8.h"
 
-/* Walks all elements; EXPR sees the operands as qa and qb. */
-#define WALK(d, a, b, out, EXPR)                                                                   \
-    do {                                                                                           \
-        for (uint32_t i = 0; i < (d)->dims[0]; i++) {                                              \
-            for (uint32_t j = 0; j < (d)->dims[1]; j++) {                                          \
-                for (uint32_t k = 0; k < (d)->dims[2]; k++) {                                      \
-                    const int8_t *pa =                                                             \
-                        (a) + i * (d)->step_a[0] + j * (d)->step_a[1] + k * (d)->step_a[2];        \
-                    const int8_t *pb =                                                             \
-                        (b) + i * (d)->step_b[0] + j * (d)->step_b[1] + k * (d)->step_b[2];        \
-                    for (uint32_t l = 0; l < (d)->dims[3]; l++) {                                  \
-                        const int32_t qa = *pa, qb = *pb;                                          \
-                        pa += (d)->step_a[3];                                                      \
-                        pb += (d)->step_b[3];                                                      \
-                        *(out)++ = (EXPR);                                                         \
-                    }                                                                              \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
+#define WALK(d, a, b, out, EXPR) BW_WALK(int8_t, int32_t, d, a, b, out, EXPR)
 
 static bool add_rows(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out,
                      int32_t sign)
@@ -51,11 +33,11 @@ static inline void add_or_sub(const bw_binary_i8 *d, const int8_t *a, const int8
     }
     if (d->shift_out < 0) {
         WALK(&local, a, b, out,
-             bw_add_finish_sum(&local, bw_add_common(qa, &left) + sign * bw_add_common(qb, &right),
+             bw_add_finish_sum(&local, bw_add_common(xa, &left) + sign * bw_add_common(xb, &right),
                                local.act_min, local.act_max));
     } else {
         WALK(&local, a, b, out,
-             bw_add_finish(&local, bw_add_common(qa, &left) + sign * bw_add_common(qb, &right)));
+             bw_add_finish(&local, bw_add_common(xa, &left) + sign * bw_add_common(xb, &right)));
     }
 }
 
@@ -71,17 +53,17 @@ void bw_sub_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *
 
 void bw_mul_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    WALK(d, a, b, out, bw_add_finish(d, (qa - d->zero_a) * (qb - d->zero_b)));
+    WALK(d, a, b, out, bw_add_finish(d, (xa - d->zero_a) * (xb - d->zero_b)));
 }
 
 void bw_minimum_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    WALK(d, a, b, out, (int8_t)(qa < qb ? qa : qb));
+    WALK(d, a, b, out, (int8_t)(xa < xb ? xa : xb));
 }
 
 void bw_maximum_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    WALK(d, a, b, out, (int8_t)(qa > qb ? qa : qb));
+    WALK(d, a, b, out, (int8_t)(xa > xb ? xa : xb));
 }
 
 static inline int8_t slope(const bw_binary_i8 *d, int32_t qa, int32_t qb)
@@ -94,5 +76,5 @@ static inline int8_t slope(const bw_binary_i8 *d, int32_t qa, int32_t qb)
 
 void bw_prelu_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out)
 {
-    WALK(d, a, b, out, slope(d, qa, qb));
+    WALK(d, a, b, out, slope(d, xa, xb));
 }

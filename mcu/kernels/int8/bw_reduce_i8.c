@@ -1,57 +1,12 @@
 /* int8 reductions over any axes, in portable C. */
 #include <stdbool.h>
 
+#include "../bw_walk.h"
 #include "bitwake/bw_int8.h"
 #include "bw_requant.h"
 
-/* Loop bounds and steps: kept axes outside, reduced axes inside. */
-typedef struct {
-    uint32_t kept[4], reduced[4], step[4];
-} plan;
-
-static plan split(const bw_reduce_i8 *d)
-{
-    plan p;
-    uint32_t step = 1;
-    for (uint32_t k = 4; k-- > 0;) {
-        const int gone = (d->reduce >> k & 1) != 0;
-        p.kept[k] = gone ? 1u : d->dims[k];
-        p.reduced[k] = gone ? d->dims[k] : 1u;
-        p.step[k] = step;
-        step *= d->dims[k];
-    }
-    return p;
-}
-
-/* Runs STEP on every reduced q of each output, between START and FINISH; acc is the state. */
 #define REDUCE(d, in, out, START, STEP, FINISH)                                                    \
-    do {                                                                                           \
-        const plan p = split(d);                                                                   \
-        for (uint32_t i = 0; i < p.kept[0]; i++) {                                                 \
-            for (uint32_t j = 0; j < p.kept[1]; j++) {                                             \
-                for (uint32_t k = 0; k < p.kept[2]; k++) {                                         \
-                    for (uint32_t l = 0; l < p.kept[3]; l++) {                                     \
-                        const int8_t *base =                                                       \
-                            (in) + i * p.step[0] + j * p.step[1] + k * p.step[2] + l * p.step[3];  \
-                        int32_t acc = (START);                                                     \
-                        for (uint32_t r = 0; r < p.reduced[0]; r++) {                              \
-                            for (uint32_t s = 0; s < p.reduced[1]; s++) {                          \
-                                for (uint32_t t = 0; t < p.reduced[2]; t++) {                      \
-                                    const int8_t *at =                                             \
-                                        base + r * p.step[0] + s * p.step[1] + t * p.step[2];      \
-                                    for (uint32_t u = 0; u < p.reduced[3]; u++) {                  \
-                                        const int32_t q = *at++;                                   \
-                                        STEP;                                                      \
-                                    }                                                              \
-                                }                                                                  \
-                            }                                                                      \
-                        }                                                                          \
-                        *(out)++ = (FINISH);                                                       \
-                    }                                                                              \
-                }                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
+    BW_REDUCE(int8_t, int32_t, d, in, out, START, STEP, FINISH)
 
 static int8_t averaged(const bw_reduce_i8 *d, int32_t acc)
 {
@@ -87,7 +42,7 @@ void bw_mean_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
         pooled(d, in, out);
         return;
     }
-    REDUCE(d, in, out, 0, acc += q - d->in_zero, averaged(d, acc));
+    REDUCE(d, in, out, 0, acc += x - d->in_zero, averaged(d, acc));
 }
 
 static int8_t summed(const bw_reduce_i8 *d, int32_t sum)
@@ -98,15 +53,15 @@ static int8_t summed(const bw_reduce_i8 *d, int32_t sum)
 
 void bw_sum_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
 {
-    REDUCE(d, in, out, 0, acc += q, summed(d, acc));
+    REDUCE(d, in, out, 0, acc += x, summed(d, acc));
 }
 
 void bw_reduce_max_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
 {
-    REDUCE(d, in, out, -128, acc = q > acc ? q : acc, (int8_t)acc);
+    REDUCE(d, in, out, -128, acc = x > acc ? x : acc, (int8_t)acc);
 }
 
 void bw_reduce_min_i8(const bw_reduce_i8 *d, const int8_t *in, int8_t *out)
 {
-    REDUCE(d, in, out, 127, acc = q < acc ? q : acc, (int8_t)acc);
+    REDUCE(d, in, out, 127, acc = x < acc ? x : acc, (int8_t)acc);
 }
