@@ -87,7 +87,7 @@ LCE_OPTIONS = {"LceBconv2d": _LCE_CONV, "LceBMaxPool2d": _LCE_POOL}
 # What a hostile or damaged buffer makes the generated accessors raise.
 _READ_ERRORS = (
     struct.error, IndexError, ValueError, TypeError, KeyError, AttributeError, OverflowError,
-    UnicodeDecodeError, MemoryError, RecursionError,
+    UnicodeDecodeError, MemoryError, RecursionError, AssertionError,
 )  # fmt: skip
 
 

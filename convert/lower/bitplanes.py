@@ -222,8 +222,9 @@ def bit_planes(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     )
     sums_of_bytes = np.arange(255 * taps + 1)
     values = ((2 * sums_of_bytes - 255 * taps)[:, None] * scale.astype(np.float64)).astype(_FLOAT)
-    for step in steps:
-        values = _apply(graph, step, values)
+    with np.errstate(all="ignore"):
+        for step in steps:
+            values = _apply(graph, step, values)
     decided = _thresholds(values < 0)
     if decided is None:
         return None

@@ -175,21 +175,20 @@ class Evaluator:
             raise ForeignError
         tensors = [self.graph.tensor(n) for n in names]
         constant = [k for k in (0, 1) if tensors[k].data is not None]
-        with np.errstate(all="ignore"):
-            if not constant:
-                a, b = (self._value(n) for n in names)
-                if a.source.shape != b.source.shape or not np.array_equal(a.source, b.source):
-                    raise ForeignError
-                plain = step(a.plain, b.plain).astype(a.plain.dtype)
-                contracted = step(a.contracted, b.contracted).astype(a.plain.dtype)
-                return Values(plain, contracted, a.source)
-            k = constant[0]
-            v = self._value(names[1 - k])
-            if len(constant) == 2 or tensors[k].dtype != str(v.plain.dtype):
+        if not constant:
+            a, b = (self._value(n) for n in names)
+            if a.source.shape != b.source.shape or not np.array_equal(a.source, b.source):
                 raise ForeignError
-            shape = self.graph.tensor(names[1 - k]).shape
-            c = _tile_of_constant(tensors[k], v, self.tile, (shape[1], shape[2]))
-            return v.each(lambda x: (step(c, x) if k == 0 else step(x, c)).astype(x.dtype))
+            plain = step(a.plain, b.plain).astype(a.plain.dtype)
+            contracted = step(a.contracted, b.contracted).astype(a.plain.dtype)
+            return Values(plain, contracted, a.source)
+        k = constant[0]
+        v = self._value(names[1 - k])
+        if len(constant) == 2 or tensors[k].dtype != str(v.plain.dtype):
+            raise ForeignError
+        shape = self.graph.tensor(names[1 - k]).shape
+        c = _tile_of_constant(tensors[k], v, self.tile, (shape[1], shape[2]))
+        return v.each(lambda x: (step(c, x) if k == 0 else step(x, c)).astype(x.dtype))
 
     def depthwise(self, op: Op) -> Values:
         """A 1x1 depthwise convolution: a multiplication and an addition a channel."""

@@ -77,7 +77,7 @@ def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
         if id(op) not in chain:
             chain.add(id(op))
             stack += [n for n in op.inputs if n is not None and graph.tensor(n).data is None]
-    if len(sources) != 1:
+    if len(sources) != 1 or graph.is_output(next(iter(sources))):
         return None
     source = next(iter(sources))
     if graph.tensor(source).dtype == "int8" and any(
@@ -121,7 +121,8 @@ def evaluate(
             break
         walk = Evaluator(graph, tile, {source.name: tile_of(reals, tile, channels)})
         try:
-            return _walked(walk, sign, chain)
+            with np.errstate(all="ignore"):  # constants of any size: infinities have signs too
+                return _walked(walk, sign, chain)
         except (ForeignError, ValueError, IndexError):  # a larger tile may do, or it is damaged
             continue
     return None

@@ -16,7 +16,7 @@ from convert.compile import Compiled, compile_bytes
 from convert.errors import ModelError
 from convert.ir import Array, Tensor
 from convert.supported import Refusal
-from tests.convert import cases
+from tests.convert import cases, encoder_cases
 from tests.convert.flat import Flat
 from tests.convert.test_controls import network
 from tests.host_c import HostModels
@@ -74,6 +74,19 @@ def builtin_models() -> list[bytes]:
     return [make(np.random.default_rng(k), k).content for k, make in enumerate(makers.values())]
 
 
+def encoders() -> list[bytes]:
+    """Tables, tiles and bit planes between the input and a sign."""
+    makers = (encoder_cases.table_case, encoder_cases.tiles_case, encoder_cases.bit_planes_case)
+    return [make(np.random.default_rng([k, 5])).content for make in makers for k in range(3)]
+
+
+FAMILIES = {
+    "binary": lambda: [network()[0], encoder()],
+    "builtin": builtin_models,
+    "encoders": encoders,
+}
+
+
 def mutant(rng: np.random.Generator, content: bytes) -> bytes:
     """A few bytes or bits changed."""
     changed = bytearray(content)
@@ -100,10 +113,10 @@ def skeleton(whole: Compiled) -> str:
 
 
 @pytest.mark.host_c
-@pytest.mark.parametrize("family", ["binary", "builtin"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_flipped_bits(tmp_path: Path, family: str) -> None:
     rng = np.random.default_rng(77)
-    sources = [network()[0], encoder()] if family == "binary" else builtin_models()
+    sources = FAMILIES[family]()
     known = {skeleton(whole) for whole in map(attempt, sources) if whole is not None}
     assert len(known) > 0.9 * len(sources)
     kept: list[Compiled] = []

@@ -28,9 +28,9 @@ def converted(name: str) -> Network:
 
 
 RANDOM = {
-    "table": (encoder_cases.table_case, 6, {"encode_u8", "planar_encode_u8"}),
-    "tiles": (encoder_cases.tiles_case, 8, {"encode_tiles_u8"}),
-    "planes": (encoder_cases.bit_planes_case, 10, {"bit_planes_u8"}),
+    "table": (encoder_cases.table_case, 4, {"encode_u8", "planar_encode_u8"}),
+    "tiles": (encoder_cases.tiles_case, 6, {"encode_tiles_u8"}),
+    "planes": (encoder_cases.bit_planes_case, 8, {"bit_planes_u8"}),
 }
 
 
