@@ -60,7 +60,9 @@ void bw_bconv2d_pair_bits(const bw_bconv2d_pair *d, const uint32_t *in_a, const 
                     bit = factors[0] * acc_a + factors[1] * acc_b > d->limits[o];
                     factors += 2;
                 } else {
-                    bit = acc_a > table[acc_b];
+                    /* A map from outside may break its promise of clear bits behind the last
+                     * channel, and then counts too much: wrong bits, but no wrong address. */
+                    bit = acc_a > table[acc_b < d->states ? acc_b : d->states - 1];
                     table += d->states;
                 }
                 word |= (uint32_t)bit << (o & 31u);

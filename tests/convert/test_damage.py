@@ -7,6 +7,7 @@ a wrong length or index that slipped through the checks would read or write outs
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from convert.compile import Compiled, compile_bytes
 from convert.errors import ModelError
 from convert.ir import Array, Tensor
 from convert.supported import Refusal
-from tests.convert import cases, encoder_cases
+from tests.convert import cases, encoder_cases, join_cases
 from tests.convert.flat import Flat
 from tests.convert.test_controls import network
 from tests.host_c import HostModels
@@ -80,10 +81,18 @@ def encoders() -> list[bytes]:
     return [make(np.random.default_rng([k, 5])).content for make in makers for k in range(3)]
 
 
+def joined_models() -> list[bytes]:
+    """Branches that meet in front of a sign, in float32 and int8, logic of bits, residual sums."""
+    makers = (join_cases.pair_case, join_cases.logic_case, join_cases.residual_case,
+              join_cases.single_case, partial(join_cases.pair_case, small=True))  # fmt: skip
+    return [make(np.random.default_rng([3, k])).content for make in makers for k in range(2)]
+
+
 FAMILIES = {
     "binary": lambda: [network()[0], encoder()],
     "builtin": builtin_models,
     "encoders": encoders,
+    "joined": joined_models,
 }
 
 
