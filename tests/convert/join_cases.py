@@ -91,6 +91,15 @@ def pair_case(rng: Rng, *, small: bool = False) -> Case:
     return Case(f.finish(), given, {"form": form, "kind": kind, "stride": stride, "co": co})
 
 
+def wide_case(rng: Rng) -> Case:
+    """Two branches whose inputs at a pixel do not fit one patch together."""
+    f = Flat()
+    x = f.input("x", (1, 3, 4, 10), "int32")
+    pair = [_branch(f, rng, x, 320, 1, 8, 3, (1, 1), SAME) for _ in range(2)]
+    f.output("z", f.quantize(_sum(f, "ADD", *pair, None)))
+    return Case(f.finish(), [{"x": packed_noise(rng, (1, 3, 4), 320)} for _ in range(2)])
+
+
 def single_case(rng: Rng) -> Case:
     """A convolution with real output, something element-wise, a sign."""
     channels, groups = CHANNELS[int(rng.integers(len(CHANNELS)))]

@@ -23,6 +23,7 @@ KERNELS = {"pair": "bconv2d_pair_bits", "small": "bconv2d_pair_bits", "single": 
 
 
 def all_cases() -> Iterator[tuple[str, Case]]:
+    yield "pair wide", join_cases.wide_case(np.random.default_rng(SEED))
     for i in range(20):
         yield f"pair {i}", join_cases.pair_case(np.random.default_rng([SEED, 0, i]))
     for i in range(8):
