@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from train.layers.encoders import Bayer, BitPlanes, Code, Dithered, Encoder, Frac, Glt
+from train.models.binary import Conv
 from train.recipes.recipe import Recipe
 from train.recipes.reduced import DATA_OPTIONS, NET, reduced
 
@@ -82,7 +83,7 @@ RECIPES = (
     # a raw mosaic: maps of half the side from the start, so the first stride is taken by the tiles
     reduced(
         "encoders-bayer",
-        replace(NET, encoder=Bayer(), layers=(replace(NET.layers[0], stride=1), *NET.layers[1:])),
+        replace(NET, encoder=Bayer(), layers=(Conv(16, 3), *NET.layers[1:])),
         f"{GLT}; raw Bayer mosaic as four channels",
         data="scenes-raw",
         data_options=_RAW,
