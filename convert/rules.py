@@ -153,7 +153,8 @@ def finite_transform(graph: Graph, op: Op) -> Verdict:
     for name in op.inputs[2:4]:
         data = graph.tensor(name).data if name is not None else None
         if data is not None:
-            largest = np.abs(np.asarray(data, np.float64)) * (taps + 1) / scale
+            with np.errstate(invalid="ignore", over="ignore"):  # of a damaged file: signalling NaN
+                largest = np.abs(np.asarray(data, np.float64)) * (taps + 1) / scale
             n = int((~(largest < LARGEST)).sum())
             if n:
                 return False, f"{n} of {data.size} values", "train with a smaller learning rate"
