@@ -168,7 +168,9 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
                 **base,
                 "what": f"{record['name']}, {'1-bit' if binary else 'float32'}",
                 "weights": "binary" if binary else "float32",
-                "score": found["score"],
+                "score": found.get(
+                    "score", found.get(task.metric)
+                ),  # older runs hold the metric alone
                 **({"accuracy": found["accuracy"]} if "accuracy" in found else {}),
                 "weight_bytes": -(-int(found["size_bits"]) // 8),
                 "macs": found["bops"] if binary else macs(model),
