@@ -30,6 +30,7 @@ Runner = Callable[[list[Array]], list[Array]]
 # What only moves, or whose reference kernel is wrong: SUM takes int8 for unsigned there.
 _ALIKE = {*MOVES, "RESHAPE", "SUM"}
 _SUM = int(tflite.BuiltinOperator.SUM)
+_DEPTH_TO_SPACE = int(tflite.BuiltinOperator.DEPTH_TO_SPACE)
 
 
 def needs_reference(graph: Graph) -> bool:
@@ -102,6 +103,10 @@ class Segments:
         self._outputs = [int(v) for v in sub.outputs]
         operators, codes = list(sub.operators), list(model.operatorCodes)
         model.signatureDefs = []
+        for code in codes:
+            # Version 2 is int8, which the reference kernel takes but is only registered as 1.
+            if code.builtinCode == _DEPTH_TO_SPACE:
+                code.version = 1
 
         def is_lce(op: Any) -> bool:
             code = codes[op.opcodeIndex]
