@@ -1,0 +1,121 @@
+"""Every task's networks: converted without a float convolution, compiled, equal on this machine.
+
+Shrunk recipes: the heads are those of the recipes, the backbones have as many stages. One road is
+walked by the commands that a person types, up to an emulated board.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from convert.compile import Compiled
+from convert.oracle import Oracle
+from kit import cli
+from tests.convert.test_operators import compiled, differences
+from tests.host_c import HostModels
+from tests.networks import pictures
+
+pytestmark = [pytest.mark.keras, pytest.mark.host_c]
+
+TASKS = ("classify", "detect", "match", "segment", "upscale")
+# what a task's network needs beside convolutions and signs
+NEEDS = {"detect": "DEPTH_TO_SPACE", "segment": "DEPTH_TO_SPACE", "upscale": "FULLY_CONNECTED",
+         "match": "CONCATENATION", "classify": "LceQuantize"}  # fmt: skip
+SHOTS = 4
+
+
+def shrunk(net: Any) -> Any:
+    """The same network on smaller pictures with fewer channels."""
+    backbone = getattr(net, "backbone", net)
+    side = 16 if backbone.stem_stride == 1 else 32
+    widths = tuple(8 * (k + 1) for k in range(len(backbone.widths)))
+    small = replace(backbone, input_shape=(side, side, 1), widths=widths)
+    return small if net is backbone else replace(net, backbone=small)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], HostModels]:
+    """Flatbuffers by name, with the pictures they are run on, and all of them compiled."""
+    from tests.blocks import converted
+    from train import recipes
+    from train.compare import quantize
+
+    made: dict[str, Any] = {}
+    for task in TASKS:
+        whole = converted(shrunk(recipes.get(f"tasks-{task}").net), count=SHOTS)
+        made[task] = (whole.converted.content, whole.pictures)
+        twin = shrunk(recipes.get(f"tasks-{task}-int8").net)
+        shots = pictures(1, SHOTS, twin.input_shape)
+        made[f"{task}_int8"] = (quantize(twin.build(), shots), shots)
+    built: dict[str, Compiled] = {
+        name: compiled(content, name) for name, (content, _) in made.items()
+    }
+    return made, HostModels(tmp_path_factory.mktemp("tasks"), built)
+
+
+def test_no_convolution_is_float(models: tuple[dict[str, Any], HostModels]) -> None:
+    for name, (content, _) in models[0].items():
+        graph = Oracle(content).graph
+        kinds = [op.kind for op in graph.ops]
+        for op in graph.ops:
+            if op.kind == "CONV_2D":
+                assert graph.tensor(op.inputs[0]).dtype == "int8", (name, op.name)
+        if name.endswith("_int8"):
+            assert "CONV_2D" in kinds, name
+            assert not any(kind.startswith("Lce") for kind in kinds), name
+        else:
+            assert "CONV_2D" not in kinds, name
+            assert kinds.count("LceBconv2d") >= 8, name
+            assert NEEDS[name] in kinds, name
+
+
+def test_outputs_equal(models: tuple[dict[str, Any], HostModels]) -> None:
+    """Every element of every map, with a control: another picture's answer differs."""
+    made, host = models
+    for name, (content, shots) in made.items():
+        oracle = Oracle(content)
+        port = oracle.graph.inputs[0]
+        inputs = [{port.name: shot[None]} for shot in shots]
+        if oracle.graph.tensors[port.tensor].dtype == "int8":
+            inputs = [{port.name: (s[None] ^ np.uint8(0x80)).view(np.int8)} for s in shots]
+        answers = host.run([(name, i, False) for i in inputs])
+        wanted = [oracle.predict(i) for i in inputs]
+        pairs = zip(answers, wanted, strict=True)
+        assert [differences(dict(a.outputs), w) for a, w in pairs] == [0] * SHOTS, name
+        assert differences(dict(answers[0].outputs), wanted[1]) > 0, name
+
+
+@pytest.mark.slow
+@pytest.mark.emulator
+def test_the_commands_take_detection_to_an_emulated_board(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """train, convert, validate; the board's answer is a map of 1280 numbers."""
+    monkeypatch.setenv("BITWAKE_DATA", str(tmp_path / "data"))
+    run = tmp_path / "run"
+    few = {"size": 64, "n_train": 4, "n_val": 2, "n_test": 2, "processes": 1}
+    settings = {"epochs": 1, "batch": 2, "gradual": 0.0, "data_options": few}
+    asked = [word for k, v in settings.items() for word in ("--set", f"{k}={json.dumps(v)}")]
+    assert cli.main(["train", "--recipe", "tasks-detect", "--run", str(run), *asked]) == 0
+    trained = json.loads((run / "metrics.json").read_text())
+    assert trained["metric"] == "mAP"
+    assert trained["score"] == trained["mAP"]
+    assert "mAP (scenes-detect, synthetic" in (run / "model_card.md").read_text()
+    told = tmp_path / "told.json"
+    assert cli.main(["convert", "--run", str(run), "--json", str(told)]) == 0
+    found = json.loads(told.read_text())
+    assert found["score_lce"] == pytest.approx(trained["score"], abs=1e-6)
+    assert "labels" not in found["metadata"]
+    assert found["outputs"][0]["shape"] == [1, 16, 16, 5]
+    model = ["--model", str(run / "model.tflite"), "--inputs", "6", "--json", str(told)]
+    assert cli.main(["validate", "--board", "netduino2plus", *model]) == 0
+    valid = json.loads(told.read_text())
+    assert (valid["inputs"], valid["mismatched_elements"]) == (6, 0)
+    control = [*model, "--corrupt"]
+    assert cli.main(["validate", "--board", "netduino2plus", *control]) == 1
