@@ -16,26 +16,54 @@ from train.backend import keras, tf
 from train.models.backbone import Backbone
 from train.models.binary import Cost
 from train.models.blocks import Flow, named
-from train.models.blocks.flow import bconv, norm
+from train.models.blocks.flow import BN_MOMENTUM, bconv
 from train.models.blocks.real import Real
 from train.models.counting import count_model
 from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
 
+RARE = -2.19  # CenterNet's: a centre's logit begins at a probability of 0.1
+START = 0.25  # with which scores begin: they regress numbers, and noise of 1 would have to shrink
+
 
 def scores(
-    net: Backbone, x: Flow, channels: int, name: str, kernel: int = 3, stride: int = 1
+    net: Backbone,
+    x: Flow,
+    channels: int,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    *,
+    spread: float = 1.0,
+    middle: tuple[float, ...] = (),
 ) -> Any:
-    """Real numbers [N, H', W', channels] of a map: a convolution as the backbone's, batch norm."""
+    """Real numbers [N, H', W', channels] of a map: a convolution as the backbone's, batch norm.
+
+    Args:
+        spread, middle: what batch norm begins with as its factor and, channel by channel, its
+            offset; none is 0.
+    """
     if isinstance(named(net.block), Real):
         y = keras.layers.Conv2D(
             channels, kernel, strides=stride, padding="same", use_bias=False, name=name
         )(x.map)
     else:
         y = bconv(x, channels, kernel, name, stride=stride)
-    return norm(y, f"{name}_bn")
+    return keras.layers.BatchNormalization(
+        momentum=BN_MOMENTUM,
+        gamma_initializer=keras.initializers.Constant(spread),
+        beta_initializer=keras.initializers.Constant(list(middle) if middle else 0.0),
+        name=f"{name}_bn",
+    )(y)
 
 
-def fused(net: Backbone, image: Any, channels: int, stride: int, coarsest: int) -> Any:
+def fused(
+    net: Backbone,
+    image: Any,
+    channels: int,
+    stride: int,
+    coarsest: int,
+    middle: tuple[float, ...] = (),
+) -> Any:
     """Scores of several stages at one stride, added, as a fully convolutional network does it
     (arXiv 1411.4038): a coarse stage gives those of all fine pixels below one of its own.
 
@@ -45,6 +73,7 @@ def fused(net: Backbone, image: Any, channels: int, stride: int, coarsest: int) 
         channels: of the result.
         stride: of the result, in pixels of the picture.
         coarsest: stages with a larger stride give no scores.
+        middle: of each channel, what it begins with; none is 0.
 
     Raises:
         ModelError: no stage is fit.
@@ -54,7 +83,15 @@ def fused(net: Backbone, image: Any, channels: int, stride: int, coarsest: int) 
         if not feature.stride <= coarsest or feature.stride % stride:
             continue
         block = feature.stride // stride
-        y = scores(net, feature, channels * block * block, f"score{stage}")
+        start = () if found else middle * (block * block)
+        y = scores(
+            net,
+            feature,
+            channels * block * block,
+            f"score{stage}",
+            spread=START,
+            middle=start,
+        )
         if block > 1:
             y = DepthToSpace(block, name=f"spread{stage}")(y)
         found.append(y)
@@ -126,7 +163,8 @@ class DetectNet(_Net):
     coarsest: int = 16
 
     def head(self, image: Any) -> Any:
-        y = fused(self.backbone, image, 5, self.stride, self.coarsest)
+        start = (RARE, 0.0, 0.0, 0.5, 0.5)
+        y = fused(self.backbone, image, 5, self.stride, self.coarsest, start)
         return keras.layers.Activation("linear", name="centers")(y)
 
 
