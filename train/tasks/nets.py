@@ -78,7 +78,7 @@ def fused(
     Raises:
         ModelError: no stage is fit.
     """
-    found = []
+    found: list[Any] = []
     for stage, feature in enumerate(net.features(image), 1):
         if not feature.stride <= coarsest or feature.stride % stride:
             continue
