@@ -11,7 +11,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Int8Conv2D, Int8Range
+from train.layers import Int8Conv2D, Int8Range, OverSign
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
@@ -94,7 +94,11 @@ class Backbone:
         output of every stage, finest first."""
         block = named(self.block)
         widths = self.channels()
-        x = block.enter(STEMS[self.stem](self, image, widths[0]), "stem_out")
+        x = STEMS[self.stem](self, image, widths[0])
+        if self.stem == "int8":  # a plain sign: a threshold of its own would leave int8
+            x = Flow(OverSign(over=False, name="stem_out")(x), True)
+        else:
+            x = block.enter(x, "stem_out")
         stride, found = self.stem_stride, []
         for s, (width, count) in enumerate(zip(widths, self.blocks, strict=True)):
             for k in range(count):
