@@ -124,7 +124,8 @@ def load(
         size: side in pixels; the crops are 25x25 and are resized.
         channels: 1; the source is gray.
         fold: None keeps 40 test pictures (20 a class) and 20 for validation aside; 0…4 takes that
-            fifth of all 200 as the test split (stratified) and the rest for training, no validation.
+            fifth of all 200 as the test split (stratified) and the rest for training; no
+            validation.
         extra_negatives: so many photo_negatives() join the training split.
 
     Raises:

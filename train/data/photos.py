@@ -39,7 +39,7 @@ def _folders() -> tuple[Path, Path]:
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def photograph(name: str) -> Pixels:
     """A bundled photograph as uint8 RGB [H, W, 3]. Reads the installed package, never a network."""
     for folder in _folders():

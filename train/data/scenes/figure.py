@@ -100,10 +100,14 @@ def random_pose(rng: np.random.Generator) -> Pose:
     if kind == 4:
         return Pose((u(-5, 5), u(-5, 5)), (0, 0), (u(100, 170), hang[1]), (u(10, 60), 10), u(-4, 4))
     if kind == 5:
-        return Pose((u(-8, 8), u(-8, 8)), (0, 0), (u(140, 178), u(140, 178)), (u(0, 40), u(0, 40)), 0)
+        return Pose(
+            (u(-8, 8), u(-8, 8)), (0, 0), (u(140, 178), u(140, 178)), (u(0, 40), u(0, 40)), 0
+        )
     if kind == 6:
         return Pose((u(-8, 12), u(-8, 12)), (u(0, 20), 0), (u(10, 60), u(10, 60)), bent, u(35, 70))
-    return Pose((u(60, 110), u(40, 100)), (u(90, 130), u(90, 130)), (u(10, 70), u(10, 70)), bent, u(10, 40))
+    return Pose(
+        (u(60, 110), u(40, 100)), (u(90, 130), u(90, 130)), (u(10, 70), u(10, 70)), bent, u(10, 40)
+    )
 
 
 @dataclass(frozen=True)
@@ -195,11 +199,15 @@ def _head(sheet: Sheet, f: Figure, neck: Point, height: float, facing: float, ti
         if f.hair in (1, 2, 3):
             back = -facing * 0.18 * rx if f.view >= 2 else 0.0
             arc = [math.pi * (1.0 + k / 10.0) for k in range(11)]
-            cap = [(c[0] + back + math.cos(a) * rx * 1.08, c[1] + math.sin(a) * ry * 1.1) for a in arc]
+            cap = [
+                (c[0] + back + math.cos(a) * rx * 1.08, c[1] + math.sin(a) * ry * 1.1) for a in arc
+            ]
             brow = c[1] - ry * 0.38
             sheet.polygon([*cap, (c[0] + rx * 0.95, brow), (c[0] - rx * 0.95, brow)], HAIR, 245)
             if f.view >= 2:
-                sheet.ellipse((c[0] - facing * rx * 0.45, c[1] - ry * 0.2), rx * 0.62, ry * 0.75, HAIR, 240)
+                sheet.ellipse(
+                    (c[0] - facing * rx * 0.45, c[1] - ry * 0.2), rx * 0.62, ry * 0.75, HAIR, 240
+                )
     if f.hair == 3:
         sheet.ellipse((c[0], c[1] - ry * 0.55), rx * 1.12, ry * 0.55, EXTRA, 250)
         brim = rx * (1.6 if f.view != 1 else 1.2)
@@ -226,11 +234,16 @@ def draw(f: Figure, size: int, feet: Point, height: float, facing: float, roll: 
     seated = 0.25 * height * (1.0 - math.cos(math.radians(min(90.0, max(f.pose.thighs)))))
     hip = (feet[0], feet[1] - 0.51 * height + seated)
     lean = f.pose.lean if f.view >= 2 else f.pose.lean * 0.3
-    trunk = 0.30 * height * (1.0 if f.view >= 2 else math.cos(math.radians(f.pose.lean)) * 0.5 + 0.5)
+    trunk = (
+        0.30 * height * (1.0 if f.view >= 2 else math.cos(math.radians(f.pose.lean)) * 0.5 + 0.5)
+    )
     chest = _step(hip, 180.0 - lean, trunk, facing)
     across = 1.0 if f.view < 2 else 0.35
     sw, hw = f.shoulder * height * across, f.hip * height * (1.0 if f.view < 2 else 0.6)
-    left, right = (chest[0] - sw, chest[1] + 0.02 * height), (chest[0] + sw, chest[1] + 0.02 * height)
+    left, right = (
+        (chest[0] - sw, chest[1] + 0.02 * height),
+        (chest[0] + sw, chest[1] + 0.02 * height),
+    )
     hips = ((hip[0] - hw * 0.55, hip[1]), (hip[0] + hw * 0.55, hip[1]))
 
     _arm(sheet, f, left, 0, height, facing)
@@ -240,15 +253,18 @@ def draw(f: Figure, size: int, feet: Point, height: float, facing: float, roll: 
         sheet.ellipse((chest[0], chest[1] + 0.14 * height), sw * 0.9, 0.13 * height, EXTRA, 235)
     round_ = 0.035 * height
     waist = (hip[0] * 0.6 + chest[0] * 0.4, hip[1] * 0.6 + chest[1] * 0.4)
-    sheet.polygon([left, right, (waist[0] + hw * 0.95, waist[1]), (hip[0] + hw, hip[1] + 0.02 * height),
-                   (hip[0] - hw, hip[1] + 0.02 * height), (waist[0] - hw * 0.95, waist[1])], TOP, 255)  # fmt: skip
+    sheet.polygon([left, right, (waist[0] + hw * 0.95, waist[1]),
+                   (hip[0] + hw, hip[1] + 0.02 * height), (hip[0] - hw, hip[1] + 0.02 * height),
+                   (waist[0] - hw * 0.95, waist[1])], TOP, 255)  # fmt: skip
     sheet.bone(left, right, round_, round_, TOP, 255)
-    sheet.bone((hip[0] - hw * 0.7, hip[1]), (hip[0] + hw * 0.7, hip[1]), round_, round_, BOTTOM, 240)
+    sheet.bone(
+        (hip[0] - hw * 0.7, hip[1]), (hip[0] + hw * 0.7, hip[1]), round_, round_, BOTTOM, 240
+    )
     if f.skirt:
         flare = hw * 1.6
         sheet.polygon([(hip[0] - hw, hip[1] - 0.04 * height), (hip[0] + hw, hip[1] - 0.04 * height),
-                       (hip[0] + flare, hip[1] + 0.2 * height), (hip[0] - flare, hip[1] + 0.2 * height)],
-                      BOTTOM, 245)  # fmt: skip
+                       (hip[0] + flare, hip[1] + 0.2 * height),
+                       (hip[0] - flare, hip[1] + 0.2 * height)], BOTTOM, 245)  # fmt: skip
     if f.bag and f.view != 1:
         sheet.bone(left, (hip[0] + hw, hip[1]), 0.012 * height, 0.012 * height, EXTRA, 200)
     _head(sheet, f, (chest[0], chest[1] - 0.02 * height), height, facing, lean)
@@ -293,7 +309,7 @@ def paint(
     silhouette = Image.fromarray((mask * 255).astype(np.uint8))
     radius = max(1.0, scale * 0.03)
     soft = np.asarray(silhouette.filter(ImageFilter.BoxBlur(radius)), np.float32) / 255.0
-    shift = int(round(radius)) * int(rng.choice([-1, 1]))
+    shift = round(radius) * int(rng.choice([-1, 1]))
     side = np.roll(soft, shift, axis=1)
     light = (0.45 + 0.55 * shade / 255.0) * (0.55 + 0.6 * side)
     return (color * light[..., None]).astype(np.float32), mask

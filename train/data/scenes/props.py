@@ -38,7 +38,9 @@ def _lamp(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float
 
 def _tree(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
     w = h * rng.uniform(0.03, 0.07)
-    pen.polygon([(x - w, y), (x + w, y), (x + w * 0.5, y - h * 0.6), (x - w * 0.5, y - h * 0.6)], fill=150)
+    pen.polygon(
+        [(x - w, y), (x + w, y), (x + w * 0.5, y - h * 0.6), (x - w * 0.5, y - h * 0.6)], fill=150
+    )
     for _ in range(int(rng.integers(4, 10))):
         cx, cy = x + rng.normal(0, h * 0.13), y - h * rng.uniform(0.5, 0.95)
         r = h * rng.uniform(0.08, 0.2)
@@ -53,14 +55,18 @@ def _box(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float,
         pen.line((x - w, yy, x + w, yy), fill=150, width=max(1, int(h * 0.01)))
 
 
-def _table(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
+def _table(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float
+) -> None:
     w, t, leg = h * rng.uniform(0.35, 0.8), h * rng.uniform(0.35, 0.6), h * 0.03
     pen.rectangle((x - w, y - t, x + w, y - t + h * 0.06), fill=255)
     for s in (-1, 1):
         pen.rectangle((x + s * w * 0.9 - leg, y - t, x + s * w * 0.9 + leg, y), fill=190)
 
 
-def _chair(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
+def _chair(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float
+) -> None:
     w, s = h * rng.uniform(0.14, 0.24), float(rng.choice([-1, 1]))
     pen.rectangle((x - w, y - h * 0.45, x + w, y - h * 0.38), fill=255)
     back = x - s * w
@@ -69,7 +75,9 @@ def _chair(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: floa
         pen.rectangle((x + dx - h * 0.02, y - h * 0.4, x + dx + h * 0.02, y), fill=180)
 
 
-def _animal(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
+def _animal(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float
+) -> None:
     h *= 0.55
     length, s = h * rng.uniform(0.55, 0.9), float(rng.choice([-1, 1]))
     top = y - h * rng.uniform(0.6, 0.8)
@@ -84,7 +92,9 @@ def _animal(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: flo
     pen.line((x - s * length * 0.9, top, *tail), fill=210, width=max(1, int(h * 0.06)))
 
 
-def _statue(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
+def _statue(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float
+) -> None:
     """A vase, bollard or chess-piece shape: a stack of rounded slices, no limbs."""
     n, base = int(rng.integers(3, 7)), y
     for k in range(n):
@@ -94,13 +104,15 @@ def _statue(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: flo
         base -= t
 
 
-def _hanging(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
+def _hanging(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float
+) -> None:
     """A coat or shirt on a stand: shoulders and sleeves without head, hands or legs."""
     top, w = y - h, h * rng.uniform(0.16, 0.24)
     pen.rectangle((x - h * 0.012, top - h * 0.05, x + h * 0.012, y), fill=140)
     long = h * rng.uniform(0.4, 0.75)
-    pen.polygon([(x - w, top + h * 0.1), (x, top), (x + w, top + h * 0.1), (x + w * 0.9, top + long),
-                 (x - w * 0.9, top + long)], fill=245)  # fmt: skip
+    pen.polygon([(x - w, top + h * 0.1), (x, top), (x + w, top + h * 0.1),
+                 (x + w * 0.9, top + long), (x - w * 0.9, top + long)], fill=245)  # fmt: skip
     for s in (-1, 1):
         pen.line((x + s * w, top + h * 0.11, x + s * w * 1.2, top + long * 0.8), fill=215,
                  width=max(2, int(h * 0.06)))  # fmt: skip
@@ -111,14 +123,18 @@ def _ball(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float
     pen.ellipse((x - r, y - 2 * r, x + r, y), fill=250)
 
 
-def _plant(pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float) -> None:
+def _plant(
+    pen: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, h: float
+) -> None:
     pot = h * rng.uniform(0.1, 0.2)
-    pen.polygon([(x - pot, y - pot * 2), (x + pot, y - pot * 2), (x + pot * 0.7, y), (x - pot * 0.7, y)],
-                fill=200)  # fmt: skip
+    pen.polygon([(x - pot, y - pot * 2), (x + pot, y - pot * 2), (x + pot * 0.7, y),
+                 (x - pot * 0.7, y)], fill=200)  # fmt: skip
     for _ in range(int(rng.integers(5, 14))):
-        a, l = rng.uniform(-1.2, 1.2), h * rng.uniform(0.3, 0.75)
-        tip = (x + math.sin(a) * l, y - pot * 2 - math.cos(a) * l)
-        pen.line((x, y - pot * 2, *tip), fill=int(rng.integers(150, 255)), width=max(1, int(h * 0.04)))
+        a, leaf = rng.uniform(-1.2, 1.2), h * rng.uniform(0.3, 0.75)
+        tip = (x + math.sin(a) * leaf, y - pot * 2 - math.cos(a) * leaf)
+        pen.line(
+            (x, y - pot * 2, *tip), fill=int(rng.integers(150, 255)), width=max(1, int(h * 0.04))
+        )
 
 
 DRAWERS: tuple[Drawer, ...] = (
@@ -160,9 +176,7 @@ def draw(
     return color.astype(np.float32), mask, y
 
 
-def shadow(
-    rng: np.random.Generator, size: int, x: float, y: float, width: float
-) -> texture.Field:
+def shadow(rng: np.random.Generator, size: int, x: float, y: float, width: float) -> texture.Field:
     """A soft shadow on the ground as a factor [size, size, 1] <= 1."""
     layer = Image.new("L", (size, size), 0)
     ImageDraw.Draw(layer).ellipse(

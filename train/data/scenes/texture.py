@@ -13,7 +13,7 @@ Color = tuple[float, float, float]
 
 
 def to_linear(srgb: Pixels) -> Field:
-    """uint8 sRGB to linear light, by the simple power law 2.2 (the error is far below the noise)."""
+    """uint8 sRGB to linear light, by the power law 2.2 (the error is far below the noise)."""
     return np.power(srgb.astype(np.float32) / np.float32(255.0), np.float32(2.2))
 
 
@@ -62,7 +62,7 @@ def cloth(rng: np.random.Generator, size: int, scale: float, plain: float = 0.6)
 
 
 def surface(rng: np.random.Generator, size: int, photo: Pixels | None) -> Field:
-    """[size, size, 3]: furniture, trunks, walls: a cloth-like pattern or a piece of a photograph."""
+    """[size, size, 3]: furniture, trunks, walls: woven, or a piece of a photograph."""
     if photo is not None and rng.random() < 0.4:
         side = int(rng.integers(20, min(photo.shape[:2])))
         top = int(rng.integers(photo.shape[0] - side + 1))
