@@ -7,6 +7,8 @@ Standard library only, so that any part may import it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class BitWakeError(Exception):
     """A mistake or a refusal that the user can act on.
@@ -56,3 +58,16 @@ class ModelError(BitWakeError):
 
 class BoardError(BitWakeError):
     """A board is unknown, does not fit the model, or does not answer."""
+
+
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6, mark: str = "") -> str:
+    """The beginning of a remedy, "did you mean X? ", or "" when no known name is near.
+
+    Args:
+        cutoff: least likeness, 0 to 1.
+        mark: stands before and behind the name.
+    """
+    import difflib  # needed after a mistake alone
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f"did you mean {mark}{near[0]}{mark}? " if near else ""

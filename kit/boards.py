@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.errors import BoardError
+from convert.errors import BoardError, did_you_mean
 from kit.files import ROOT, shown
 
 BOARDS = ROOT / "boards"
@@ -110,8 +109,7 @@ def find(name: str) -> Board:
     if name and "/" not in name and path.is_file():
         return read(path)
     known = sorted(path.parent.name for path in BOARDS.glob("*/board.json"))
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = did_you_mean(name, known, cutoff=0.4)
     raise BoardError(
         "there is no such board",
         found=name or "an empty name",

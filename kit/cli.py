@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TextIO
 
-from convert.errors import BitWakeError, DependencyError
+from convert.errors import BitWakeError, DependencyError, did_you_mean
 from kit import console
 from kit.files import ROOT, shown, write_json
 
@@ -155,10 +155,7 @@ def main(argv: list[str] | None = None) -> int:
 def dispatch(name: str, words: list[str]) -> int:
     """Finds the verb and runs it."""
     if name not in VERBS:
-        import difflib
-
-        close = difflib.get_close_matches(name, VERBS, n=1)
-        hint = f"did you mean `{close[0]}`? " if close else ""
+        hint = did_you_mean(name, VERBS, mark="`")
         raise BitWakeError(
             "there is no such verb", found=name, remedy=f"{hint}`python -m kit --help` lists them"
         )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convert.arrange import Options
-from convert.errors import DataError, ModelError
+from convert.errors import DataError, ModelError, did_you_mean
 from kit.files import ROOT, sha256, shown
 
 if TYPE_CHECKING:
@@ -78,8 +77,7 @@ def find(argument: str) -> Model:
         name = path.resolve().parent.name if path.name == "model.tflite" else path.stem
         return _read(name, path)
     names = shipped()
-    close = difflib.get_close_matches(argument, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    hint = did_you_mean(argument, names)
     raise ModelError(
         "there is no such model",
         found=argument,

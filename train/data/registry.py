@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convert.errors import DataError
+from convert.errors import DataError, did_you_mean
 from train.data import faces, mosaic, photos_match, photos_x2, scenes, stl10, vww
 from train.data.dataset import Dataset
 from train.data.scenes import truth
@@ -41,13 +40,10 @@ def load(name: str, *, seed: int = 0, **options: Any) -> Dataset:
         DataError: unknown name or option, or the data is not there.
     """
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=1)
         raise DataError(
             "there is no such dataset",
             found=name,
-            remedy=(f"did you mean {near[0]}? " if near else "")
-            + "known datasets: "
-            + ", ".join(sorted(DATASETS)),
+            remedy=did_you_mean(name, DATASETS) + "known datasets: " + ", ".join(sorted(DATASETS)),
         )
     loader = DATASETS[name][0]
     known = [p for p in inspect.signature(loader).parameters if p != "seed"]

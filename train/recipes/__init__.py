@@ -6,14 +6,13 @@ family, nothing else to edit.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
-from convert.errors import DataError
+from convert.errors import DataError, did_you_mean
 from train.recipes.recipe import Augment, Recipe
 
 
@@ -60,13 +59,10 @@ def get(name: str) -> Recipe:
     """
     known = _all()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
         raise DataError(
             "there is no such recipe",
             found=name,
-            remedy=(f"did you mean {near[0]}? " if near else "")
-            + "known recipes: "
-            + ", ".join(sorted(known)),
+            remedy=did_you_mean(name, known) + "known recipes: " + ", ".join(sorted(known)),
         )
     return known[name]
 

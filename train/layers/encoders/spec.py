@@ -6,12 +6,11 @@ multiply-accumulates and weight bits. Thresholds and tables are not weights.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from convert.errors import ModelError
+from convert.errors import ModelError, did_you_mean
 from train.backend import keras, tf
 from train.layers.encoders.bitplanes import PLANES, BitPlaneDepthwise
 from train.layers.encoders.dither import Dither
@@ -218,13 +217,10 @@ def encoder_of(named: str | Encoder) -> Encoder:
     if not isinstance(named, str):
         return named
     if named not in ENCODERS:
-        near = difflib.get_close_matches(named, ENCODERS, n=1)
         raise ModelError(
             "there is no such input encoder",
             found=named,
-            remedy=(f"did you mean {near[0]}? " if near else "")
-            + "encoders: "
-            + ", ".join(sorted(ENCODERS)),
+            remedy=did_you_mean(named, ENCODERS) + "encoders: " + ", ".join(sorted(ENCODERS)),
         )
     return ENCODERS[named]
 
