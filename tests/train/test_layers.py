@@ -183,7 +183,7 @@ def test_cost_is_counted_by_hand() -> None:
 def test_signs_harden_from_real_values_to_bits() -> None:
     from train.backend import export_mode, tf
     from train.layers import GradualKernel, GradualSign
-    from train.layers.gradual import hardening, hardness
+    from train.layers.gradual import forms, hardness
 
     x = tf.constant([[-1.7, -0.4, 0.0, 0.2, 3.0]])
     signs = [[-1, -1, 1, 1, 1]]
@@ -191,7 +191,7 @@ def test_signs_harden_from_real_values_to_bits() -> None:
     hardness().assign(0.0)
     try:
         assert activation(x).numpy().tolist() == signs  # nothing asked for the soft form
-        with hardening():
+        with forms("soft", "soft"):
             np.testing.assert_allclose(activation(x), [[-1, -0.4, 0, 0.2, 1]], rtol=1e-6)
             np.testing.assert_allclose(np.abs(kernel(tf.transpose(x))).mean(), 1.0, rtol=1e-4)
             with export_mode():

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from train.backend import exporting, keras, larq, tf
-from train.layers.gradual import GradualKernel, GradualSign
+from train.backend import exporting, keras, tf
+from train.layers.gradual import GradualSign, ScaledKernel
 
 ALPHA_SHAPES = ("N", "NC", "NCKK")
 MIN_SLOPE = 0.01  # of τ: a PReLU that does not rise would not be one threshold
@@ -38,7 +38,7 @@ def _alpha_shape(alpha: str, kernel: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @keras.utils.register_keras_serializable("bitwake")
-class OverKernel(larq.quantizers.Quantizer):
+class OverKernel(ScaledKernel):
     """Kernel quantizer [K, K, C, N] W -> k·λ ⊙ sign(α ⊙ W).
 
     The straight-through estimate passes where |αW| <= 1: with ĝ the gradient at α ⊙ W, that of W is
@@ -52,14 +52,11 @@ class OverKernel(larq.quantizers.Quantizer):
         alpha: "N", "NC" or "NCKK": one α an output channel, a pair of channels, or a weight.
     """
 
-    precision = 1
-
     def __init__(self, alpha: str = "NC", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if alpha not in ALPHA_SHAPES:
             raise ValueError(f"alpha is one of {', '.join(ALPHA_SHAPES)}, not {alpha!r}")
         self.alpha_shape = alpha
-        self.sign = GradualKernel()
 
     def build(self, input_shape: Any) -> None:
         kernel = tuple(int(side) for side in input_shape)
@@ -69,15 +66,6 @@ class OverKernel(larq.quantizers.Quantizer):
         self.lam = self.add_weight(name="lambda", shape=(kernel[-1],), initializer="ones")
         self.k = self.add_weight(name="k", shape=(), initializer="ones")
         super().build(input_shape)
-
-    @property
-    def clip_value(self) -> float:
-        """The gradient passes where |αW| is at most this; training sets it."""
-        return float(self.sign.clip_value)
-
-    @clip_value.setter
-    def clip_value(self, value: float) -> None:
-        self.sign.clip_value = value
 
     def call(self, inputs: Any) -> Any:
         return self.k * self.lam * self.sign(self.alpha * inputs)

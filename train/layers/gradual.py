@@ -49,13 +49,6 @@ def forms(activations: str = "binary", weights: str = "binary") -> Iterator[None
         _activations, _weights = before
 
 
-@contextmanager
-def hardening(soft: bool = True) -> Iterator[None]:
-    """Within it, graphs that are traced hold the soft form of both; elsewhere the plain signs."""
-    with forms(*(("soft", "soft") if soft else ("binary", "binary"))):
-        yield
-
-
 def activation_form() -> str:
     """The form that a graph traced here gives to activations; for quantizers of other files."""
     return "binary" if exporting() else _activations
@@ -107,3 +100,22 @@ class GradualKernel(larq.quantizers.Quantizer):
             return super().call(real)
         bits = larq.quantizers.ste_sign(inputs, clip_value=self.clip_value)
         return super().call(_between(real, bits))
+
+
+class ScaledKernel(larq.quantizers.Quantizer):
+    """Base of quantizers that scale a `GradualKernel`: `self.sign`, whose clip value is theirs."""
+
+    precision = 1
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sign = GradualKernel()
+
+    @property
+    def clip_value(self) -> float:
+        """The gradient passes where what `sign` is given is at most this; training sets it."""
+        return float(self.sign.clip_value)
+
+    @clip_value.setter
+    def clip_value(self, value: float) -> None:
+        self.sign.clip_value = value

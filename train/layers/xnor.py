@@ -10,32 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from train.backend import exporting, keras, larq, tf
-from train.layers.gradual import GradualKernel
+from train.backend import exporting, keras, tf
+from train.layers.gradual import ScaledKernel
 
 
 @keras.utils.register_keras_serializable("bitwake")
-class MeanKernel(larq.quantizers.Quantizer):
+class MeanKernel(ScaledKernel):
     """Kernel quantizer [K, K, C, N] W -> mean|W| of each filter times sign(W).
 
     The straight-through estimate goes to W alone; the mean counts as a constant, as in ReActNet's
     code. (XNOR-Net's own gradient also has a term of the mean, 1/n.)
     """
-
-    precision = 1
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.sign = GradualKernel()
-
-    @property
-    def clip_value(self) -> float:
-        """The gradient passes where |W| is at most this; training sets it."""
-        return float(self.sign.clip_value)
-
-    @clip_value.setter
-    def clip_value(self, value: float) -> None:
-        self.sign.clip_value = value
 
     def call(self, inputs: Any) -> Any:
         axes = list(range(len(inputs.shape) - 1))
