@@ -40,9 +40,8 @@ class Batches:
         train, task = self.data.train, self.recipe.task
         if isinstance(task, Classification):
             return train.labels
-        targets = getattr(train, "targets", None)
         where = f"recipe {self.recipe.name}, dataset {self.data.name}"
-        if targets is None:
+        if train.targets is None:
             raise DataError(
                 "the dataset has no targets for this task",
                 where=where,
@@ -57,7 +56,7 @@ class Batches:
                 found=", ".join(moved),
                 remedy="leave these out of the recipe's augment",
             )
-        return targets
+        return train.targets
 
     def of(
         self, epoch: int, begun: int = 0, generator: dict[str, Any] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -98,7 +99,7 @@ class Dataset:
         height, width, channels = self.test.images.shape[1:]
         return int(height), int(width), int(channels)
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """SHA-256 over pixels, labels, names and, where there are, targets of all splits, 64
         hexadecimal digits."""
