@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from convert.ir import Array
+from convert.ir import Array, Op
 
 Fields = list[tuple[str, str]]
+Arrays = list[tuple[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,10 @@ class Call:
     def pointers(self) -> tuple[tuple[str, str], ...]:
         """(C type, place) of every pointer behind the descriptor."""
         return self.arguments or ((self.in_type, "in0"), (self.out_type, "out0"))
+
+
+def decided(op: Op) -> tuple[Fields, Arrays]:
+    """Fields and arrays of a joined operator's decision: a line or a table of thresholds."""
+    decision = op.attrs["decision"]
+    fields = [(name, f"@{name}") for name in decision]
+    return [*fields, ("states", f"{op.attrs['states']}")], list(decision.items())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from convert.emit import encoder, int8, planar, real
-from convert.emit.call import Call, Fields
+from convert.emit.call import Call, Fields, decided
 from convert.emit.writer import c_int
 from convert.ir import Array, Graph, Op
 
@@ -109,10 +109,9 @@ def bconv2d_pair(graph: Graph, op: Op) -> Call:
         fields.append((f"{name}.weights", f"@weights_{name}"))
         arrays.append((f"weights_{name}", a["weights"]))
         macs += _macs(graph, op.outputs[0], a)
-    for name, data in op.attrs["decision"].items():
-        fields.append((name, f"@{name}"))
-        arrays.append((name, data))
-    fields.append(("states", f"{op.attrs['states']}"))
+    decision_fields, decision_arrays = decided(op)
+    fields += decision_fields
+    arrays += decision_arrays
     words = "const uint32_t"
     return Call(
         "bw_bconv2d_pair", "bw_bconv2d_pair_bits", fields, arrays, "", "", "binary", macs=macs,

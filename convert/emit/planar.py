@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from convert.emit.call import Call, Fields
+from convert.emit.call import Call, Fields, decided
 from convert.ir import Array, Graph, Op, Tensor
 from convert.planar.geometry import Chunks, ConvShape, plane_words
 
@@ -70,10 +70,9 @@ def pair(graph: Graph, op: Op) -> Call:
             arrays.append((f"source_{name}", branch["source"]))
         fields += [(f"{name}.{field}", value) for field, value in some]
     arrays.append(("zeros", np.zeros(zeros, np.uint16)))
-    for name, data in op.attrs["decision"].items():
-        fields.append((name, f"@{name}"))
-        arrays.append((name, data))
-    fields.append(("states", f"{op.attrs['states']}"))
+    decision_fields, decision_arrays = decided(op)
+    fields += decision_fields
+    arrays += decision_arrays
     words = "const uint32_t"
     return Call(
         "bw_planar_pair", "bw_planar_pair_bits", fields, arrays, *_WORDS, "binary", macs=macs,
