@@ -73,11 +73,7 @@ def _stopped(demo: Demo) -> Html:
 
 
 def _model(run: ModelRun, place: Place) -> Html:
-    badge = (
-        tag("span", "Synthetic pictures", class_="badge synthetic")
-        if run.synthetic
-        else tag("span", "Real photographs", class_="badge real")
-    )
+    badge = page.data_badge(run.synthetic)
     return page.section(
         run.name,
         run.name,

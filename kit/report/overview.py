@@ -121,11 +121,7 @@ def _chart(key: Group, rows: Sequence[tuple[int, Score, Cost]]) -> Html:
         for number, score, cost in rows
     ]  # fmt: skip
     synthetic = any(score.synthetic for _, score, _ in rows)
-    badge = tag(
-        "span",
-        "Synthetic pictures" if synthetic else "Real photographs",
-        class_=f"badge {'synthetic' if synthetic else 'real'}",
-    )
+    badge = page.data_badge(synthetic)
     names = tag("ul", *(tag("li", point.title) for point in points), class_="plain small soft")
     title = f"Accuracy on {data} against {unit} on {board}"
     card = tag("div", scatter.chart(points, unit, title), names, class_="card")

@@ -72,6 +72,12 @@ def section(place: str, title: str, *content: str | Html | None, badge: Html | N
     )
 
 
+def data_badge(synthetic: bool) -> Html:
+    """What kind of pictures a section's figures are of."""
+    kind, words = ("synthetic", "Synthetic pictures") if synthetic else ("real", "Real photographs")
+    return tag("span", words, class_=f"badge {kind}")
+
+
 def card(title: str, *content: str | Html | None, about: str | Html | None = None) -> Html:
     """A framed block with a small heading and, below it, a line that says what it shows."""
     return tag(

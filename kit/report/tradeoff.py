@@ -85,11 +85,7 @@ def _section(data: str, axis: Axis, rows: Numbered) -> Html:
         for number, score in rows
     ]
     synthetic = any(score.synthetic for _, score in rows)
-    badge = tag(
-        "span",
-        "Synthetic pictures" if synthetic else "Real photographs",
-        class_=f"badge {'synthetic' if synthetic else 'real'}",
-    )
+    badge = page.data_badge(synthetic)
     names = tag("ul", *(tag("li", point.title) for point in points), class_="plain small soft")
     title = f"Accuracy on {data} against {axis.unit}"
     drawn = scatter.chart(points, axis.unit, title, per="")
