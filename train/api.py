@@ -144,6 +144,26 @@ def _recorded(folder: Path) -> tuple[str, str | None, int, dict[str, Any]]:
         ) from None
 
 
+def agree(run: str, folder: Path, asked: Mapping[str, tuple[Any, Any]], otherwise: str) -> None:
+    """Refuse what is asked of a run that was made with something else.
+
+    Args:
+        run: which run, as the message calls it; otherwise: what else to do.
+        asked: flag -> what is asked now (None: nothing) and what the run has.
+
+    Raises:
+        DataError: naming the first flag that differs.
+    """
+    for what, (now, was) in asked.items():
+        if now is not None and now != was:
+            raise DataError(
+                f"{run} has another {what}",
+                where=str(folder),
+                found=f"{what} {was}, asked for {now}",
+                remedy=f"leave --{what} out, or {otherwise}",
+            )
+
+
 def train_command(
     *,
     recipe: str | None,
@@ -177,14 +197,8 @@ def train_command(
         if run_dir is None:
             raise DataError("resume needs the folder of a run")
         known, replaced, old_seed, changes = _recorded(run_dir)
-        for what, asked, was in (("recipe", recipe, known), ("seed", seed, old_seed)):
-            if asked is not None and asked != was:
-                raise DataError(
-                    f"the interrupted run has another {what}",
-                    where=str(run_dir),
-                    found=f"{what} {was}, asked for {asked}",
-                    remedy=f"leave --{what} out, or start a new run",
-                )
+        asked = {"recipe": (recipe, known), "seed": (seed, old_seed)}
+        agree("the interrupted run", run_dir, asked, "start a new run")
         chosen, record = prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
     else:
         chosen, record = prepared(recipe, data, seed, overrides or {})

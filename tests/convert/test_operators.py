@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -81,12 +81,12 @@ def in_every_layout(content: bytes, name: str) -> dict[str, Compiled]:
 
 
 class Built:
-    """All cases in every layout, compiled into one program, and its answers."""
+    """Cases in every layout, compiled into one program, and its answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, named: Iterable[tuple[str, Case]]) -> None:
         self.cases: dict[str, Case] = {}
         self.models: dict[str, Compiled] = {}
-        for name, case in all_cases():
+        for name, case in named:
             made = in_every_layout(case.content, name)
             self.models |= made
             self.cases |= dict.fromkeys(made, case)
@@ -113,7 +113,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return Built(tmp_path_factory.mktemp("operators"))
+    return Built(tmp_path_factory.mktemp("operators"), all_cases())
 
 
 @pytest.mark.parametrize("kind", ["bconv bits", "bconv float32", "bconv int8"])

@@ -79,16 +79,26 @@ def dataset(
     seed: int,
     note: str,
     options: dict[str, Any],
+    sides: tuple[int, int],
 ) -> Dataset:
     """A dataset of pieces.
 
     Args:
         make: (seed, split, index) -> the photograph's name, the picture, its target.
         counts: examples of each split; above 0.
+        options: of the loader, `size` and `channels` (1 or 3) among them.
+        sides: the least and the largest size.
 
     Raises:
-        DataError: a count below 1.
+        DataError: a size, a number of channels or a count that cannot be.
     """
+    size, channels = options["size"], options["channels"]
+    if channels not in (1, 3) or not sides[0] <= size <= sides[1]:
+        raise DataError(
+            f"{name} cannot be made so",
+            found=f"size={size}, channels={channels}",
+            remedy=f"use channels=1 or 3 and a size of {sides[0]} to {sides[1]}",
+        )
     if min(counts.values()) < 1:
         raise DataError(
             f"{name} cannot be made so", found=f"counts {counts}", remedy="use counts above 0"

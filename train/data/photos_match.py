@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
-from convert.errors import DataError
 from train.data import crops
 from train.data.dataset import Dataset, Pixels
 
@@ -108,12 +107,6 @@ def load(*, seed: int = 0, size: int = 64, channels: int = 1, n_train: int = 200
     Raises:
         DataError: a size, a number of channels or a count that cannot be.
     """
-    if channels not in (1, 3) or not 32 <= size <= 128:
-        raise DataError(
-            "photos-match cannot be made so",
-            found=f"size={size}, channels={channels}",
-            remedy="use channels=1 or 3 and a size of 32 to 128",
-        )
     return crops.dataset(
         "photos-match",
         functools.partial(pair, size=size, channels=channels),
@@ -121,4 +114,5 @@ def load(*, seed: int = 0, size: int = 64, channels: int = 1, n_train: int = 200
         seed,
         f"homography pairs, ±{TURN:g} degrees, zoom to {ZOOM:g}, exposure, gamma and noise",
         {"size": size, "channels": channels},
+        (32, 128),
     )

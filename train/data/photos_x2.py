@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from convert.errors import DataError
 from train.data import crops
 from train.data.dataset import Dataset, Pixels
 
@@ -57,12 +56,6 @@ def load(*, seed: int = 0, size: int = 32, channels: int = 1, n_train: int = 300
     Raises:
         DataError: a size, a number of channels or a count that cannot be.
     """
-    if channels not in (1, 3) or not 8 <= size <= 64:
-        raise DataError(
-            "photos-x2 cannot be made so",
-            found=f"size={size}, channels={channels}",
-            remedy="use channels=1 or 3 and a size of 8 to 64",
-        )
     return crops.dataset(
         "photos-x2",
         functools.partial(piece, size=size, channels=channels),
@@ -70,4 +63,5 @@ def load(*, seed: int = 0, size: int = 32, channels: int = 1, n_train: int = 300
         seed,
         "bicubic halves and their originals",
         {"size": size, "channels": channels},
+        (8, 64),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from convert.errors import DataError
 from train import recipes
-from train.api import changed, load_data, train_command
+from train.api import agree, changed, load_data, train_command
 from train.card import read_json
 from train.prune.plan import Plan
 from train.recipes.recipe import Recipe
@@ -74,14 +74,8 @@ def prune_command(
             quiet=quiet,
         )
     known = recipe_of(base)
-    for what, asked, was in (("recipe", recipe, known.name), ("seed", seed, known.seed)):
-        if asked is not None and asked != was:
-            raise DataError(
-                f"the unpruned run has another {what}",
-                where=str(base),
-                found=f"{what} {was}, asked for {asked}",
-                remedy=f"leave --{what} out, or name another --base",
-            )
+    asked = {"recipe": (recipe, known.name), "seed": (seed, known.seed)}
+    agree("the unpruned run", base, asked, "name another --base")
     record = {"pruned_from": str(base)}
     result = prune(known, load_data(known), base, folder, plan, quiet=quiet, record=record)
     return {"run": str(folder), **result}
