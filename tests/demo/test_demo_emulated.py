@@ -50,9 +50,11 @@ def test_the_shipped_models_answer_their_pictures_as_lce_did(tmp_path: Path, cap
 def test_ctrl_c_in_a_terminal_keeps_what_was_answered(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     line = [sys.executable, "-u", "-m", "kit", "demo", "--model", "faces-wake", "--out", str(out)]
+    # in a terminal the signal is never ignored, as it is below a job in the background
     with subprocess.Popen(
-        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         deadline = time.monotonic() + 300
         for text in process.stdout:
