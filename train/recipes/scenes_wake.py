@@ -5,16 +5,25 @@ GLT input and grouped binary convolutions after arXiv 2505.13462; the topology i
 
 Where the MACs go decides the cost on the device: strides come early, wide grouped layers late,
 where maps are small. `make train RECIPE=scenes-wake` prints the count.
+
+Its thresholds begin at the quantiles of the training pictures and learn at ten times the rate of
+the weights: exposures differ by six stops, and on an even ramp most of a dark picture lies below
+the lowest threshold. `scenes-wake-binary` is the same network behind the eight bits of a
+conventional converter, to measure what the thermometer brings.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from train.layers.encoders import Glt
 from train.models.binary import BinaryNet, Conv, Pool
 from train.recipes.recipe import Augment, Recipe
 
 NET = BinaryNet(
     input_shape=(96, 96, 1),
     planes=8,
+    encoder=Glt(initial="quantile"),
     layers=(
         Conv(16, 3, stride=2),
         Conv(32, 3, stride=2),
@@ -28,18 +37,27 @@ EPOCHS = 40
 
 AUGMENT = Augment(flip=True, shift=4, gain=0.5)
 
+WAKE = Recipe(
+    name="scenes-wake",
+    data="scenes",
+    net=NET,
+    epochs=EPOCHS,
+    batch=32,
+    learning_rate=2e-3,
+    glt_rate=10.0,
+    gradual=0.5,
+    teacher="scenes-teacher",
+    label_weight=0.3,
+    augment=AUGMENT,
+    source="arXiv 2505.13462 (GLT, grouped binary convolutions); topology reconstructed",
+)
+
 RECIPES = (
-    Recipe(
-        name="scenes-wake",
-        data="scenes",
-        net=NET,
-        epochs=EPOCHS,
-        batch=32,
-        learning_rate=2e-3,
-        gradual=0.5,
-        teacher="scenes-teacher",
-        label_weight=0.3,
-        augment=AUGMENT,
-        source="arXiv 2505.13462 (GLT, grouped binary convolutions); topology reconstructed",
+    WAKE,
+    replace(
+        WAKE,
+        name="scenes-wake-binary",
+        net=replace(NET, encoder="binary"),
+        source="scenes-wake behind eight bit planes in natural binary, the conventional ADC",
     ),
 )
