@@ -6,13 +6,14 @@ They read an element (or a row of elements) before they write the same one, and 
 from __future__ import annotations
 
 from convert.ir import Graph, Op
+from convert.lower.residual import SUMS
 
 _PAIRS = ("add", "sub", "mul", "minimum", "maximum", "prelu")
 IN_PLACE = frozenset(
     {
         *(f"{name}_{kind}" for name in _PAIRS for kind in ("i8", "f32")),
         *(f"{name}_f32" for name in ("relu", "clamp", "leaky", "logistic")),
-        "table_i8", "table_u8_i8", "logic_bits", "bconv2d_add_i8",
+        "table_i8", "table_u8_i8", "logic_bits", *SUMS.values(),
     }
 )  # fmt: skip
 
@@ -23,7 +24,9 @@ def overwritable(graph: Graph, op: Op) -> tuple[str, ...]:
         return ()
     out = graph.tensors[op.outputs[0]]
     # a convolution reads its own map again and again; it may only lie on the residual one
-    read = op.inputs[1:] if op.kind == "bconv2d_add_i8" else op.inputs
+    read = op.inputs
+    if op.kind in SUMS.values():
+        read = tuple(name for name in op.inputs[1:] if name != op.inputs[0])
     inputs = (graph.tensors[name] for name in read if name is not None)
     return tuple(
         t.name for t in inputs

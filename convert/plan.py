@@ -70,8 +70,11 @@ def roots(graph: Graph) -> dict[str, str]:
             busy[port.tensor] = len(graph.ops)
     for step, op in enumerate(graph.ops):
         shared = op.inputs[0] if op.kind == "alias" else None
-        for name in overwritable(graph, op):
-            if busy.get(owner.get(name, name), step + 1) <= step:
+        names = overwritable(graph, op)
+        others = {owner.get(name or "", name) for name in op.inputs if name not in names}
+        for name in names:
+            at = owner.get(name, name)
+            if at not in others and busy.get(at, step + 1) <= step:
                 shared = name
         for name in op.outputs:
             same = shared is not None and name == op.outputs[0]

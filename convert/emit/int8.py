@@ -122,6 +122,20 @@ def call_of(kernels: dict[str, Kernel]) -> Callable[[Graph, Op], Call]:
     return emit
 
 
+def conv2d_add(graph: Graph, op: Op) -> Call:
+    """A convolution and the sum behind it."""
+    conv, arrays = descriptor({name: value for name, value in op.attrs.items() if name != "add"})
+    add, _ = descriptor(dict(op.attrs["add"]))
+    fields = [(f"conv.{name}", value) for name, value in conv]
+    fields += [(f"add.{name}", value) for name, value in add]
+    return Call(
+        "bw_conv2d_add_i8", "bw_conv2d_add_i8_run", fields, arrays, "", "", "int8",
+        macs=int(op.attrs["macs"]),
+        arguments=(("const int8_t", "in0"), ("const int8_t", "in1"), ("int8_t", "out0"),
+                   ("int16_t", "out1")),
+    )  # fmt: skip
+
+
 def move(graph: Graph, op: Op) -> Call:
     """Copies and fills of one operation, in order."""
     calls = []
@@ -146,5 +160,6 @@ def move(graph: Graph, op: Op) -> Call:
 
 CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     **dict.fromkeys(KERNELS, call_of(KERNELS)),
+    "conv2d_add_i8": conv2d_add,
     "move": move,
 }

@@ -41,9 +41,10 @@ def factors(graph: Graph, op: Op, a: Tensor, w: Tensor, channels: int) -> list[t
 
 
 def channel_block(bias: Array, pairs: list[tuple[int, int]]) -> Array:
-    """int32 [ceil(out_c / 4)][3][4]: bias, multiplier, shift of four channels each."""
+    """int32 [ceil(out_c / 4)][3][4]: bias, multiplier, shift of four channels each; behind the last
+    channel 0, 0 and -1, which may be computed with."""
     n = len(pairs)
-    block = np.zeros((-(-n // 4) * 4, 3), np.int64)
+    block = np.tile(np.array([0, 0, -1], np.int64), (-(-n // 4) * 4, 1))
     block[:n, 0] = bias
     block[:n, 1:] = pairs
     return block.reshape(-1, 4, 3).transpose(0, 2, 1).astype(np.int32)

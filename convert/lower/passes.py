@@ -16,7 +16,7 @@ from convert.lower.bitplanes import bit_planes
 from convert.lower.encoder import encode_input
 from convert.lower.join import decide, logic
 from convert.lower.moves import fold_gather, move_bits, plus_minus
-from convert.lower.residual import residual
+from convert.lower.residual import SUMS, residual
 from convert.lower.rewrite import Context, Pass, Rewrite
 
 
@@ -141,7 +141,7 @@ PASSES: tuple[Pass, ...] = (
 KERNELS = frozenset(
     {
         "encode_u8", "encode_tiles_u8", "bit_planes_u8", "gather_channels_bits", "bconv2d_bits",
-        "bconv2d_f32", "bconv2d_i8", "bconv2d_pair_bits", "bconv2d_add_i8", "logic_bits",
+        "bconv2d_f32", "bconv2d_i8", "bconv2d_pair_bits", *SUMS.values(), "logic_bits",
         "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
         "alias", *int8.KERNELS, *real.KERNELS,
     }

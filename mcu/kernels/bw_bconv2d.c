@@ -179,11 +179,9 @@ void bw_bconv2d_add_i8_run(const bw_bconv2d_add_i8 *d, const uint32_t *in, const
 {
     const bw_bconv2d *conv = &d->conv;
     const bw_binary_i8 add = d->add; /* `out` could point anywhere */
-    const bw_add_operand left = bw_add_operand_of(add.zero_a, add.multiplier_a, add.shift_a);
-    const bw_add_operand right = bw_add_operand_of(add.zero_b, add.multiplier_b, add.shift_b);
+    const bw_residual sum = bw_residual_of(&add);
     FOR_EACH_OUTPUT(conv, in, {
         const uint32_t at = pixel * conv->out_c + o;
-        const int32_t mine = bw_add_common(round_i8(transform(conv, count, o)), &left);
-        out[at] = bw_add_finish(&add, mine + bw_add_common(residual[at], &right));
+        out[at] = bw_residual_add(&sum, round_i8(transform(conv, count, o)), residual[at]);
     });
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convert.geometry import out_size
-from tests.int8.build import SAME, VALID, Model, T, const, one_op
+from tests.int8.build import SAME, VALID, Graph, Model, T, const, one_op
 
 Maker = Callable[[Any, int], Model]
 
@@ -124,6 +124,52 @@ def fully_connected(rng: Any, k: int) -> Model:
     options = {"fusedActivationFunction": int(rng.integers(0, 4)), "keepNumDims": keep}
     return one_op(f"{options} {a} {co}", "FULLY_CONNECTED", [a, w, _bias(rng, co, a, w)], [out],
                   ("FullyConnectedOptions", options))  # fmt: skip
+
+
+def residual(rng: Any, k: int) -> Model:
+    """A convolution, or a dense layer over rows, and the addition of a map to it: an input, its own
+    input, a map that dies there, or what another convolution makes; in either order."""
+    g, form = Graph(), ("input", "own", "table", "convolution", "rows")[k % 5]
+    a = _map(rng, (1, 5, 9) if form == "rows" else _shape(rng))
+    options, sides, kh, kw = _window(rng, a.shape if form != "rows" else (1, 2, 2, 1))
+    co = int(rng.integers(1, 12))
+    if form == "own":
+        sides, co = a.shape[1:3], a.shape[3]
+        options |= {"padding": SAME, "strideH": 1, "strideW": 1}
+    kind, name = "CONV_2D", "Conv2DOptions"
+    shape: tuple[int, ...] = (1, *sides, co)
+    w = _filter(rng, (co, kh, kw, a.shape[-1]), 0)
+    if form == "rows":
+        kind, name, shape, options = "FULLY_CONNECTED", "FullyConnectedOptions", (1, 5, co), {}
+        options["keepNumDims"] = True
+        w = _filter(rng, (co, 9), 0, many=False)
+    options["fusedActivationFunction"] = int(rng.choice([0, 0, 1, 3]))
+    made = _map(rng, shape, scale=_scale(rng, 0.05, 1))
+    x = free = g.tensor(a)
+    inputs, beside = [x], _map(rng, shape, scale=made.scale * float(rng.uniform(0.3, 3)))
+    other = x
+    if form != "own":
+        free = g.tensor(beside)
+        inputs, other = [x, free], free
+    if form == "table":
+        other = g.tensor(_like(beside, shape))
+        g.op("RELU", [free], [other])
+    if form == "convolution":
+        ones = const(rng.integers(-127, 128, (co, 1, 1, co)), "int8", 0.004)
+        bias = const(np.zeros(co), "int32", np.float32(beside.scale) * np.float32(0.004))
+        other = g.tensor(_like(beside, shape))
+        plain = {"padding": VALID, "strideH": 1, "strideW": 1, "dilationHFactor": 1,
+                 "dilationWFactor": 1}  # fmt: skip
+        g.op("CONV_2D", [free, g.tensor(ones), g.tensor(bias)], [other],
+             g.options("Conv2DOptions", **plain))  # fmt: skip
+    y, bias = g.tensor(made), _bias(rng, co, a, w, False)
+    assert bias is not None
+    g.op(kind, [x, g.tensor(w), g.tensor(bias)], [y], g.options(name, **options))
+    z = g.tensor(_map(rng, shape, scale=made.scale * float(rng.uniform(0.5, 3))))
+    act = int(rng.choice([0, 0, 1]))
+    pair = [y, other] if rng.random() < 0.5 else [other, y]
+    g.op("ADD", pair, [z], g.options("AddOptions", fusedActivationFunction=act))
+    return Model(f"{form} {options} {a} {made} {act}", g.content(inputs, [z]))
 
 
 def _operands(rng: Any, k: int, same: bool) -> tuple[T, T, T]:
@@ -261,6 +307,7 @@ ARITHMETIC: dict[str, Maker] = {
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "TRANSPOSE_CONV": transpose_conv,
     "FULLY_CONNECTED": fully_connected,
+    "CONV_2D and ADD": residual,
     "ADD": _pair("ADD", "AddOptions"),
     "SUB": _pair("SUB", "SubOptions"),
     "MUL": _pair("MUL", "MulOptions"),

@@ -26,7 +26,8 @@ extern "C" {
  * compiler has folded -in_zero * weight into the bias. out = clamp(rescale(acc, o) + out_zero).
  * CONV_2D, and FULLY_CONNECTED as a 1x1 convolution over rows.
  *
- * channels: int32 [ceil(out_c / 4)][3][4]: bias, multiplier and shift of four channels each.
+ * channels: int32 [ceil(out_c / 4)][3][4]: bias, multiplier and shift of four channels each; behind
+ * the last channel 0, 0 and -1.
  */
 typedef struct {
     uint16_t in_h, in_w, in_c; /* 1..65535 */
@@ -96,9 +97,10 @@ void bw_mul_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *
 void bw_minimum_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out);
 void bw_maximum_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out);
 
-/* A binary convolution with int8 output and the residual addition behind it: each element is added
- * (operand a) to that of `residual` (operand b) as it is made. Both maps are [out_h][out_w][out_c];
- * out may be residual. Dims and steps of `add` are not used. */
+/* A convolution with int8 output and the residual addition behind it: each element, rounded and
+ * clamped as the convolution alone would, is added (operand a) to that of `residual` (operand b) as
+ * it is made. Both maps are [out_h][out_w][out_c]; out may be residual, and nothing else that is
+ * read. Dims and steps of `add` are not used; its shift_out is negative. */
 typedef struct {
     bw_bconv2d conv;
     bw_binary_i8 add;
@@ -106,6 +108,15 @@ typedef struct {
 
 void bw_bconv2d_add_i8_run(const bw_bconv2d_add_i8 *d, const uint32_t *in, const int8_t *residual,
                            int8_t *out);
+
+typedef struct {
+    bw_conv2d_i8 conv;
+    bw_binary_i8 add;
+} bw_conv2d_add_i8;
+
+/* scratch as for bw_conv2d_i8_run, and never NULL. residual may be in when out is neither. */
+void bw_conv2d_add_i8_run(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
+                          int8_t *out, int16_t *scratch);
 
 /* PRELU: a where q >= zero_a: rescaled by (multiplier_out, shift_out); below, the product with the
  * slope b rescaled by (multiplier_b, shift_b). */

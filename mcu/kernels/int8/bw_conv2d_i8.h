@@ -18,6 +18,8 @@
 
 /* Kernels for one core: true when they took the layer, false for the portable kernel. */
 bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch);
+bool bw_conv2d_add_i8_fast(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
+                           int8_t *out, int16_t *scratch);
 bool bw_depthwise_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out);
 
 /* The bytes under the kernel at output (y, x) as [k_h][k_w][in_c]; in_zero outside the map. */

@@ -6,6 +6,7 @@
  * is reordered. A step of four samples is ldm, two ldr, four sxtb16 and eight smlad: 15
  * instructions for 16 products.
  */
+#include "bw_add_i8.h"
 #include "bw_conv2d_i8.h"
 #include "bw_simd32.h"
 
@@ -169,9 +170,47 @@ static inline int8_t clamped(const bw_conv2d_i8 *d, int32_t q)
     return (int8_t)(q > d->act_max ? d->act_max : q);
 }
 
-/* Both pixels through all filters. `clamp` is a constant where this is inlined. */
-static inline void meet(const bw_conv2d_i8 *d, const uint32_t *x, int8_t *out_a, int8_t *out_b,
-                        bool clamp)
+/* One pixel of the map that is made: where it goes, and what is added to it. */
+typedef struct {
+    const int8_t *residual;
+    int8_t *out;
+} target;
+
+/* The rest of a function whose caller decides what is a constant. */
+#define INLINE static inline __attribute__((always_inline))
+
+/* Four additions side by side, so that each constant is loaded once for all. */
+INLINE sums added(const bw_residual *r, const sums *q, const sums *residual)
+{
+    const bw_add_operand *a = &r->a, *b = &r->b;
+    sums s = {bw_add_common(q->a0, a), bw_add_common(q->a1, a), bw_add_common(q->b0, a),
+              bw_add_common(q->b1, a)};
+    s = (sums){s.a0 + bw_add_common(residual->a0, b), s.a1 + bw_add_common(residual->a1, b),
+               s.b0 + bw_add_common(residual->b0, b), s.b1 + bw_add_common(residual->b1, b)};
+    s = (sums){bw_narrow(s.a0, r->multiplier, r->shift, r->centre),
+               bw_narrow(s.a1, r->multiplier, r->shift, r->centre),
+               bw_narrow(s.b0, r->multiplier, r->shift, r->centre),
+               bw_narrow(s.b1, r->multiplier, r->shift, r->centre)};
+    if (r->clamps) {
+        const int32_t low = r->low, high = r->high;
+        s = (sums){bw_clamp_i8(s.a0, low, high), bw_clamp_i8(s.a1, low, high),
+                   bw_clamp_i8(s.b0, low, high), bw_clamp_i8(s.b1, low, high)};
+    }
+    return s;
+}
+
+static inline int32_t ended(const bw_conv2d_i8 *d, bool clamp, int32_t centre, int32_t acc,
+                            const int32_t *channel)
+{
+    const int32_t q = bw_narrow(acc, channel[4], channel[8], centre);
+    return clamp ? clamped(d, q) : q;
+}
+
+/* Both pixels through all filters. `clamp`, and whether there is an addition, are constants where
+ * this is inlined. Residuals are read before anything is written onto them, since the last pixel
+ * may stand for both. */
+INLINE void meet(const bw_conv2d_i8 *d, const uint32_t *x, target a, target b, bool clamp,
+                 const bw_residual *sum)
 {
     const int8_t *w = d->weights;
     const int32_t *channel = d->channels;
@@ -179,18 +218,32 @@ static inline void meet(const bw_conv2d_i8 *d, const uint32_t *x, int8_t *out_a,
     const uint32_t row = d->row;
     for (uint32_t o = 0; o < d->out_c; o += 2, w += 2u * row) {
         const bool both = o + 1u < d->out_c;
-        const int8_t *w0 = w, *w1 = both ? w + row : w;
         sums s = {channel[0], channel[1], channel[0], channel[1]};
-        products(&s, x, w0, w1, row);
-        int32_t qa = bw_narrow(s.a0, channel[4], channel[8], centre);
-        int32_t qb = bw_narrow(s.b0, channel[4], channel[8], centre);
-        out_a[o] = clamp ? clamped(d, qa) : (int8_t)qa;
-        out_b[o] = clamp ? clamped(d, qb) : (int8_t)qb;
-        if (both) {
-            qa = bw_narrow(s.a1, channel[5], channel[9], centre);
-            qb = bw_narrow(s.b1, channel[5], channel[9], centre);
-            out_a[o + 1u] = clamp ? clamped(d, qa) : (int8_t)qa;
-            out_b[o + 1u] = clamp ? clamped(d, qb) : (int8_t)qb;
+        products(&s, x, w, both ? w + row : w, row);
+        if (sum != NULL) {
+            const uint32_t p = both ? o + 1u : o;
+            const sums q = {
+                ended(d, clamp, centre, s.a0, channel), ended(d, clamp, centre, s.a1, channel + 1),
+                ended(d, clamp, centre, s.b0, channel), ended(d, clamp, centre, s.b1, channel + 1)};
+            const sums r = {a.residual[o], a.residual[p], b.residual[o], b.residual[p]};
+            const sums y = added(sum, &q, &r);
+            a.out[o] = (int8_t)y.a0;
+            b.out[o] = (int8_t)y.b0;
+            if (both) {
+                a.out[p] = (int8_t)y.a1;
+                b.out[p] = (int8_t)y.b1;
+            }
+        } else {
+            int32_t qa = bw_narrow(s.a0, channel[4], channel[8], centre);
+            int32_t qb = bw_narrow(s.b0, channel[4], channel[8], centre);
+            a.out[o] = clamp ? clamped(d, qa) : (int8_t)qa;
+            b.out[o] = clamp ? clamped(d, qb) : (int8_t)qb;
+            if (both) {
+                qa = bw_narrow(s.a1, channel[5], channel[9], centre);
+                qb = bw_narrow(s.b1, channel[5], channel[9], centre);
+                a.out[o + 1u] = clamp ? clamped(d, qa) : (int8_t)qa;
+                b.out[o + 1u] = clamp ? clamped(d, qb) : (int8_t)qb;
+            }
         }
         channel += (o & 2u) != 0u ? 10 : 2;
     }
@@ -286,22 +339,18 @@ static void dense(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out)
     }
 }
 
-bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch)
+/* All pixels, two at a time. */
+INLINE void convolve(const bw_conv2d_i8 *d, const int8_t *in, const int8_t *residual, int8_t *out,
+                     int16_t *scratch, const bw_residual *sum)
 {
-    if (d->narrow == 0) {
-        return false;
-    }
-    if (scratch == NULL) {
-        dense(d, in, out);
-        return true;
-    }
     uint32_t *spread_both = (uint32_t *)(void *)scratch;
     int8_t *bytes = (int8_t *)(spread_both + d->row);
     const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
     const bool full = d->act_min == -128 && d->act_max == 127;
     uint32_t y = 0, x = 0;
     for (uint32_t p = 0; p < pixels; p += 2) {
-        int8_t *out_a = out + p * d->out_c, *out_b = out_a + d->out_c;
+        const target a = {residual + p * d->out_c, out + p * d->out_c};
+        target b = {a.residual + d->out_c, a.out + d->out_c};
         prepare(d, in, y, x, spread_both, bytes);
         if (p + 1u < pixels) {
             x++;
@@ -310,7 +359,7 @@ bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int
                 y++;
             }
         } else {
-            out_b = out_a; /* the last pixel stands for both */
+            b = a; /* the last pixel stands for both */
         }
         prepare(d, in, y, x, spread_both + 2, bytes);
         x++;
@@ -319,11 +368,34 @@ bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int
             y++;
         }
         if (full) {
-            meet(d, spread_both, out_a, out_b, false);
+            meet(d, spread_both, a, b, false, sum);
         } else {
-            meet(d, spread_both, out_a, out_b, true);
+            meet(d, spread_both, a, b, true, sum);
         }
     }
+}
+
+bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch)
+{
+    if (d->narrow == 0) {
+        return false;
+    }
+    if (scratch == NULL) {
+        dense(d, in, out);
+    } else {
+        convolve(d, in, out, out, scratch, NULL);
+    }
+    return true;
+}
+
+bool bw_conv2d_add_i8_fast(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
+                           int8_t *out, int16_t *scratch)
+{
+    if (d->conv.narrow == 0) {
+        return false;
+    }
+    const bw_residual sum = bw_residual_of(&d->add);
+    convolve(&d->conv, in, residual, out, scratch, &sum);
     return true;
 }
 

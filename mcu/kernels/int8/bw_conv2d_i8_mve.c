@@ -6,8 +6,9 @@
 
 #if defined(BW_CONV2D_I8_MVE)
 
-#include <arm_mve.h>
 #include <string.h>
+
+#include "bw_add_i8_mve.h"
 
 typedef struct {
     int32x4_t low, high, zero;
@@ -64,44 +65,69 @@ static inline int32_t one(const int8_t *x, const int8_t *w, uint32_t n)
     return acc;
 }
 
-static void meet(const bw_conv2d_i8 *d, const int8_t *x, uint32_t n, const ends *e, int8_t *out)
+/* All filters meet a patch; `add` is NULL or not where this is inlined. */
+static inline void meet(const bw_conv2d_i8 *d, const bw_binary_i8 *add, const int8_t *x, uint32_t n,
+                        const ends *e, const int8_t *residual, int8_t *out)
 {
     const int8_t *w = d->weights;
     const int32_t *channel = d->channels;
     const uint32_t row = d->row;
     uint32_t left = d->out_c;
-    for (; left >= 4u; left -= 4u, w += 4u * row, channel += 12, out += 4) {
-        vstrbq_s32(out, finish(four(x, w, row, n), channel, e));
+    for (; left >= 4u; left -= 4u, w += 4u * row, channel += 12, out += 4, residual += 4) {
+        int32x4_t q = finish(four(x, w, row, n), channel, e);
+        if (add != NULL) {
+            q = bw_add_x4(add, q, vldrbq_s32(residual), 1);
+        }
+        vstrbq_s32(out, q);
     }
     if (left > 0) {
         int32_t sums[4] = {0, 0, 0, 0};
         for (uint32_t k = 0; k < left; k++) {
             sums[k] = one(x, w + k * row, n);
         }
-        vstrbq_p_s32(out, finish(vld1q_s32(sums), channel, e), vctp32q(left));
+        const mve_pred16_t p = vctp32q(left);
+        int32x4_t q = finish(vld1q_s32(sums), channel, e);
+        if (add != NULL) {
+            q = bw_add_x4(add, q, vldrbq_z_s32(residual, p), 1);
+        }
+        vstrbq_p_s32(out, q, p);
     }
 }
 
-bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch)
+static inline void convolve(const bw_conv2d_i8 *d, const bw_binary_i8 *add, const int8_t *in,
+                            const int8_t *residual, int8_t *out, int16_t *scratch)
 {
-    if (d->narrow == 0) {
-        return false;
-    }
     const bool pointwise = d->k_h == 1 && d->k_w == 1 && d->pad_top == 0 && d->pad_left == 0;
     const uint32_t taps = (uint32_t)d->k_h * d->k_w * d->in_c;
     const ends e = ends_of(d);
     for (uint32_t y = 0; y < d->out_h; y++) {
-        for (uint32_t x = 0; x < d->out_w; x++, out += d->out_c) {
+        for (uint32_t x = 0; x < d->out_w; x++, out += d->out_c, residual += d->out_c) {
             const int8_t *patch = (const int8_t *)scratch;
             if (pointwise) {
                 patch = in + (y * d->stride_h * d->in_w + x * d->stride_w) * d->in_c;
             } else {
                 bw_conv2d_i8_patch(d, in, y, x, (int8_t *)scratch);
             }
-            meet(d, patch, taps, &e, out);
+            meet(d, add, patch, taps, &e, residual, out);
         }
     }
-    return true;
+}
+
+bool bw_conv2d_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch)
+{
+    if (d->narrow != 0) {
+        convolve(d, NULL, in, out, out, scratch);
+    }
+    return d->narrow != 0;
+}
+
+bool bw_conv2d_add_i8_fast(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
+                           int8_t *out, int16_t *scratch)
+{
+    if (d->conv.narrow != 0) {
+        convolve(&d->conv, &d->add, in, residual, out, scratch);
+    }
+    return d->conv.narrow != 0;
 }
 
 /* The taps [y0, y1) x [x0, x1) of one pixel, four channels at a time; `first` is the sample under
