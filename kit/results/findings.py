@@ -43,9 +43,13 @@ PAIRS = {
         ("grouping-grouped", "grouping-unshuffled", "With the shuffle against without"),
     ),
 }  # fmt: skip
-DARK = (
-    ("robust-glt-metered", "robust-binary-metered", "trained at 0 EV"),
-    ("robust-glt-exposed", "robust-binary-exposed", "trained at ±3 EV"),
+DARK = tuple(
+    (f"robust-{name}-{suffix}", f"robust-binary-{suffix}", f"trained at {words}", thermometer)
+    for name, thermometer in (
+        ("glt-quantile", "GLT begun at quantiles"),
+        ("glt", "GLT begun at a ramp"),
+    )
+    for suffix, words in (("metered", "0 EV"), ("exposed", "±3 EV"))
 )
 
 
@@ -86,13 +90,13 @@ def _pair(found: Found, first: str, second: str, words: str) -> Iterator[str]:
     yield f"{line} (n = {counted(gain)})."
 
 
-def _dark(found: Found, first: str, second: str, words: str) -> Iterator[str]:
+def _dark(found: Found, first: str, second: str, words: str, thermometer: str) -> Iterator[str]:
     mine = over_seeds(found.get(first, ()), in_the_dark)
     theirs = over_seeds(found.get(second, ()), in_the_dark)
     if mine and theirs:
         ratio = f", {mine.mean / theirs.mean:.2f} times as much" if theirs.mean > 0 else ""
         yield (
-            f"At -3 EV, {words}: GLT loses {told(mine, 100)} points, the binary code "
+            f"At -3 EV, {words}: {thermometer} loses {told(mine, 100)} points, the binary code "
             f"{told(theirs, 100)}{ratio} (n = {counted(mine)})."
         )
 

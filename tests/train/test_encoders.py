@@ -211,6 +211,7 @@ def test_the_recipes_compare_what_is_comparable() -> None:
         exposed = recipes.get(f"encoders-{name}-exposed")
         assert metered.data_options["ev"] == 0.0
         assert "ev" not in exposed.data_options
+        assert exposed.data_options["even"]
         assert metered.data_options["gamma"] == exposed.data_options["gamma"] == 1.0
         assert metered.net == exposed.net == found[name].net
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from convert.errors import DataError
 from train.data import photos
-from train.data.scenes import loader
+from train.data.scenes import loader, sensor
 
 render = importlib.import_module("train.data.scenes.render")
 COUNT = 4 * loader.CHUNK  # enough that several processes are used
@@ -113,6 +115,21 @@ def test_exposure_can_be_forced_without_changing_the_scene() -> None:
     assert dark.boxes == bright.boxes
     means = [scene.image.mean() for scene in (dark, normal, bright)]
     assert means[0] < means[1] < means[2]
+
+
+def test_even_exposures_fill_their_range_and_leave_the_rest_of_a_capture() -> None:
+    def drawn(even: bool) -> list[Any]:
+        return [
+            sensor.random_sensor(np.random.default_rng(k), (-3.0, 3.0), even=even)
+            for k in range(600)
+        ]
+
+    usual, even = drawn(False), drawn(True)
+    shares, _ = np.histogram([one.ev for one in even], bins=6, range=(-3.0, 3.0))
+    assert shares.sum() == 600
+    assert shares.min() > 60
+    assert np.histogram([one.ev for one in usual], bins=6, range=(-3.0, 3.0))[0].min() < 20
+    assert all(replace(a, ev=0.0) == replace(b, ev=0.0) for a, b in zip(usual, even, strict=True))
 
 
 def test_colour_and_gray_show_the_same_scene() -> None:

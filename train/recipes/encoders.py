@@ -3,7 +3,7 @@
 `encoders-NAME` learns from scenes as they come, exposure and gamma drawn. For robustness two more
 of each look through a linear converter (gamma 1), as the pixels of a sensor leave it: `-metered`
 with every training scene exposed at 0 EV, so without exposure augmentation, and `-exposed` with the
-exposure drawn at the sensor, normal around 0 EV with a deviation of 0.9 stops, cut to ±3 EV.
+exposure drawn at the sensor, evenly over ±3 EV.
 
 Learned thresholds get ten times the rate of the weights: with the same rate they hardly leave the
 ramp, even where pictures fill only its lowest steps (`-slow` shows it).
@@ -44,7 +44,7 @@ ROBUST = ("glt", "glt-quantile", "linear", "binary", "quantile", "dither", "bitp
 GLT_RATE = 10.0
 
 METERED = {**DATA_OPTIONS, "gamma": 1.0, "ev": 0.0}
-EXPOSED = {**DATA_OPTIONS, "gamma": 1.0}
+EXPOSED = {**DATA_OPTIONS, "gamma": 1.0, "even": True}
 
 
 def _recipes(name: str, encoder: Encoder, source: str) -> list[Recipe]:

@@ -75,8 +75,10 @@ _ROBUSTNESS = tuple(
         steps=("train", "robustness", "convert"), options=_SWEEP, priority=priority,
     )
     for name, what, priority in (
-        ("glt", "GLT", 11), ("binary", "binary code of a linear ADC", 11),
-        ("linear", "thermometer of a linear ADC", 30), ("quantile", "quantile thermometer", 60),
+        ("glt-quantile", "GLT begun at quantiles", 11),
+        ("binary", "binary code of a linear ADC", 11),
+        ("glt", "GLT begun at a ramp", 30), ("linear", "thermometer of a linear ADC", 30),
+        ("quantile", "quantile thermometer", 60),
     )
     for suffix, words in (("-metered", "trained at 0 EV"), ("-exposed", "trained at ±3 EV"))
 )  # fmt: skip

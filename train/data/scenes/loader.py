@@ -159,6 +159,7 @@ def load(
     ev: float | None = None,
     gamma: float | None = None,
     ev_range: tuple[float, float] = (-3.0, 3.0),
+    even: bool = False,
     cache: bool = True,
     processes: int = 2,
 ) -> Dataset:
@@ -167,7 +168,7 @@ def load(
     Args:
         seed: of all scenes; training, validation and test never share a scene, a photograph or a
             random stream.
-        size, channels, rule, ev, gamma, ev_range: see scenes.render.
+        size, channels, rule, ev, gamma, ev_range, even: see scenes.render.
         n_train, n_val, n_test: numbers of scenes.
         cache: keep them under data/cache (or $BITWAKE_DATA).
         processes: that render at once; the pictures do not depend on it.
@@ -180,6 +181,8 @@ def load(
         )
     options: dict[str, Any] = {"size": size, "channels": channels, "rule": rule,
                                "ev": ev, "gamma": gamma, "ev_range": tuple(ev_range)}  # fmt: skip
+    if even:  # the cache's names tell of it only where it holds
+        options["even"] = True
     counts = {"train": n_train, "val": n_val, "test": n_test}
     splits = {
         name: load_split(seed, name, n, cache=cache, processes=processes, **options)

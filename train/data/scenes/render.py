@@ -202,6 +202,7 @@ def render(
     ev: float | None = None,
     gamma: float | None = None,
     ev_range: tuple[float, float] = (-3.0, 3.0),
+    even: bool = False,
 ) -> Scene:
     """Render one scene; the same arguments give the same bytes on any machine and process count.
 
@@ -213,14 +214,14 @@ def render(
             bounding box exceeds 2.5 %); a scene whose people are all smaller is drawn again.
         ev, gamma: forced exposure in stops and gamma, for robustness tests; the scene itself, and
             the noise's random stream, stay the same.
-        ev_range: bounds of a drawn exposure.
+        ev_range, even: bounds of a drawn exposure; uniform over them instead of normal around 0.
 
     Raises:
         DataError: unknown split or rule.
     """
     light, masks, areas = lit(seed, split, index, size=size, rule=rule)
     noise = noise_of(seed, split, index)
-    camera = sensor.random_sensor(noise, ev_range, ev, gamma)
+    camera = sensor.random_sensor(noise, ev_range, ev, gamma, even)
     visible = [mask for mask in masks if mask.any()]
     everyone = np.logical_or.reduce(visible) if visible else np.zeros((size, size), bool)
     return Scene(

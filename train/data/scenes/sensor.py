@@ -7,6 +7,7 @@ optional Bayer mosaic with the plain bilinear reconstruction, and a gamma. A sce
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.ndimage import convolve
 from train.data.dataset import Pixels
 from train.data.scenes.texture import Field
 
+SPREAD = 0.9  # stops, standard deviation of exposures around what a meter sets
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709, linear light
 
 
@@ -46,9 +48,17 @@ def random_sensor(
     ev_range: tuple[float, float] = (-3.0, 3.0),
     ev: float | None = None,
     gamma: float | None = None,
+    even: bool = False,
 ) -> Sensor:
-    """Draw a capture. Exposure is normal around 0 (0.9 stops) cut to ev_range, unless given."""
-    drawn = float(np.clip(rng.normal(0.0, 0.9), *ev_range))
+    """Draw a capture. Exposure is normal around 0 (SPREAD) cut to ev_range, unless given.
+
+    With `even` it is uniform over ev_range, a monotone function of the same draw: the rest of the
+    capture stays what it is without.
+    """
+    z = rng.normal(0.0, SPREAD)
+    share = 0.5 * (1.0 + math.erf(z / (SPREAD * math.sqrt(2.0))))  # the normal's distribution
+    drawn = float(ev_range[0] + share * (ev_range[1] - ev_range[0]) if even
+                  else np.clip(z, *ev_range))  # fmt: skip
     drawn_gamma = float(rng.choice([1.0, rng.uniform(1.0, 2.4), 2.2]))
     return Sensor(
         ev=drawn if ev is None else ev,

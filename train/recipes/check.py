@@ -1,0 +1,130 @@
+"""What a recipe's numbers may be: looked at before any picture is read or rendered."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from convert.errors import DataError
+from train.recipes.recipe import OPTIMIZERS, SCHEDULES, Augment, Recipe, Stage
+
+# Field -> least, largest, whether the least itself is refused. NaN lies in no range.
+Range = tuple[float, float, bool]
+ANY = float("1e308")
+RECIPE: Mapping[str, Range] = {
+    "epochs": (1, ANY, False),
+    "batch": (1, ANY, False),
+    "learning_rate": (0, 100, True),
+    "glt_rate": (0, 1e6, False),
+    "warmup_epochs": (0, ANY, False),
+    "smoothing": (0, 1, False),
+    "gradual": (0, 1, False),
+    "evaluate_every": (1, ANY, False),
+    "weight_decay": (0, 100, False),
+    "clip": (0, ANY, True),
+    "bop_gamma": (0, 1, True),
+    "bop_threshold": (0, ANY, False),
+    "temperature": (0, ANY, True),
+    "label_weight": (0, ANY, False),
+    "seed": (0, 2**63 - 1, False),
+}
+STAGE = {"share": (0.0, ANY, True)} | {f.name: RECIPE[f.name] for f in fields(Stage)
+                                       if f.name in RECIPE}  # fmt: skip
+AUGMENT: Mapping[str, Range] = {
+    "shift": (0, 4096, False),
+    "rotate": (0, 180, False),
+    "zoom": (0, 0.9, False),
+    "gain": (0, 16, False),
+    "noise": (0, 255, False),
+    "wedge": (0, 1, False),
+    "gamma": (0, 4, False),
+    "tint": (0, 16, False),
+}
+
+
+def typed(kind: type, values: Mapping[str, Any], what: str, where: str) -> dict[str, Any]:
+    """Values for fields of a dataclass of plain types; whole numbers become floats where those are
+    wanted.
+
+    Raises:
+        DataError: a field that there is not, or a value of another type.
+    """
+    hints = typing.get_type_hints(kind)
+    found = {}
+    for name, value in values.items():
+        kinds = typing.get_args(hints.get(name)) or (hints.get(name),)
+        if float in kinds and type(value) is int:
+            value = float(value)
+        if type(value) not in kinds:
+            wanted = " or ".join("null" if k is type(None) else k.__name__ for k in kinds if k)
+            raise DataError(
+                f"{what} has no such field"
+                if name not in hints
+                else f"{name} of {what} is {wanted}",
+                where=where,
+                found=name if name not in hints else repr(value),
+                remedy="fields: " + ", ".join(sorted(hints)),
+            )
+        found[name] = value
+    return found
+
+
+def check(recipe: Recipe) -> None:
+    """Raises DataError for a number out of its range, an unknown name, or stages that do not end
+    in a binary network."""
+    where = f"recipe {recipe.name}"
+    stages = recipe.stages or (Stage(),)
+    _ranges(recipe, RECIPE, "a recipe", where)
+    _ranges(recipe.augment, AUGMENT, "augment", where)
+    for stage in stages:
+        _ranges(stage, STAGE, "a stage", where)
+        for name in ("activations", "weights"):
+            _known(getattr(stage, name), ("binary", "real"), f"{name} of a stage", where)
+        _known(stage.schedule or recipe.schedule, SCHEDULES, "schedule", where)
+    _known(recipe.optimizer, OPTIMIZERS, "optimizer", where)
+    if recipe.epochs < len(stages):
+        raise DataError(
+            "there are fewer epochs than stages",
+            where=where,
+            found=f"{recipe.epochs} epochs, {len(stages)} stages",
+            remedy=f"epochs of at least {len(stages)}",
+        )
+    last = stages[-1]
+    if (last.activations, last.weights) != ("binary", "binary"):
+        raise DataError(
+            "the last stage must leave a binary network, for that is what is converted",
+            where=where,
+            found=f"{last.activations} activations, {last.weights} weights",
+            remedy="add a stage that is binary in both",
+        )
+
+
+def _ranges(
+    of: Stage | Augment | Recipe, ranges: Mapping[str, Range], what: str, where: str
+) -> None:
+    for name, (least, most, above) in ranges.items():
+        value = getattr(of, name)
+        if value is None or (least <= value <= most and not (above and value == least)):
+            continue
+        beginning = f"above {least:g}" if above else f"at least {least:g}"
+        raise DataError(
+            f"{name} of {what} is out of range",
+            where=where,
+            found=f"{value}",
+            remedy=beginning if most >= 1e18 else f"{beginning}, at most {most:g}",
+        )
+
+
+def _known(value: str, known: tuple[str, ...], what: str, where: str) -> None:
+    if value not in known:
+        raise DataError(
+            f"there is no such {what}",
+            where=where,
+            found=repr(value),
+            remedy="known: " + ", ".join(known),
+        )
+
+
+__all__ = ["check", "typed"]
