@@ -269,8 +269,14 @@ class HostModels:
 
 def layer_map(compiled: Compiled, answer: Answer, layer: int) -> tuple[str, Array]:
     """The tensor that a traced layer made: its name in the flatbuffer and its value [1, ...]."""
-    ops = [op for op in compiled.graph.ops if op.kind != "alias"]
-    name = ops[layer].outputs[0]
+    made: list[str] = []  # by layer; a map inside a stream is nowhere as a whole
+    for op in compiled.graph.ops:
+        links = op.attrs.get("links", ())
+        made += [""] * sum(link.op.kind != "map" for link in links[:-1])
+        made += op.outputs[:1] if op.kind != "alias" else ()
+    name = made[layer]
+    if not name:
+        return name, np.zeros(0)
     t = compiled.graph.tensors[name]
     assert answer.trace is not None
     at = compiled.plan.offsets[name]

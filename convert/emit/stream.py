@@ -1,4 +1,7 @@
-"""C of a row-streaming operation: its layers' arrays once, a descriptor for each form of a call."""
+"""C of a row-streaming operation: its layers' arrays once, a descriptor for each form of a call.
+
+A map that the chain begins at is no layer: layers are counted from the link behind it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from typing import Any
 from convert.emit.call import Call
 from convert.emit.writer import Writer
 from convert.ir import Graph, Op
-from convert.lower.stream import Link, StreamCall
+from convert.lower.chain import MAP, Link
+from convert.lower.stream import SOURCE, StreamCall
 from convert.plan import Plan
 
 FUNCTIONS = {
     "encode": ("bw_planar_encode", "bw_planar_encode_u8"),
     "split": ("bw_planar_split", "bw_planar_split_bits"),
     "conv": ("bw_planar_conv", "bw_planar_conv_bits"),
+    "pair": ("bw_planar_pair", "bw_planar_pair_bits"),
     "maxpool": ("bw_planar_maxpool", "bw_planar_maxpool_bits"),
     "slide": ("bw_slide", "bw_slide_planes"),
 }
@@ -36,7 +41,9 @@ class _Emitter:
     def __init__(self, w: Writer, op: Op, plan: Plan, first: int, calls: Calls) -> None:
         self.w, self.op, self.plan, self.first = w, op, plan, first
         graph: Graph = op.attrs["inner"].graph
-        self.links: tuple[Link, ...] = op.attrs["links"]
+        links: tuple[Link, ...] = op.attrs["links"]
+        self.begin = int(links[0].op.kind == MAP)
+        self.links = links[self.begin :]
         self.bases = [calls[link.op.kind](graph, link.op) for link in self.links]
         self.splits = [
             calls["split_planes"](graph, link.split) if link.split else None for link in self.links
@@ -49,10 +56,11 @@ class _Emitter:
 
     def descriptor(self, call: StreamCall) -> str:
         """The label of the call's descriptor, written if it is new."""
-        label = f"l{self.first + call.layer}"
-        base: Call | None = self.bases[call.layer]
+        layer = call.layer - self.begin
+        label = f"l{self.first + layer}"
+        base: Call | None = self.bases[layer]
         if call.kind == "split":
-            base = self.splits[call.layer]
+            base = self.splits[layer]
         own = {} if call.kind == "slide" or base is None else dict(base.fields)
         fields = {**own, **{name: str(value) for name, value in call.fields.items()}}
         key = (call.kind, label, *fields.items())
@@ -66,7 +74,9 @@ class _Emitter:
         return self.labels[key]
 
     def place(self, place: tuple[int, int]) -> str:
-        return f"arena + {self.plan.offsets[self.op.outputs[place[0]]] + place[1]}"
+        number, offset = place
+        name = self.op.inputs[0] if number == SOURCE else self.op.outputs[number]
+        return f"arena + {self.plan.offsets[name or ''] + offset}"
 
     def picture(self, rows: tuple[int, int], row_bytes: int) -> str:
         first, count = rows
@@ -87,11 +97,14 @@ class _Emitter:
             source = self.picture(call.rows, row_bytes)
         else:
             source = f"{words}({self.place(call.read)})"
-        lines = [f"{function}(&{label}, {source},", f"    {target}"]
-        if call.kind in ("conv", "maxpool"):
-            scratch = f"arena + {self.plan.offsets[self.op.outputs[len(self.links)]]}"
-            return [lines[0], lines[1] + ",", f"    {scratch});"]
-        return [lines[0], lines[1] + ");"]
+        pointers = [source, source, target] if call.kind == "pair" else [source, target]
+        if call.kind in ("conv", "pair", "maxpool"):
+            pointers.append(f"arena + {self.plan.offsets[self.op.outputs[-2]]}")
+        return [
+            f"{function}(&{label}, {pointers[0]},",
+            *(f"    {pointer}," for pointer in pointers[1:-1]),
+            f"    {pointers[-1]});",
+        ]
 
 
 def emit_stream(w: Writer, graph: Graph, op: Op, plan: Plan, first: int, calls: Calls) -> Streamed:
@@ -102,11 +115,13 @@ def emit_stream(w: Writer, graph: Graph, op: Op, plan: Plan, first: int, calls: 
         calls: C calls of the operations inside.
     """
     e = _Emitter(w, op, plan, first, calls)
-    image = graph.tensors[op.attrs["image"]]
-    row_bytes = image.shape[2] * image.channels
+    row_bytes = 0
+    if not e.begin:
+        image = op.attrs["inner"].graph.tensor(e.links[0].op.inputs[0])
+        row_bytes = image.shape[2] * image.channels
     sizes = [e.arrays(layer) for layer in range(len(e.links))]
     text: list[str] = []
     for call in op.attrs["calls"]:
         text += e.line(call, row_bytes)
-        text.append(f"BW_MARK({first + call.layer});")
+        text.append(f"BW_MARK({first + call.layer - e.begin});")
     return Streamed(tuple(zip(e.links, e.bases, sizes, strict=True)), tuple(text))

@@ -26,12 +26,10 @@ def _adds(graph: Graph, op: Op) -> bool:
     return alike and op.attrs["shift_out"] < 0
 
 
-def _ends_in_sum(graph: Graph, maker: Op | None, op: Op) -> bool:
+def _ends_in_sum(graph: Graph, maker: Op, op: Op) -> bool:
     """Whether a convolution may take the addition behind it. One pixel needs no scratch and has a
     kernel of its own, without a sum."""
-    if maker is None or maker.kind not in SUMS:
-        return False
-    if graph.sole_consumer(maker.outputs[0]) is not op:
+    if maker.kind not in SUMS or graph.sole_consumer(maker.outputs[0]) is not op:
         return False
     if maker.kind == "conv2d_i8" and len(maker.outputs) == 1:
         return False
@@ -49,11 +47,11 @@ def residual(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     where both are, the later. The convolution is operand a: a sum does not care for order."""
     if not _adds(graph, op):
         return None
-    sides = [
-        (graph.producer(name or ""), side, other)
-        for side, name, other in zip("ab", op.inputs, op.inputs[::-1], strict=True)
-    ]
-    fitting = [one for one in sides if _ends_in_sum(graph, one[0], op)]
+    fitting: list[tuple[Op, str, str | None]] = []
+    for side, name, other in zip("ab", op.inputs, op.inputs[::-1], strict=True):
+        maker = graph.producer(name or "")
+        if maker is not None and _ends_in_sum(graph, maker, op):
+            fitting.append((maker, side, other))
     if not fitting:
         return None
     maker, side, other = max(fitting, key=lambda one: graph.ops.index(one[0]))

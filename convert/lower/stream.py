@@ -1,8 +1,8 @@
-"""The first layers of a planar network run a few rows at a time.
+"""Consecutive layers of a planar network run a few rows at a time.
 
-The chain from the input encoder on, as far as every map has one reader, becomes one operation
-"stream": a list of kernel calls on windows of rows, in the order that `convert.stream.schedule`
-finds. Only the last map of the chain exists as a whole.
+A chain (`convert.lower.chain`) becomes one operation "stream": a list of kernel calls on windows of
+rows, in the order that `convert.stream.schedule` finds. Only the last map of the chain exists as a
+whole, and the first one where the chain begins at a map.
 
 A window holds rows [low, high) of a map. In each of its planes they lie from bit `origin` on, which
 is chosen so that the next rows begin at a word: kernels write whole words and read any bit.
@@ -10,17 +10,18 @@ is chosen so that the next rows begin at a word: kernels write whole words and r
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convert.ir import Graph, Op, Tensor
-from convert.planar.geometry import ConvShape, maxpool_scratch, plane_words
+from convert.lower.chain import MAP, POOL, Link, chain_at, find_chain, stages_of
+from convert.planar.geometry import maxpool_scratch, plane_words
 from convert.stream.check import check_schedule
-from convert.stream.schedule import Run, Schedule, Slide, Stage, schedule
+from convert.stream.check_calls import check_calls
+from convert.stream.schedule import Run, Schedule, Slide, schedule
 
-POOL = "planar_bmaxpool2d_bits"
+SOURCE = -1  # the map that a chain begins at
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,10 @@ class StreamCall:
 
     Attributes:
         layer: index of the layer, in the stream, that it belongs to.
-        kind: "encode", "split", "conv", "maxpool" or "slide".
+        kind: "encode", "split", "conv", "pair", "maxpool" or "slide".
         fields: descriptor fields that differ from the layer's own.
-        read, write: (output number of the stream operation, byte offset); None is the picture.
+        read, write: (output number of the stream operation, or SOURCE, and byte offset); None is
+            the picture.
         rows: (first, count) of the picture's rows, for "encode".
     """
 
@@ -41,34 +43,6 @@ class StreamCall:
     read: tuple[int, int] | None
     write: tuple[int, int]
     rows: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class Link:
-    """A layer of the chain: its operation, the phases made in front of it, and its output map.
-
-    An encoder may write phases: its map then has a row for every `step` rows of the picture.
-    """
-
-    op: Op
-    split: Op | None
-    out: Tensor
-
-    @property
-    def width(self) -> int:
-        return self.out.shape[2]
-
-    @property
-    def step(self) -> int:
-        return int(self.op.attrs.get("stride_h", 1)) if self.is_encoder else 1
-
-    @property
-    def is_encoder(self) -> bool:
-        return self.op.kind == "planar_encode_u8"
-
-    @property
-    def is_pool(self) -> bool:
-        return self.op.kind == POOL
 
 
 @dataclass(frozen=True)
@@ -95,57 +69,6 @@ class _Window:
 
     def bit(self, row: int) -> int:
         return self.origin + (row - self.low) * self.width
-
-
-def find_chain(graph: Graph) -> tuple[Link, ...]:
-    """Encoder, and binary convolutions and poolings that follow it, each the only reader of the one
-    before."""
-    first = next((op for op in graph.ops if op.kind == "planar_encode_u8"), None)
-    if first is None:
-        return ()
-    links = [Link(first, None, graph.tensor(first.outputs[0]))]
-    while True:
-        split = None
-        reader = graph.sole_consumer(links[-1].out.name)
-        if reader is not None and reader.kind == "split_planes":
-            split, reader = reader, graph.sole_consumer(reader.outputs[0])
-        if reader is not None and reader.kind == POOL and split is None and links[-1].step == 1:
-            links.append(Link(reader, None, graph.tensor(reader.outputs[0])))
-            continue
-        if reader is None or reader.kind != "planar_conv_bits":
-            return tuple(links)
-        shape: ConvShape = reader.attrs["shape"]
-        phased = links[-1].step > 1
-        if shape.dilation_h != 1 or (phased and shape.stride_h != links[-1].step):
-            return tuple(links)
-        links.append(Link(reader, split, graph.tensor(reader.outputs[0])))
-
-
-def whole_words(width: int, height: int) -> int:
-    """Rows in a batch so that it fills whole words; the map's rows where it is smaller."""
-    return min(height, 32 // math.gcd(width, 32))
-
-
-def stages_of(links: tuple[Link, ...]) -> tuple[Stage, ...]:
-    """The chain as the scheduler sees it."""
-    stages = []
-    for before, link in zip((None, *links), links, strict=False):
-        out_h, batch = link.out.shape[1], whole_words(link.width, link.out.shape[1])
-        if before is None:
-            stages.append(Stage(out_h, out_h, 1, 1, 0, batch))
-            continue
-        if link.is_pool:
-            a = link.op.attrs
-            in_h = before.out.shape[1]
-            stages.append(Stage(in_h, out_h, a["k_h"], a["stride_h"], a["pad_top"], batch))
-            continue
-        s: ConvShape = link.op.attrs["shape"]
-        if before.step == 1:
-            stages.append(Stage(s.in_h, out_h, s.k_h, s.stride_h, s.pad_top, batch))
-        else:  # in rows of phases, of which tap ky reads row y + floor((ky - pad) / step)
-            low, high = (tap // before.step for tap in (-s.pad_top, s.k_h - 1 - s.pad_top))
-            stages.append(Stage(before.out.shape[1], out_h, high - low + 1, 1, -low, batch))
-    return tuple(stages)
 
 
 @dataclass
@@ -194,8 +117,10 @@ class _Builder:
         self.calls.append(StreamCall(0, "encode", fields, None, write, (first, rows)))
 
     def conv(self, run: Run) -> None:
+        """A convolution, or two branches that read the same rows."""
         link, before = self.links[run.stage], self.windows[run.stage - 1]
-        s: ConvShape = link.op.attrs["shape"]
+        shapes = link.shapes
+        s = next(iter(shapes.values()))
         rows = run.in_high - run.in_low
         write, stride = self.target(run.stage, run.first)
         step = self.links[run.stage - 1].step
@@ -213,12 +138,16 @@ class _Builder:
             planes = before.planes * s.stride_h * s.stride_w
             self.phase_bytes = max(self.phase_bytes, 4 * planes * in_stride)
             read, origin = (self.phases, 0), 0
-        fields = {
-            "in_h": in_h, "in_w": in_w, "in_stride": in_stride, "in_origin": origin,
-            "out_h": run.rows, "out_stride": stride,
-            "pad_top": s.pad_top - run.first * s.stride_h + run.in_low * step,
-        }  # fmt: skip
-        self.calls.append(StreamCall(run.stage, "conv", fields, read, write))
+        fields = {}
+        for name, shape in shapes.items():
+            branch = {
+                "in_h": in_h, "in_w": in_w, "in_stride": in_stride, "in_origin": origin,
+                "out_h": run.rows, "out_stride": stride,
+                "pad_top": shape.pad_top - run.first * s.stride_h + run.in_low * step,
+            }  # fmt: skip
+            fields |= {f"{name}{field}": value for field, value in branch.items()}
+        kind = "pair" if len(shapes) > 1 else "conv"
+        self.calls.append(StreamCall(run.stage, kind, fields, read, write))
 
     def pool(self, run: Run) -> None:
         link, before = self.links[run.stage], self.windows[run.stage - 1]
@@ -243,60 +172,52 @@ class _Builder:
                 continue
             if step.stage == 0:
                 self.encode(step)
-            elif self.links[step.stage].is_pool:
+            elif self.links[step.stage].op.kind == POOL:
                 self.pool(step)
             else:
                 self.conv(step)
             self.windows[step.stage].high = step.first + step.rows
 
 
-def stream(graph: Graph, length: int, fed: bool = False) -> Graph:
-    """The graph with the first `length` layers of its chain, encoder included, as one operation.
+def stream(graph: Graph, length: int, fed: bool = False, at: str | None = None) -> Graph:
+    """The graph with the first `length` links of a chain as one operation.
 
     Args:
         graph: planar (`to_planar`).
-        length: 2 or more, at most len(find_chain(graph)).
+        length: encoder or first map included: 2 or more, at most the chain's links.
         fed: the picture's rows come while the network runs; it is never in memory as a whole.
+        at: name of the chain's first layer, which reads a map; None for the chain that begins at
+            the encoder.
 
     Raises:
         ValueError: there is no such chain.
     """
-    links = find_chain(graph)[:length]
+    whole = find_chain(graph) if at is None else chain_at(graph, at)
+    links = whole[:length]
     if length < 2 or len(links) != length:
-        raise ValueError(f"no chain of {length} layers begins at the encoder")
-    plan = schedule(stages_of(links))
+        raise ValueError(f"no chain of {length} layers begins at {at or 'the encoder'}")
+    plan = schedule(stages_of(links), given=at is not None)
     check_schedule(plan)
+    tensors, windows = _windows(links, plan)
     last = links[-1].out
     name = f"{last.name}.stream"
-    tensors, windows = [], []
-    for k, link in enumerate(links):
-        planes, width = link.out.channels, link.width
-        if k + 1 < length:
-            stride = -(-(31 + plan.capacity[k] * width) // 32)
-            tensors.append(Tensor(f"{name}.window{k}", (4 * stride * planes,), "uint8"))
-            windows.append(_Window(k + 1, planes, width, stride))
-        else:
-            windows.append(_Window(0, planes, width, plane_words(last.shape[1], width)))
-    shapes = [
-        (link.op.attrs["shape"], link.op.attrs["chunks"]) for link in links[1:] if not link.is_pool
-    ]
-    picture = graph.tensor(links[0].op.inputs[0])
-    builder = _Builder(links, windows, picture.shape[1], phases=length + 1)
+    reads = (links[0].op.inputs if at is None else links[0].op.outputs)[:1]
+    rows = graph.tensor(reads[0]).shape[1]
+    builder = _Builder(links, windows, rows, phases=len(tensors) + 2)
     builder.follow(plan)
-    taken = max([builder.scratch_bytes, *(chunks.scratch(shape) for shape, chunks in shapes)])
+    check_calls(links, builder.calls, {w.output: 32 * w.stride for w in windows})
+    layers = [link.op for link in links[1:] if link.op.kind != POOL]
+    taken = max([builder.scratch_bytes, *(graph.tensor(op.outputs[1]).bytes for op in layers)])
     tensors.append(Tensor(f"{name}.scratch", (taken,), "uint8"))
     tensors.append(Tensor(f"{name}.phases", (max(4, builder.phase_bytes),), "uint8"))
-    image = links[0].op.inputs[0] or ""
     attrs: dict[str, Any] = {
         "links": links,
         "calls": tuple(builder.calls),
         "schedule": plan,
-        "image": image,
         "fed": fed,
         "inner": Inner(graph),
     }
-    reads = () if fed else (image,)
-    made = Op("stream", name, reads, (last.name, *(t.name for t in tensors)), attrs)
+    made = Op("stream", name, () if fed else reads, (last.name, *(t.name for t in tensors)), attrs)
     gone = {id(op) for link in links for op in (link.op, link.split)}
     ops = []
     for op in graph.ops:
@@ -304,5 +225,27 @@ def stream(graph: Graph, length: int, fed: bool = False) -> Graph:
             ops.append(made)
         elif id(op) not in gone:
             ops.append(op)
-    ports = tuple(replace(p, fed=fed and p.tensor == image) for p in graph.inputs)
+    ports = graph.inputs
+    if fed:
+        ports = tuple(replace(p, fed=p.fed or p.tensor == reads[0]) for p in ports)
     return replace(graph, inputs=ports).with_ops(ops, tensors)
+
+
+def _windows(links: tuple[Link, ...], plan: Schedule) -> tuple[list[Tensor], list[_Window]]:
+    """Memory of each link's rows, and how they lie there at first."""
+    last = links[-1].out
+    tensors: list[Tensor] = []
+    windows: list[_Window] = []
+    for k, link in enumerate(links):
+        planes, width, height = link.out.channels, link.width, link.out.shape[1]
+        if k + 1 == len(links):
+            windows.append(_Window(0, planes, width, plane_words(height, width)))
+        elif link.op.kind == MAP:
+            stride = plane_words(height, width)
+            windows.append(_Window(SOURCE, planes, width, stride, high=height))
+        else:
+            stride = -(-(31 + plan.capacity[k] * width) // 32)
+            size = (4 * stride * planes,)
+            tensors.append(Tensor(f"{last.name}.stream.window{k}", size, "uint8"))
+            windows.append(_Window(len(tensors), planes, width, stride))
+    return tensors, windows

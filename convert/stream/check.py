@@ -23,9 +23,14 @@ def check_schedule(plan: Schedule) -> None:
     stages = plan.stages
     windows: list[list[int]] = [[] for _ in stages]
     made = [0] * len(stages)
+    if plan.given:  # the first map is there, and nothing may make or drop its rows
+        windows[0] = list(range(stages[0].out_h))
+        made[0] = stages[0].out_h
     source = 0  # rows of the picture that were read so far, in order
     for number, step in enumerate(plan.steps):
         where = f"step {number} ({step})"
+        if plan.given and step.stage == 0:
+            raise ScheduleError(f"{where}: the map it belongs to is given")
         if isinstance(step, Slide):
             kept = [row for row in windows[step.stage] if row >= step.low]
             if kept != list(range(step.low, step.high)):

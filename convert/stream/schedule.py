@@ -80,11 +80,13 @@ class Schedule:
     """Steps in order, and for every stage but the last the most rows that its window holds.
 
     The input of stage 0 is not held here: its rows [in_low, in_high) come from outside in order.
+    Where stage 0 is `given`, its whole map is there from the beginning and stays: it never runs.
     """
 
     stages: tuple[Stage, ...]
     steps: tuple[Step, ...]
     capacity: tuple[int, ...]
+    given: bool = False
 
     def text(self) -> str:
         lines = [f"windows of {', '.join(map(str, self.capacity))} rows"]
@@ -123,8 +125,11 @@ def _produce(state: _State, index: int, upto: int) -> None:
         state.capacity[index] = max(state.capacity[index], held)
 
 
-def schedule(stages: tuple[Stage, ...]) -> Schedule:
+def schedule(stages: tuple[Stage, ...], given: bool = False) -> Schedule:
     """The steps that compute the last stage's whole output.
+
+    Args:
+        given: the map that stage 0 stands for is there as a whole.
 
     Raises:
         ValueError: there is no stage, or neighbours disagree about the rows between them.
@@ -133,5 +138,7 @@ def schedule(stages: tuple[Stage, ...]) -> Schedule:
         raise ValueError("the stages of a chain must fit each other")
     n = len(stages)
     state = _State(stages, [0] * n, [0] * n, [], [0] * n)
+    if given:
+        state.high[0] = state.capacity[0] = stages[0].out_h
     _produce(state, n - 1, stages[-1].out_h)
-    return Schedule(stages, tuple(state.steps), tuple(state.capacity[:-1]))
+    return Schedule(stages, tuple(state.steps), tuple(state.capacity[:-1]), given)

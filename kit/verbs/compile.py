@@ -90,10 +90,13 @@ def show_choices(made: Arranged) -> None:
     """What the compiler decided, and what RAM would cost otherwise."""
     if made.layouts:
         console.say(f"planar maps: {', '.join(sorted(made.layouts))}")
+    if made.chosen.segments:
+        console.say(f"layers by rows, reading a map: {', '.join(made.chosen.segments)}")
     if len(made.candidates) > 1:
         rows = [
             (
                 one.streamed or "none",
+                ", ".join(one.segments),
                 one.arena_bytes,
                 one.instructions,
                 "chosen" if one == made.chosen else "",
@@ -101,7 +104,8 @@ def show_choices(made: Arranged) -> None:
             for one in sorted(made.candidates, key=lambda c: (c.arena_bytes, c.instructions))
         ]
         heads = (
-            "#layers by rows",
+            "#first layers by rows",
+            "others",
             "#arena",
             "#instructions (predicted, binary convolutions)",
             "",

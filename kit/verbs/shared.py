@@ -10,6 +10,7 @@ from pathlib import Path
 from convert.arrange import AUTO, Options
 from convert.errors import BitWakeError, BoardError, DependencyError
 from convert.layout import LAYOUTS
+from convert.memory import FUSED
 from kit import boards, build, console, models, sizes
 from kit.boards import Board
 from kit.build import Firmware
@@ -39,7 +40,7 @@ def compile_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         action="append",
         default=[],
-        help="auto (default), packed, planar, or LAYER=packed|planar; may be repeated",
+        help="auto (default), packed, planar, LAYER=packed|planar or POOL=fused; may be repeated",
     )
     parser.add_argument(
         "--max-ram", type=positive, metavar="BYTES", help="of the arena; trades instructions for it"
@@ -60,11 +61,11 @@ def compile_options(args: argparse.Namespace) -> Options:
             layouts[name] = value
         else:
             layout = value
-        if value not in (*LAYOUTS, AUTO):
+        if value not in (*LAYOUTS, AUTO, *([FUSED] if equals else [])):
             raise BitWakeError(
                 "there is no such layout",
                 found=text,
-                remedy="auto, packed, planar, or LAYER=packed, LAYER=planar",
+                remedy="auto, packed, planar, or LAYER=packed, LAYER=planar, POOL=fused",
             )
     return Options(layout=layout, layouts=layouts, max_ram=args.max_ram, rows=args.rows)
 

@@ -1,4 +1,5 @@
-"""Networks that start at pixels, under RAM limits: smaller tables, rows streamed, still equal."""
+"""Networks that start at pixels, under RAM limits: smaller tables, rows streamed, poolings fused,
+still equal."""
 
 from __future__ import annotations
 
@@ -7,7 +8,18 @@ import pytest
 
 from convert.arrange import Options
 from convert.compile import Compiled, compile_bytes
+from convert.emit import emit
+from convert.layout import PLANAR
+from convert.lower import Context, lower
+from convert.lower.chain import MAP, chain_at, starts
+from convert.lower.planar import to_planar
+from convert.lower.stream import stream
+from convert.memory import Wish, candidates
 from convert.oracle import Oracle
+from convert.pixels import scaling_of
+from convert.plan import make_plan
+from convert.plan_check import check_plan
+from convert.tflite_reader import read
 from tests.convert import cases
 from tests.convert.flat import SAME, VALID, Flat
 from tests.convert.test_operators import differences
@@ -31,7 +43,7 @@ def random_network(seed: int) -> tuple[bytes, tuple[int, int, int, int]]:
     y = f.quantize(f.depthwise(x, np.ones((1, 1, 1, channels), np.float32), -t))
     for _ in range(int(rng.integers(2, 6))):
         h, w = f.shapes[y][1:3]
-        kind = rng.choice(["conv", "conv", "conv", "pool", "shuffle", "sum"])
+        kind = rng.choice(["conv", "conv", "conv", "pool", "pool", "shuffle", "sum", "sum"])
         if kind == "sum":  # two branches that meet in front of a sign
             real = {"multiplier": rng.normal(0, 0.2, 32), "bias": rng.normal(0, 1, 32)}
             a, b = (
@@ -69,6 +81,25 @@ def within(content: bytes, name: str, **options: object) -> Compiled:
     return result
 
 
+def every_form(content: bytes, whole: Compiled) -> list[Compiled]:
+    """The network, planar, in each form that is considered under a limit, with its smallest tables,
+    and from each map on as far as rows can run."""
+    graph = read(content, name="x")
+    lowered, _ = lower(graph, Context(scaling_of(graph.metadata)))
+    planes = {op.name: PLANAR for op in lowered.ops}
+    wish = Wish(planes, "cortex-m4", False, 1 << 30, {})
+    graphs = [made for _, made, _ in candidates(lowered, wish)[::2]]
+    planar = to_planar(lowered, wish.layouts, wish.core, 1024)
+    graphs += [stream(planar, len(chain_at(planar, name)), at=name) for name in starts(planar)]
+    plans = [make_plan(one) for one in graphs]
+    for one, plan in zip(graphs, plans, strict=True):
+        check_plan(one, plan.offsets, plan.arena_bytes)
+    return [
+        Compiled(one, plan, emit(one, plan, whole.sha256), whole.sha256)
+        for one, plan in zip(graphs, plans, strict=True)
+    ]
+
+
 def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFactory) -> None:
     models: dict[str, Compiled] = {}
     origin: dict[str, tuple[bytes, tuple[int, ...]]] = {}
@@ -82,11 +113,19 @@ def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFac
             assert whole.plan.arena_bytes <= limit
             name = f"network {seed} in {limit} bytes"
             models[name], origin[name] = whole, (content, shape)
+        for k, made in enumerate(every_form(content, plenty)):
+            name = f"network {seed}, form {k}"
+            models[name], origin[name] = made, (content, shape)
         tight = compile_bytes(content, name="x", options=Options(max_ram=sizes[0] - 1))
         assert not isinstance(tight, Compiled)
         assert str(sizes[0]) in tight[0].found
     streamed = [m for m in models.values() if m.arranged and m.arranged.chosen.streamed]
-    assert len(streamed) > 3
+    assert len(streamed) >= 3
+    streams = [op for m in models.values() for op in m.graph.ops if op.kind == "stream"]
+    assert sum(op.attrs["links"][0].op.kind == MAP for op in streams) > 5
+    kinds = [{call.kind for call in op.attrs["calls"]} for op in streams]
+    counts = {kind: sum(kind in found for found in kinds) for kind in ("conv", "pair", "maxpool")}
+    assert min(counts.values()) > 3, counts
     host = HostModels(tmp_path_factory.mktemp("limits"), models)
     for name, (content, shape) in origin.items():
         oracle, rng = Oracle(content), np.random.default_rng(1)
@@ -94,3 +133,39 @@ def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFac
         inputs = [{"x": np.clip(shot, 0, 255).astype(np.uint8)} for shot in shots]
         for given, answer in zip(inputs, host.run([(name, i, False) for i in inputs]), strict=True):
             assert differences(dict(answer.outputs), oracle.predict(given)) == 0, name
+
+
+def pooled_network(side: int = 32) -> bytes:
+    """A large map between a convolution and a pooling, nothing else of that size."""
+    rng, f = np.random.default_rng(4), Flat()
+    x = f.input("x", (1, side, side, 2), "int32")
+    y = x
+    for k, (channels, co) in enumerate(((64, 96), (96, 64))):
+        bits = cases.filter_bits(rng, co, 3, 3, channels)
+        y = f.bconv(y, bits, channels, thresholds=cases.thresholds_for(rng, co, 9 * channels))
+        y = f.pool(y, (2, 2), (2, 2), VALID) if k == 0 else y
+    f.output("y", y)
+    return f.finish()
+
+
+def test_a_pooling_is_fused_where_it_saves_and_as_asked() -> None:
+    content = pooled_network()
+    auto = within(content, "x", layout="planar")
+    assert auto.arranged is not None
+    (segment,) = auto.arranged.chosen.segments
+    pool = segment.rpartition(" ... ")[2]
+    whole = within(content, "x", layout="planar", layouts={pool: "planar"})
+    asked = within(content, "x", layouts={pool: "fused"})
+    assert whole.arranged is not None
+    assert not whole.arranged.chosen.segments
+    assert asked.arranged is not None
+    assert asked.arranged.chosen.segments == (segment,)
+    assert auto.plan.arena_bytes < 0.85 * whole.plan.arena_bytes
+    assert auto.arranged.chosen.instructions <= 1.01 * whole.arranged.chosen.instructions
+    tight = within(content, "x", layout="planar", max_ram=auto.plan.arena_bytes - 4000)
+    assert tight.arranged is not None
+    assert tight.arranged.chosen.segments
+    conv = segment.partition(" ... ")[0]
+    refused = compile_bytes(content, name="x", options=Options(layouts={conv: "fused"}))
+    assert isinstance(refused, list)
+    assert "planar" in refused[0].remedy

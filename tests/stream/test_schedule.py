@@ -28,10 +28,11 @@ def chains(draw: st.DrawFn) -> tuple[Stage, ...]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(chains())
-def test_every_schedule_is_sound(stages: tuple[Stage, ...]) -> None:
-    made = schedule(stages)
+@given(chains(), st.booleans())
+def test_every_schedule_is_sound(stages: tuple[Stage, ...], given: bool) -> None:
+    made = schedule(stages, given)
     check_schedule(made)
+    assert not given or all(step.stage > 0 for step in made.steps)
     # No row is computed twice: the checker counts, and this counts again by another way.
     for index, stage in enumerate(stages):
         rows = [row for step in made.steps if isinstance(step, Run) and step.stage == index
@@ -65,6 +66,8 @@ def test_the_checker_notices_a_broken_schedule() -> None:
         replace(made, steps=made.steps[:-1]),
         replace(made, capacity=(made.capacity[0] - 1, made.capacity[1])),
         replace(made, steps=made.steps[1:]),
+        replace(made, given=True),
+        replace(schedule(PERSON, given=True), given=False),
     ):
         with pytest.raises(ScheduleError):
             check_schedule(wrong)

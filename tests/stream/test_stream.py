@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -13,11 +14,15 @@ from convert.emit import emit
 from convert.geometry import SAME, VALID, out_size, pad_before
 from convert.ir import Array, Graph, Op, Port, Tensor
 from convert.layout import PACKED, PLANAR
+from convert.lower.chain import MAP, chain_at, find_chain, starts
 from convert.lower.encoder import make_table
 from convert.lower.planar import to_planar
-from convert.lower.stream import find_chain, stream
+from convert.lower.stream import StreamCall, stream
 from convert.plan import make_plan
 from convert.plan_check import check_plan
+from convert.planar.geometry import plane_words
+from convert.stream.check import ScheduleError
+from convert.stream.check_calls import check_calls
 from convert.words import pack
 from tests.host_c import ROOT, HostModels
 
@@ -95,7 +100,8 @@ def network(seed: int) -> Graph:
 
 
 def forms(graph: Graph) -> dict[str, Compiled]:
-    """The network packed, planar with large and small tables, and streamed to every length."""
+    """The network packed, planar with large and small tables, and streamed to every length, from
+    the encoder and from every map."""
     layouts = {op.name: PLANAR for op in graph.ops}
     planar, small = (to_planar(graph, layouts, CORE, scratch) for scratch in (None, 1024))
     plain = to_planar(graph, {op.name: PACKED for op in graph.ops}, CORE)
@@ -103,6 +109,9 @@ def forms(graph: Graph) -> dict[str, Compiled]:
     for length in range(2, len(find_chain(planar)) + 1):
         found[f"stream{length}"] = compiled(stream(planar, length, fed=length % 2 == 0))
         found[f"small{length}"] = compiled(stream(small, length, fed=length % 2 == 1))
+    for name in starts(planar):
+        for length in range(3, len(chain_at(planar, name)) + 1):
+            found[f"{name}+{length}"] = compiled(stream(planar, length, at=name))
     return found
 
 
@@ -150,6 +159,54 @@ def test_streams_equal_whole_maps(host: HostModels) -> None:
         )
     ]
     assert len(pools) > 6
+    assert len([name for name in compared if "+" in name]) > 6
+
+
+def streams(host: HostModels) -> list[Op]:
+    return [op for made in host.models.values() for op in made.graph.ops if op.kind == "stream"]
+
+
+def replay(op: Op, calls: list[StreamCall]) -> None:
+    """The calls of a stream, checked again with windows as large as the plan has them."""
+    links = op.attrs["links"]
+    graph = op.attrs["inner"].graph
+    bits = {0: 32 * plane_words(*links[-1].out.shape[1:3])}
+    first = int(links[0].op.kind == MAP)
+    if first:
+        bits[-1] = 32 * plane_words(*links[0].out.shape[1:3])
+    made = stream(graph, len(links), at=links[1].op.name if first else None)
+    sizes = [made.tensors[name].bytes for name in op.outputs[1:-2]]
+    for k, size in enumerate(sizes):
+        bits[k + 1] = 8 * size // links[k + first].out.channels
+    check_calls(links, calls, bits)
+
+
+def test_the_checker_notices_a_wrong_call(host: HostModels) -> None:
+    """Every number of some call of every stream, one off: rows, padding, origin, where it goes."""
+    noticed, kinds = 0, set()
+    for op in streams(host):
+        calls = list(op.attrs["calls"])
+        replay(op, calls)
+        for at in range(0, len(calls), 3):
+            call = calls[at]
+            kinds.add(call.kind)
+            wrong = [
+                replace(call, fields={**call.fields, name: call.fields[name] + 1})
+                for name in ("pad_top", "in_origin", "from", "to")
+                if name in call.fields
+            ]
+            wrong.append(replace(call, write=(call.write[0], call.write[1] + 4)))
+            for one in wrong:
+                if one.kind == "split" and one.write != call.write:
+                    continue  # phases are written anew each time, wherever
+                try:
+                    replay(op, [*calls[:at], one, *calls[at + 1 :]])
+                except ScheduleError:
+                    noticed += 1
+                else:
+                    raise AssertionError(f"{one} is not noticed; right is {call}")
+    assert noticed > 200
+    assert {"encode", "split", "conv", "maxpool", "slide"} <= kinds
 
 
 def test_fed_models_keep_no_picture(host: HostModels) -> None:
