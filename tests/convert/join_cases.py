@@ -144,6 +144,43 @@ def logic_case(rng: Rng) -> Case:
     return Case(f.finish(), given, about)
 
 
+def _op(f: Flat, kind: str, a: int, b: int) -> int:
+    """An element-wise operation of two float maps."""
+    plain = {"MINIMUM": "MaximumMinimum", "MAXIMUM": "MaximumMinimum"}.get(kind, kind.title())
+    out = f.tensor(f.shapes[a], "float32", name="step")
+    f.op(kind, [a, b], [out], options=getattr(f.s, f"{plain}OptionsT")())
+    return out
+
+
+def select_case(rng: Rng) -> Case:
+    """Functions of three maps of bits: one that chooses between two, as products with 0 and 1 or as
+    limits, inverted in some channels; a majority; a sum with unequal weights."""
+    channels = int(rng.choice([1, 31, 32, 33, 64, 70]))
+    kind = str(rng.choice(["product", "limit", "majority", "weights"]))
+    f = Flat()
+    shape = (1, int(rng.integers(1, 9)), int(rng.integers(1, 9)), -(-channels // 32))
+    maps = [f.input(name, shape, "int32") for name in "gab"]
+    order = rng.permutation(3)
+    g, a, b = (f.dequantize(maps[k], channels) for k in order)
+    half = np.full(channels, 0.5, np.float32)
+    if kind == "product":
+        sign = np.where(rng.random(channels) < 0.3, -1, 1).astype(np.float32)
+        on = f.binary("ADD", f.binary("MUL", g, half * sign), half)
+        out = _op(f, "ADD", _op(f, "MUL", on, a), _op(f, "MUL", f.binary("SUB", on, 2 * half,
+                                                                       first=True), b))  # fmt: skip
+    elif kind == "limit":
+        other = f.binary("MUL", g, -2 * half)
+        out = _op(f, "MAXIMUM", _op(f, "MINIMUM", a, g), _op(f, "MINIMUM", b, other))
+    else:
+        if kind == "weights":
+            g, a, b = (f.binary("MUL", m, rng.normal(0, 1, channels).astype(np.float32))
+                       for m in (g, a, b))  # fmt: skip
+        out = _op(f, "ADD", _op(f, "ADD", a, b), g)
+    f.output("z", f.quantize(out))
+    given = [{n: packed_noise(rng, shape[:3], channels) for n in "gab"} for _ in range(2)]
+    return Case(f.finish(), given, {"kind": kind, "channels": channels})
+
+
 def residual_case(rng: Rng) -> Case:
     """An int8 binary convolution and the addition of another int8 map, which nobody reads later."""
     channels, groups = CHANNELS[int(rng.integers(len(CHANNELS)))]

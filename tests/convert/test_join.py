@@ -16,7 +16,7 @@ pytestmark = pytest.mark.host_c
 
 SEED = 31
 KERNELS = {"pair": "bconv2d_pair_bits", "small": "bconv2d_pair_bits", "single": "bconv2d_bits",
-           "logic": "logic_bits", "residual": "bconv2d_add_i8"}  # fmt: skip
+           "logic": "logic_bits", "select": "logic_bits", "residual": "bconv2d_add_i8"}  # fmt: skip
 
 
 def all_cases() -> Iterator[tuple[str, Case]]:
@@ -28,6 +28,7 @@ def all_cases() -> Iterator[tuple[str, Case]]:
         yield f"single {i}", join_cases.single_case(np.random.default_rng([SEED, 2, i]))
         yield f"residual {i}", join_cases.residual_case(np.random.default_rng([SEED, 4, i]))
         yield f"logic {i}", join_cases.logic_case(np.random.default_rng([SEED, 3, i]))
+        yield f"select {i}", join_cases.select_case(np.random.default_rng([SEED, 5, i]))
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,18 @@ def test_no_number_is_left(built: Built) -> None:
     for kind, kernel in KERNELS.items():
         plain = [w for n, w in built.models.items() if n.startswith(kind) and "[plain]" in n]
         assert all(any(op.kind == kernel for op in w.graph.ops) for w in plain), kind
+
+
+def test_a_choice_by_a_map_is_three_operations(built: Built) -> None:
+    plain = {n: w for n, w in built.models.items() if n.startswith("select") and "[plain]" in n}
+    sizes: dict[str, set[int]] = {}
+    for name, whole in plain.items():
+        kind = built.cases[name].about["kind"]
+        sizes.setdefault(kind, set()).add(len(whole.graph.ops))
+    assert {"product", "limit", "majority"} <= set(sizes)
+    assert sizes["limit"] == {3}
+    assert sizes["majority"] == {4}
+    assert sizes["product"] <= {3, 4}  # four where some channels choose the other way round
 
 
 def test_every_form_is_compared(built: Built) -> None:
