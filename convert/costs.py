@@ -15,6 +15,14 @@ from convert.planar.geometry import ConvShape
 from convert.select import conv_shape, kernel_choice, packed_instructions, pair_shapes, table_of
 
 DECISION = 20  # instructions of the comparison of an output of a packed pair
+# The packed encoder, measured: a pixel and a sample where a pixel is one word; else a pixel, a sample
+# and a word of a sample.
+ENCODE = {
+    "m4": (8, 6, 30, 10, 16),
+    "m3": (8, 6, 30, 10, 16),
+    "m55": (8, 5, 29, 16, 16),
+    "m0plus": (10, 11, 57, 19, 17),
+}
 
 
 @dataclass(frozen=True)
@@ -111,34 +119,49 @@ class Model:
         image, out = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
         _, h, w, in_c = image.shape
         if not planar:
-            return h * w * (20 * in_c + 10)
+            pixel, sample, wide, wide_sample, word = ENCODE[table_of(self.core)]
+            if out.words == 1:
+                return h * w * (pixel + sample * in_c)
+            span = op.attrs["table"].shape[2]
+            return h * w * (wide + 3 * out.words + in_c * (wide_sample + word * span))
         planes, rest = divmod(out.channels, in_c)
         if rest or planes > 32 or not own_planes(op, in_c, planes):
             return None
-        return self.instructions("encode", cost.encode_terms(h, w, in_c, planes, 1))
+        terms = cost.encode_terms(h, w, in_c, planes, 1, table_of(self.core))
+        return self.instructions("encode", terms)
 
     def convert(self, tensor: Tensor, layout: str) -> int:
         """Instructions to turn a map from one layout to the other."""
         pixels = tensor.shape[1] * tensor.shape[2]
-        kernel = "from_packed" if layout == PLANAR else "to_packed"
-        return self.instructions(kernel, cost.layout_terms(pixels, tensor.channels))
+        if layout == PLANAR:
+            return self.instructions("from_packed", cost.unpack_terms(pixels, tensor.channels))
+        return self.instructions("to_packed", cost.pack_terms(pixels, tensor.channels))
 
     def emitted(self, op: Op) -> int:
         """Instructions of a planar convolution, or of a stream, as it will be emitted."""
-        if op.kind == "planar_conv_bits":
-            shape, chunks = op.attrs["shape"], op.attrs["chunks"]
-            return self.instructions("conv", cost.conv_terms(shape, chunks, table_of(self.core)))
+        if op.kind in ("planar_conv_bits", "planar_pair_bits"):
+            return self.counted(op)
         if op.kind == "lane_conv_bits":
             shape, chunk = op.attrs["shape"], op.attrs["arrays"].chunk
             terms = cost.lane_terms(shape, chunk, op.attrs["blocks"], table_of(self.core))
             return self.instructions("lanes", terms)
-        if op.kind == "planar_pair_bits":
-            both = [op.attrs[name] for name in "ab"]
-            shapes, chunks = (tuple(one[key] for one in both) for key in ("shape", "chunks"))
-            return round(pairs.instructions(shapes, chunks, table_of(self.core)))
         if op.kind == "split_planes":
             return 0  # the same with and without streams, but for rows that are parted twice
         return self.streamed(op) if op.kind == "stream" else 0
+
+    def counted(self, op: Op, out_h: int | None = None) -> int:
+        """Instructions of a planar convolution or pair, or of `out_h` rows of it."""
+        single = op.kind == "planar_conv_bits"
+        parts = [op.attrs] if single else [op.attrs[name] for name in "ab"]
+        chunks = [part["chunks"] for part in parts]
+        shapes = [part["shape"] for part in parts]
+        if out_h is not None:
+            shapes = [s and replace(s, out_h=out_h) for s in shapes]
+        if single:
+            terms = cost.conv_terms(shapes[0], chunks[0], table_of(self.core))
+            return self.instructions("conv", terms)
+        first, second = shapes
+        return round(pairs.instructions((first, second), tuple(chunks), table_of(self.core)))
 
     def streamed(self, op: Op) -> int:
         """Instructions of a stream: its convolutions on windows, and rows that slide."""
@@ -147,11 +170,9 @@ class Model:
             link = op.attrs["links"][call.layer]
             if call.kind == "slide":
                 total += call.fields["planes"] * (12 * (call.fields["bits"] // 32 + 1) + 20)
-            elif call.kind == "conv":
-                shape = replace(link.op.attrs["shape"], out_h=call.fields["out_h"])
-                chunks: geometry.Chunks = link.op.attrs["chunks"]
-                terms = cost.conv_terms(shape, chunks, table_of(self.core))
-                total += self.instructions("conv", terms)
+            elif call.kind in ("conv", "pair"):
+                rows = call.fields["out_h" if call.kind == "conv" else "a.out_h"]
+                total += self.counted(link.op, rows)
         return total
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from convert.ir import Graph, Op
 from convert.planar import geometry
-from convert.planar.cost import TABLE, Choice, choices
+from convert.planar.cost import DEFAULT_SCRATCH, TABLE, Choice, choices
 from convert.planar.geometry import ConvShape
 
 # Board's core -> the cost table that fits it best.
@@ -23,8 +23,6 @@ CORES = {
     "cortex-m7": "m4",
     "cortex-m55": "m55",
 }
-# Bytes of scratch of one convolution where RAM is not limited.
-DEFAULT_SCRATCH = {"m0plus": 10240, "m3": 10240, "m4": 16384, "m55": 40960}
 # A packed convolution: a word of activations against a word of weights; what else an output takes;
 # copying a word of the patch.
 WORD, OUTPUT, PATCH = 10.5, 26.0, 9.0

@@ -30,14 +30,19 @@ def _conv_fields(s: ConvShape, chunks: Chunks) -> Fields:
             "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w",
             "pad_top", "pad_left")),
         ("triples", f"{chunks.triples}"), ("chunk", f"{chunks.chunk}"),
-        *([("blocks", f"{chunks.blocks}")] if chunks.blocks > 1 else []),
     ]  # fmt: skip
+
+
+def _room(chunks: Chunks) -> Fields:
+    """What a scratch has room for at once."""
+    part = [("part", f"{chunks.part}")] if chunks.part else []
+    return [*part, *([("blocks", f"{chunks.blocks}")] if chunks.blocks > 1 else [])]
 
 
 def conv(graph: Graph, op: Op) -> Call:
     """A planar convolution; its second output is scratch."""
     s, chunks = op.attrs["shape"], op.attrs["chunks"]
-    fields = [*_conv_fields(s, chunks), ("index", "@index"), ("bias", "@bias")]
+    fields = [*_conv_fields(s, chunks), *_room(chunks), ("index", "@index"), ("bias", "@bias")]
     arrays: list[tuple[str, Array]] = [("index", op.attrs["index"]), ("bias", op.attrs["bias"])]
     if op.attrs["source"] is not None:
         fields.append(("source", "@source"))
@@ -69,6 +74,7 @@ def pair(graph: Graph, op: Op) -> Call:
             some.append(("source", f"@source_{name}"))
             arrays.append((f"source_{name}", branch["source"]))
         fields += [(f"{name}.{field}", value) for field, value in some]
+    fields += _room(op.attrs["a"]["chunks"])
     arrays.append(("zeros", np.zeros(zeros, np.uint16)))
     decision_fields, decision_arrays = decided(op)
     fields += decision_fields

@@ -8,7 +8,9 @@ These are executed instructions, not cycles.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from convert.planar import cost_mve, geometry, lanes
 from convert.planar.cost_table import TABLE as WORD_TABLE
@@ -18,44 +20,47 @@ from convert.planar.geometry import Chunks, ConvShape, plane_words
 Terms = dict[str, float]
 TABLE = WORD_TABLE | MVE_TABLE
 MVE = frozenset(MVE_TABLE)
+# Bytes of scratch of one convolution where RAM is not limited.
+DEFAULT_SCRATCH = {"m0plus": 10496, "m3": 10496, "m4": 16384, "m55": 40960}
 # Blocks of 32 lanes that may be taken at once.
 BLOCKS = dict.fromkeys(TABLE, (1,)) | dict.fromkeys(MVE, cost_mve.WIDTHS)
 
 
-def conv_terms(shape: ConvShape, chunks: Chunks, core: str = "m4") -> Terms:
-    """How often the parts of `bw_planar_conv_bits` run."""
+def conv_terms(shape: ConvShape, chunks: Chunks, core: str = "m4", *, keep: bool = False) -> Terms:
+    """How often the parts of `bw_planar_conv_bits` run; with `keep`, counts stay as half-words."""
     if core in MVE:
-        return cost_mve.conv_terms(shape, chunks)
+        return cost_mve.conv_terms(shape, chunks, keep=keep)
     s = shape
     blocks = plane_words(s.out_h, s.out_w)
     rows = blocks + s.out_h - 1  # runs of lanes in one output row, over all blocks
-    count = len(chunks.sizes)
-    outputs = blocks * s.groups * s.out_c
+    count, passes = len(chunks.sizes), chunks.passes(s.out_c)
+    outputs, built = blocks * s.groups * s.out_c, blocks * s.groups * passes
+    in_bytes = chunks.in_bytes and not keep
     # Words and folds of an index stream; the first word may be entered in its second fold.
     words = sum(-(-n // 10) for n in chunks.sizes)
     folds = sum(-(-n // 5) for n in chunks.sizes)
     by_threes = s.segments == 1 and s.taps % 3 == 0
-    inputs = blocks * s.groups * s.inputs
+    inputs = built * s.inputs
     return {
         "call": 1,
         "blocks": blocks,
         "taps": blocks * s.taps,
         "tap_rows": rows * s.taps,
-        "chunks": blocks * s.groups * count,
-        "triples": blocks * s.groups * chunks.triples,
+        "chunks": built * count,
+        "triples": built * chunks.triples,
         "inputs_by_threes": inputs if by_threes else 0,
         "inputs": inputs if s.segments == 1 and not by_threes else 0,
         "inputs_by_rows": 0 if s.segments == 1 else inputs,
         "inputs_segments": 0 if s.segments == 1 else inputs * s.segments,
-        "channels": blocks * s.groups * s.in_c,
+        "channels": built * s.in_c,
         "counted": outputs * chunks.triples,
         "words": outputs * words,
         "folds": outputs * folds,
-        "outputs_only": outputs if count == 1 else 0,
-        "outputs_bytes": outputs if count > 1 and chunks.in_bytes else 0,
-        "outputs_halves": 0 if chunks.in_bytes else outputs,
-        "more_bytes": outputs * (count - 2) if count > 1 and chunks.in_bytes else 0,
-        "more_halves": 0 if chunks.in_bytes else outputs * (count - 2),
+        "outputs_only": outputs if count == 1 and in_bytes else 0,
+        "outputs_bytes": outputs if count > 1 and in_bytes else 0,
+        "outputs_halves": 0 if in_bytes else outputs,
+        "more_bytes": outputs * (count - 2) if count > 1 and in_bytes else 0,
+        "more_halves": 0 if in_bytes else outputs * max(count - 2, 0),
     }
 
 
@@ -126,29 +131,50 @@ def maxpool_terms(h: int, w: int, planes: int, k: int, stride: int, out: tuple[i
     return terms
 
 
-def layout_terms(pixels: int, channels: int) -> Terms:
-    """How often the parts of a change between packed and planar run."""
-    squares = -(-pixels // 32) * -(-channels // 32)
+def unpack_terms(pixels: int, channels: int) -> Terms:
+    """How often the parts of `bw_planar_from_packed` run: a byte of all pixels at a time."""
+    whole, rest = divmod(pixels, 32)
+    parts = -(-channels // 8)
     return {
         "call": 1,
-        "squares": squares,
-        "pixels": pixels * -(-channels // 32),
-        "channels": channels * -(-pixels // 32),
+        "parts": parts,
+        "blocks": 0 if rest else parts * whole,
+        "blocks_odd": parts * whole if rest else 0,
+        "tails": parts if rest else 0,
+        "tail_pixels": parts * rest,
+        "words": channels * plane_words(1, pixels),
     }
 
 
-def encode_terms(h: int, w: int, in_c: int, planes: int, stride: int) -> Terms:
+def pack_terms(pixels: int, channels: int) -> Terms:
+    """How often the parts of `bw_planar_to_packed` run: 32 x 32 bits at a time."""
+    blocks = plane_words(1, pixels)
+    return {
+        "call": 1,
+        "squares": blocks * -(-channels // 32),
+        "pixels": pixels * -(-channels // 32),
+        "channels": channels * blocks,
+    }
+
+
+def encode_terms(h: int, w: int, in_c: int, planes: int, stride: int, core: str = "m4") -> Terms:
     """How often the parts of `bw_planar_encode_u8` run."""
+    if core in MVE:
+        return cost_mve.encode_terms(h, w, in_c, planes, stride)
     rows, columns = -(-h // stride), -(-w // stride)
-    even = stride == 1 or (h % stride == 0 and w % stride == 0 and columns % 8 == 0)
+    flat = stride == 1
+    even = flat or (h % stride == 0 and w % stride == 0 and columns % 8 == 0)
     turns = in_c * -(-planes // 8) * stride * stride
     whole, rest = divmod(rows * columns, 32)
     far = in_c * stride > 2
+    uneven = turns * (rest > 0) if even else turns * (whole + (rest > 0))
     return {
         "turns": turns,
         "blocks": turns * whole if even and not far else 0,
         "blocks_far": turns * whole if even and far else 0,
-        "gathered": turns * (rest > 0) if even else turns * (whole + (rest > 0)),
+        "gathered": 0 if flat else uneven,
+        "tails": turns * (rest > 0) if flat else 0,
+        "tail_pixels": turns * rest if flat else 0,
         "words": in_c * planes * stride * stride * plane_words(rows, columns),
     }
 
@@ -176,17 +202,24 @@ class Choice:
     blocks: int = 1
 
 
-def choices(shape: ConvShape, core: str = "m4") -> list[Choice]:
+def divisions(shape: ConvShape, core: str) -> Iterator[Chunks]:
+    """Every division of a planar convolution into chunks, blocks and parts."""
+    for blocks in BLOCKS[core]:
+        for division in geometry.chunkings(shape.inputs):
+            for part in geometry.parts(shape.out_c) if len(division.sizes) > 1 else (0,):
+                yield replace(division, blocks=blocks, part=part)
+
+
+@cache
+def choices(shape: ConvShape, core: str = "m4") -> tuple[Choice, ...]:
     """Every kernel and division that can run a convolution, cheapest first.
 
     Conversions and splits around it are not included: they depend on the neighbours.
     """
     found = []
-    for blocks in BLOCKS[core]:
-        for division in geometry.chunkings(shape.inputs):
-            chunks = replace(division, blocks=blocks)
-            cost = instructions("conv", conv_terms(shape, chunks, core), core)
-            found.append(Choice("conv", chunks, None, chunks.scratch(shape), cost, blocks))
+    for chunks in divisions(shape, core):
+        cost = instructions("conv", conv_terms(shape, chunks, core), core)
+        found.append(Choice("conv", chunks, None, chunks.scratch(shape), cost, chunks.blocks))
     words = shape.taps * -(-shape.in_c // 32)
     if shape.groups == 1 or (shape.in_c % 32 == 0 and shape.out_c % 32 == 0):
         for blocks in BLOCKS[core]:
@@ -194,7 +227,7 @@ def choices(shape: ConvShape, core: str = "m4") -> list[Choice]:
                 cost = instructions("lanes", lane_terms(shape, chunk, blocks, core), core)
                 scratch = lanes.scratch(shape.out_h * shape.out_w, chunk, blocks)
                 found.append(Choice("lanes", None, chunk, scratch, cost, blocks))
-    return sorted(found, key=lambda choice: choice.instructions)
+    return tuple(sorted(found, key=lambda choice: choice.instructions))
 
 
 def cheapest(shape: ConvShape, scratch: int | None = None, core: str = "m4") -> Choice:

@@ -11,6 +11,7 @@ TRIPLES_A_WORD = 10
 TABLE_BYTES = 128
 TAP_BYTES = 20
 DEFAULT_TABLES = 6144
+LEAST_PART = 8
 
 
 def plane_words(h: int, w: int) -> int:
@@ -99,11 +100,14 @@ class Chunks:
     """How the triples of a convolution are divided: `chunk` at a time, the rest at the end.
 
     `blocks` of 32 lanes (1, 2 or 4) have room in the scratch: a core with MVE takes them at once.
+    Counts of `part` outputs of a group wait in the scratch at once, 0 for all of them; all tables
+    are built once a part.
     """
 
     triples: int
     chunk: int
     blocks: int = 1
+    part: int = 0
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -123,11 +127,20 @@ class Chunks:
             return 0
         return 32 if self.in_bytes else 64
 
+    def passes(self, out_c: int, width: int | None = None) -> int:
+        """How often the tables of a group of `out_c` outputs are built.
+
+        Args:
+            width: blocks taken at once, where fewer than there is room for leave room for counts.
+        """
+        at_once = (self.part or out_c) * self.blocks // (width or self.blocks)
+        return -(-out_c // min(at_once, out_c))
+
     def scratch(self, shape: ConvShape) -> int:
         """Bytes of scratch: `blocks` times BW_PLANAR_SCRATCH."""
         return self.blocks * (
             TAP_BYTES * shape.taps * shape.segments
-            + self.state_bytes * shape.out_c
+            + self.state_bytes * (self.part or shape.out_c)
             + TABLE_BYTES * self.chunk
         )
 
@@ -153,6 +166,15 @@ def divide(inputs: int, count: int) -> Chunks | None:
     ]
     fitting = [option for option in options if len(option.sizes) == count and option.valid]
     return min(fitting, key=lambda option: (option.chunk, option.triples), default=None)
+
+
+def parts(outputs: int) -> tuple[int, ...]:
+    """Sensible numbers of outputs whose counts wait at once, 0 for all.
+
+    Fewer than eight outputs would pay more for tables than for counting.
+    """
+    split = {-(-outputs // n) for n in (2, 4, 8, 16)}
+    return (0, *sorted(n for n in split if LEAST_PART <= n < outputs))
 
 
 @cache

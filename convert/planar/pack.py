@@ -153,4 +153,5 @@ def fields(
         "triples": chunks.triples,
         "chunk": chunks.chunk,
         "blocks": chunks.blocks,
+        "part": chunks.part,
     }

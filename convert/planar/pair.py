@@ -1,27 +1,31 @@
-"""Sizes and predicted instructions of `bw_planar_pair_bits`: two convolutions and a comparison.
-
-It counts 32 lanes at a time on every core, so that a core with MVE is predicted by the table of the
-Cortex-M4.
-"""
+"""Sizes and predicted instructions of `bw_planar_pair_bits`: two convolutions and a comparison."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from convert.planar import cost
+from convert.planar import cost, cost_mve
 from convert.planar.geometry import (
     TABLE_BYTES,
     TAP_BYTES,
     Chunks,
     ConvShape,
     chunkings,
+    parts,
     plane_words,
 )
 
-COUNT_BYTES = 64
-DEFAULT_TABLES = 8192
-# Instructions of a comparison of 32 lanes; measured on the Cortex-M4, others by ratio.
-DECISION = {"m0plus": 700.0, "m3": 300.0, "m4": 285.0, "m55": 285.0}
+COUNT_BYTES = 128
+# Bytes of scratch where RAM is not limited: counts of two branches wait, not of one.
+DEFAULT_SCRATCH = {"m0plus": 10496, "m3": 24576, "m4": 24576, "m55": 49152}
+# Instructions of a comparison of all lanes that are taken at once: blocks -> instructions.
+DECISION = {
+    "m0plus": {1: 210.0},
+    "m3": {1: 180.0},
+    "m4": {1: 195.0},
+    "m55": {4: 460.0, 2: 160.0, 1: 100.0},
+}
 
 Shapes = tuple[ConvShape, ConvShape | None]
 Both = tuple[Chunks, Chunks | None]
@@ -29,7 +33,10 @@ Both = tuple[Chunks, Chunks | None]
 
 @dataclass(frozen=True)
 class Choice:
-    """Divisions of both branches, the scratch they take, predicted instructions."""
+    """Divisions of both branches, the scratch they take, predicted instructions.
+
+    Both divisions have the same blocks and the same part, which is of the outputs of all groups.
+    """
 
     chunks: Both
     scratch: int
@@ -38,43 +45,60 @@ class Choice:
 
 def scratch(shapes: Shapes, chunks: Both) -> int:
     """Bytes of scratch: bw_planar_pair_scratch."""
-    real = [s for s in shapes if s is not None]
-    taps = max(TAP_BYTES * s.taps * s.segments for s in real)
-    counts = COUNT_BYTES * shapes[0].out_c * shapes[0].groups
-    return taps + 2 * counts + TABLE_BYTES * max(c.chunk for c in chunks if c is not None)
+    outputs = shapes[0].out_c * shapes[0].groups
+    return chunks[0].blocks * (
+        sum(TAP_BYTES * s.taps * s.segments for s in shapes if s is not None)
+        + COUNT_BYTES * (chunks[0].part or outputs)
+        + TABLE_BYTES * max(c.chunk for c in chunks if c is not None)
+    )
 
 
 def instructions(shapes: Shapes, chunks: Both, core: str) -> float:
     """Predicted instructions of one call."""
-    like = core if core not in cost.MVE else "m4"
-    blocks = plane_words(shapes[0].out_h, shapes[0].out_w)
-    total = blocks * shapes[0].out_c * shapes[0].groups * DECISION[core]
+    words = plane_words(shapes[0].out_h, shapes[0].out_w)
+    widths = cost_mve.steps(words, chunks[0].blocks) if core in cost.MVE else {1: words}
+    outputs = shapes[0].out_c * shapes[0].groups
+    total = sum(n * outputs * DECISION[core][w] for w, n in widths.items() if n)
     for shape, division in zip(shapes, chunks, strict=True):
         if shape is not None and division is not None:
-            total += cost.instructions("conv", cost.conv_terms(shape, division, like), like)
+            # A part of several groups builds the tables of each of them once.
+            own = replace(division, part=min(division.part, shape.out_c))
+            terms = cost.conv_terms(shape, own, core, keep=True)
+            total += cost.instructions("conv", terms, core)
     return total
 
 
-def choose(shapes: Shapes, core: str, limit: int | None) -> Choice:
-    """The largest tables that fit; the smallest where none does.
-
-    Args:
-        limit: bytes of scratch; None gives the tables alone DEFAULT_TABLES.
-    """
-    found: list[Choice] = []
+def divisions(shapes: Shapes, core: str) -> Iterator[Both]:
+    """Every division of both branches that is worth a thought."""
+    outputs = shapes[0].out_c * shapes[0].groups
     sizes = sorted({c.chunk for s in shapes if s is not None for c in chunkings(s.inputs)})
     for size in sizes:
-        divisions = [
+        first, second = (
             next((c for c in chunkings(s.inputs) if c.chunk <= size), None) if s else None
             for s in shapes
-        ]
-        if divisions[0] is None or (shapes[1] is not None and divisions[1] is None):
+        )
+        if first is None or (shapes[1] is not None and second is None):
             continue
-        both = (divisions[0], divisions[1])
-        found.append(Choice(both, scratch(shapes, both), instructions(shapes, both, core)))
-    fixed = scratch(shapes, found[0].chunks) - TABLE_BYTES * max(
-        c.chunk for c in found[0].chunks if c is not None
-    )
-    most = fixed + DEFAULT_TABLES if limit is None else limit
+        for blocks in cost.BLOCKS[core]:
+            for part in parts(outputs):
+                yield (
+                    replace(first, blocks=blocks, part=part),
+                    replace(second, blocks=blocks, part=part) if second else None,
+                )
+
+
+def choose(shapes: Shapes, core: str, limit: int | None) -> Choice:
+    """The cheapest division that fits; the one with the least scratch where none does.
+
+    Args:
+        limit: bytes of scratch; None is DEFAULT_SCRATCH of the core.
+    """
+    most = DEFAULT_SCRATCH[core] if limit is None else limit
+    found = [
+        Choice(both, scratch(shapes, both), instructions(shapes, both, core))
+        for both in divisions(shapes, core)
+    ]
     fitting = [one for one in found if one.scratch <= most]
-    return min(fitting, key=lambda one: one.instructions) if fitting else found[0]
+    if fitting:
+        return min(fitting, key=lambda one: (one.instructions, one.scratch))
+    return min(found, key=lambda one: one.scratch)

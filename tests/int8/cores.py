@@ -25,6 +25,8 @@ class Core:
 
 
 CORES = {
+    # A Cortex-M3 executes every instruction of a Cortex-M0, and counts the same.
+    "m0": Core(("-mcpu=cortex-m0",), "mps2-an385", 25, 0x20000000),
     "m3": Core(("-mcpu=cortex-m3",), "mps2-an385", 25, 0x20000000),
     "m4": Core(("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"), "mps2-an386", 25,
                0x20000000),

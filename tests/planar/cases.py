@@ -128,7 +128,7 @@ def conv(
     numbers = tuple(fields(s, chunks, in_stride, out_stride).values())
     listed = halves(data.source.astype(np.uint16)) if shuffled else np.zeros(0, np.uint32)
     return Case(
-        name or f"conv {s} {chunks.sizes}",
+        name or f"conv {s} {chunks}",
         CONV,
         numbers,
         (

@@ -48,7 +48,8 @@ def random_cases(count: int, seed: int) -> list[Case]:
         shape = random_shape(rng)
         options = chunkings(shape.inputs)
         chunks = options[int(rng.integers(0, min(len(options), 5)))]
-        chunks = replace(chunks, blocks=int(rng.choice([1, 2, 4])))
+        part = min(int(rng.choice([0, 0, 1, 2, 3])), shape.out_c)
+        chunks = replace(chunks, blocks=int(rng.choice([1, 2, 4])), part=part)
         shuffled, apart = bool(rng.random() < 0.5), int(rng.choice([0, 0, 3]))
         cases.append(conv(shape, seed + i, chunks=chunks, shuffled=shuffled, apart=apart))
     return cases

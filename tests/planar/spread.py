@@ -21,6 +21,8 @@ CONVS = (
     *(same(ConvShape(n, n, c, 0, 0, c, 1, 1)) for n, c in ((8, 64), (12, 128), (6, 256), (16, 30))),
     *(valid(ConvShape(n, n, c, 0, 0, 16)) for n, c in ((10, 16), (20, 8), (34, 24))),
     same(ConvShape(12, 12, 8, 0, 0, 16, 5, 5)),
+    # Many outputs and chunks, on steps of four words, of two and of one.
+    *(same(ConvShape(n, n, c, 0, 0, o)) for n, c, o in ((11, 32, 96), (8, 64, 64), (5, 48, 128))),
 )
 LANES = (
     *(same(ConvShape(n, n, c, 0, 0, o)) for n, c, o in ((3, 64, 64), (6, 64, 32), (3, 128, 64))),
@@ -35,9 +37,11 @@ def convs(core: str) -> list[Row]:
     rows = []
     for seed, shape in enumerate(CONVS):
         options = chunkings(shape.inputs)
-        for chunks in options[:: max(1, min(4, len(options) // 4))][:4]:
+        few = options[:: max(1, min(4, len(options) // 4))][:4]
+        for chunks in {*few, options[len(options) * 3 // 4]}:
             for blocks in cost.BLOCKS[core]:
-                c = replace(chunks, blocks=blocks)
+                part = -(-shape.out_c // 3) if blocks != 2 and len(chunks.sizes) > 3 else 0
+                c = replace(chunks, blocks=blocks, part=part)
                 rows.append((conv(shape, seed, chunks=c), cost.conv_terms(shape, c, core)))
     return rows
 
@@ -69,11 +73,15 @@ def spread(core: str) -> dict[str, list[Row]]:
             (3, 3, 0, (h // 3, w // 3)),
         )
     ]
-    squares = [(576, 64), (144, 30), (36, 128), (9, 256), (100, 70), (1000, 8)]
+    squares = [
+        *((576, 64), (144, 30), (36, 128), (9, 256), (100, 70), (1000, 8)),
+        *((4096, 8), (64, 32), (33, 16), (1024, 40), (256, 128), (2304, 1)),
+    ]
     codes = [
         *((96, 96, 1, 8, 1), (96, 96, 1, 8, 2), (48, 48, 3, 4, 1), (48, 48, 3, 4, 2)),
         *((24, 24, 1, 32, 1), (30, 30, 1, 8, 2), (96, 24, 1, 1, 1), (20, 20, 2, 16, 1)),
-        *((32, 32, 1, 20, 2), (17, 19, 1, 8, 1)),
+        *((32, 32, 1, 20, 2), (17, 19, 1, 8, 1), (64, 64, 1, 4, 1), (48, 64, 5, 8, 2)),
+        *((96, 96, 3, 5, 1), (160, 160, 1, 3, 2), (40, 40, 1, 8, 2), (37, 29, 2, 6, 1)),
     ]
     return {
         "conv": convs(core),
@@ -82,7 +90,7 @@ def spread(core: str) -> dict[str, list[Row]]:
         "maxpool": [
             (maps.maxpool(*args), cost.maxpool_terms(*args[:5], args[6])) for args in pools
         ],
-        "from_packed": [(maps.layouts(*a)[0], cost.layout_terms(*a)) for a in squares],
-        "to_packed": [(maps.layouts(*a)[1], cost.layout_terms(*a)) for a in squares],
-        "encode": [(maps.encode(*args), cost.encode_terms(*args)) for args in codes],
+        "from_packed": [(maps.layouts(*a)[0], cost.unpack_terms(*a)) for a in squares],
+        "to_packed": [(maps.layouts(*a)[1], cost.pack_terms(*a)) for a in squares],
+        "encode": [(maps.encode(*args), cost.encode_terms(*args, core)) for args in codes],
     }

@@ -39,9 +39,9 @@ extern "C" {
  * number of mismatches in a 4-bit field. An output adds one entry a triple; see bw_planar_count.h
  * for the counting and convert/planar/pack.py for the streams.
  *
- * Tables are built for `chunk` triples at a time and used for every output of the group before
- * the next are built; counts of the outputs wait in the scratch. Chunk therefore trades RAM for
- * instructions (about 45 an output and chunk).
+ * Tables are built for `chunk` triples at a time and used for `part` outputs of the group before
+ * the next are built; counts of these outputs wait in the scratch. Both trade RAM for instructions:
+ * a chunk takes some 45 more an output, a part builds all tables of the group once more.
  */
 #define BW_PLANAR_MAX_CHUNK 84u /* triples: 252 inputs and a bias fit a byte */
 
@@ -60,6 +60,7 @@ typedef struct {
     /* ceil(K / 3) or one more, K = k_h * k_w * in_c <= 32767; inputs from K on are constant 0. */
     uint16_t triples;
     uint16_t chunk; /* 1..BW_PLANAR_MAX_CHUNK; the last chunk holds what is left */
+    uint16_t part;  /* outputs whose counts wait at once, 1..out_c; 0 is all of a group */
     /* Blocks of 32 lanes that the scratch has room for: 1, 2 or 4, and 0 is 1. A core with MVE
      * takes up to so many at once; others take one, whatever it is. */
     uint8_t blocks;
@@ -80,9 +81,10 @@ typedef struct {
 /* Rows of the output that 32 lanes can touch, where each needs its own shift; else 1. */
 #define BW_PLANAR_SEGMENTS(in_w, out_w) ((in_w) == (out_w) ? 1u : 30u / (uint32_t)(out_w) + 2u)
 #define BW_PLANAR_BLOCKS(blocks)        ((blocks) == 0u ? 1u : (uint32_t)(blocks))
-/* Scratch of a convolution, bytes a block. */
-#define BW_PLANAR_SCRATCH(taps, segments, out_c, triples, chunk)                                   \
-    (20u * (taps) * (segments) + BW_PLANAR_STATE(triples, chunk) * (out_c) + 128u * (chunk))
+#define BW_PLANAR_PART(part, out_c)     ((part) == 0u ? (uint32_t)(out_c) : (uint32_t)(part))
+/* Scratch of a convolution, bytes a block; part is not 0. */
+#define BW_PLANAR_SCRATCH(taps, segments, part, triples, chunk)                                    \
+    (20u * (taps) * (segments) + BW_PLANAR_STATE(triples, chunk) * (part) + 128u * (chunk))
 
 uint32_t bw_planar_conv_scratch(const bw_planar_conv *d);
 
@@ -91,9 +93,10 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
 
 /* ---- two branches and the sign of their sum ----------------------------------------------------
  *
- * bw_bconv2d_pair on planes (bw_kernels.h): for each block of 32 lanes the counts of both branches
- * are made side by side as half-words in the scratch, and a comparison for each lane makes a word
- * of the output of them. One padding only. Both branches have the same output map. */
+ * bw_bconv2d_pair on planes (bw_kernels.h): for each block of 32 lanes, and `part` outputs at a
+ * time, the counts of both branches are made side by side as half-words in the scratch, and a
+ * comparison for each lane makes a word of the output of them. One padding only. Both branches have
+ * the same output map, and at most 32767 inputs an output. */
 typedef struct {
     bw_planar_conv a; /* bias: [out_c] zeros, for all groups; out_stride is that of the output */
     bw_planar_conv b; /* in_c = 0: no convolution; plane o of in_b is acc_b, in_stride counts */
@@ -101,10 +104,12 @@ typedef struct {
     const int32_t *limits;  /* [groups * out_c], with factors */
     const int16_t *table;   /* [groups * out_c][states], or NULL */
     uint16_t states;
+    uint16_t part;  /* outputs of all groups whose counts wait at once; 0 is all */
+    uint8_t blocks; /* as in bw_planar_conv; those of a and b are not read, and so their part */
 } bw_planar_pair;
 
-/* Scratch, bytes: taps of the branch that has more, counts of both, the larger tables. */
-#define BW_PLANAR_COUNTS(outputs) (64u * (outputs))
+/* Scratch, bytes a block: taps and counts of both branches, the larger tables. */
+#define BW_PLANAR_COUNTS(part) (128u * (part))
 uint32_t bw_planar_pair_scratch(const bw_planar_pair *d);
 
 /* in_a, in_b: planes of the split maps; out: planes of out_h x out_w pixels. */

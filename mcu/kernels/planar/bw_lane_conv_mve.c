@@ -15,8 +15,7 @@ typedef struct {
 static bw_lane_blocks choose(uint32_t room, uint32_t left)
 {
     const uint32x4_t element = vidupq_n_u32(0, 1);
-    bw_lane_blocks b = {.blocks =
-                            room >= 4u && left >= 3u ? 4u : (room >= 2u && left >= 2u ? 2u : 1u)};
+    bw_lane_blocks b = {.blocks = bw_mve_width(room, left)};
     b.block = vandq_u32(element, vdupq_n_u32(b.blocks - 1u));
     b.shift = vsubq_u32(element, b.block);
     b.block = vminq_u32(b.block, vdupq_n_u32(left - 1u)); /* of three, the last one twice */

@@ -1,9 +1,10 @@
-/* Private to the planar convolutions: the inputs of a block of 32 lanes. */
+/* Private to the planar convolutions: inputs and counts of a block of 32 lanes. */
 #ifndef BITWAKE_BW_PLANAR_BLOCK_H
 #define BITWAKE_BW_PLANAR_BLOCK_H
 
-#include "bitwake/bw_planar.h"
-#include "bw_planar_count.h"
+#include <stdbool.h>
+
+#include "bw_planar_conv.h"
 #include "bw_planar_taps.h"
 
 /* Input words n, n + 1, ... of a group, where every output row has a shift of its own. */
@@ -56,6 +57,38 @@ static inline void bw_planar_inputs(const bw_planar_conv *d, const uint32_t *in,
     }
     for (uint32_t i = real; i < count; i++) {
         words[i] = 0;
+    }
+}
+
+/* A convolution at one block, whose taps are prepared. */
+typedef struct {
+    const bw_planar_conv *d;
+    const uint32_t *in;
+    const bw_tap *taps;
+    uint32_t segments;
+    uint32_t *table; /* [chunk] */
+} bw_planar_block;
+
+/* Counts outputs done ... of a group, job->outputs of them: all chunks, and what their kinds make
+ * of the counts. With `keep` all counts stay in the state as half-words, after the bias. */
+static inline void bw_planar_block_count(const bw_planar_block *b, uint32_t group, uint32_t done,
+                                         bool keep, bw_count_job *job)
+{
+    const bw_planar_conv *d = b->d;
+    const uint32_t *index = d->index + group * bw_planar_group_words(d);
+    uint32_t chunk = 0;
+    for (uint32_t begin = 0; begin < d->triples; begin += d->chunk, chunk++) {
+        const uint32_t left = d->triples - begin, n = left < d->chunk ? left : d->chunk;
+        const uint32_t words = bw_planar_words(n);
+        uint32_t *inputs = b->table + n * (BW_TABLE_WORDS - 3u);
+        bw_planar_inputs(d, b->in, group, 3u * begin, b->taps, b->segments, inputs, 3u * n);
+        bw_planar_tables(inputs, b->table, n);
+        job->table = b->table;
+        job->triples = n;
+        job->kind = bw_planar_conv_kind(d, chunk, keep);
+        job->index = index + done * words;
+        bw_planar_count(job);
+        index += d->out_c * words;
     }
 }
 

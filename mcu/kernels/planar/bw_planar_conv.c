@@ -1,8 +1,6 @@
 /* Binary convolution on planar maps: prepares blocks of 32 lanes, then counts. */
 #include "bw_planar_conv.h"
 
-#include <stdbool.h>
-
 #include "bw_planar_block.h"
 #include "bw_planar_count_mve.h"
 
@@ -31,15 +29,18 @@ bw_tap_geometry bw_planar_conv_geometry(const bw_planar_conv *d)
 
 uint32_t bw_planar_conv_scratch(const bw_planar_conv *d)
 {
-    return BW_PLANAR_BLOCKS(d->blocks) * BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w,
-                                                           BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
-                                                           d->out_c, d->triples, d->chunk);
+    return BW_PLANAR_BLOCKS(d->blocks) *
+           BW_PLANAR_SCRATCH((uint32_t)d->k_h * d->k_w, BW_PLANAR_SEGMENTS(d->in_w, d->out_w),
+                             BW_PLANAR_PART(d->part, d->out_c), d->triples, d->chunk);
 }
 
-bw_count_kind bw_planar_conv_kind(const bw_planar_conv *d, uint32_t chunk)
+bw_count_kind bw_planar_conv_kind(const bw_planar_conv *d, uint32_t chunk, bool keep)
 {
     const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
     const bool bytes = BW_PLANAR_IN_BYTES(d->triples, d->chunk);
+    if (keep) {
+        return chunk == 0 ? BW_COUNT_FIRST : BW_COUNT_MORE;
+    }
     if (chunks == 1) {
         return BW_COUNT_ONLY;
     }
@@ -50,6 +51,12 @@ bw_count_kind bw_planar_conv_kind(const bw_planar_conv *d, uint32_t chunk)
         return bytes ? BW_COUNT_ADD : BW_COUNT_MORE;
     }
     return bytes ? BW_COUNT_PAIR : BW_COUNT_LAST;
+}
+
+uint32_t bw_planar_group_words(const bw_planar_conv *d)
+{
+    const uint32_t whole = d->triples / d->chunk, rest = d->triples % d->chunk;
+    return d->out_c * (whole * bw_planar_words(d->chunk) + bw_planar_words(rest));
 }
 
 void bw_planar_conv_trim(const bw_planar_conv *d, uint32_t *out)
@@ -72,34 +79,31 @@ void bw_planar_conv_bits(const bw_planar_conv *d, const uint32_t *in, uint32_t *
     const bw_tap_geometry g = bw_planar_conv_geometry(d);
     const uint32_t pixels = (uint32_t)d->out_h * d->out_w;
     const uint32_t segments = bw_planar_segments(&g);
-    const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
-    bw_tap *taps = scratch;
+    const uint32_t part = BW_PLANAR_PART(d->part, d->out_c);
     uint32_t *planes = out;
+    bw_tap *taps = scratch;
     uint32_t *state = (uint32_t *)(taps + (uint32_t)d->k_h * d->k_w * segments);
-    uint32_t *table = state + BW_PLANAR_STATE(d->triples, d->chunk) / 4u * d->out_c;
-    bw_count_job job = {.table = table, .outputs = d->out_c, .state = state};
+    bw_count_job job = {.state = state, .out_stride = d->out_stride};
+    const bw_planar_block block = {
+        .d = d,
+        .in = in,
+        .taps = taps,
+        .segments = segments,
+        .table = state + BW_PLANAR_STATE(d->triples, d->chunk) / 4u * part,
+    };
 
     for (uint32_t first = 0; first < pixels; first += 32u, out++) {
         bw_planar_taps(&g, first, segments, taps);
-        job.index = d->index;
         job.bias = d->bias;
         job.out = out;
-        job.out_stride = d->out_stride;
         for (uint32_t group = 0; group < d->groups; group++) {
-            for (uint32_t chunk = 0; chunk < chunks; chunk++) {
-                const uint32_t begin = chunk * d->chunk;
-                const uint32_t left = d->triples - begin;
-                const uint32_t n = left < d->chunk ? left : d->chunk;
-                uint32_t *inputs = table + n * (BW_TABLE_WORDS - 3u);
-                bw_planar_inputs(d, in, group, 3u * begin, taps, segments, inputs, 3u * n);
-                bw_planar_tables(inputs, table, n);
-                job.triples = n;
-                job.kind = bw_planar_conv_kind(d, chunk);
-                bw_planar_count(&job);
-                job.index += d->out_c * ((n + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD);
+            for (uint32_t done = 0; done < d->out_c; done += part) {
+                const uint32_t left = d->out_c - done;
+                job.outputs = left < part ? left : part;
+                bw_planar_block_count(&block, group, done, false, &job);
+                job.bias += job.outputs;
+                job.out += job.outputs * d->out_stride;
             }
-            job.bias += d->out_c;
-            job.out += d->out_c * d->out_stride;
         }
     }
     bw_planar_conv_trim(d, planes);

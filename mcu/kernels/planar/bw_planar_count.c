@@ -81,13 +81,13 @@ void bw_planar_tables_c(const uint32_t *inputs, uint32_t *table, uint32_t triple
         fold += 4;                                                                                 \
     } while (0)
 
-/* The eight words of bytes of one output. */
-static void count(const uint32_t *table, uint32_t triples, const uint32_t *index, uint32_t *bytes)
+/* The eight words of bytes of one output of so many index words. */
+static void count(const uint32_t *table, uint32_t triples, const uint32_t *index, uint32_t words,
+                  uint32_t *bytes)
 {
     uint32_t folds[FOLDS * 4u];
     uint32_t *fold = folds;
     uint32_t a0, a1, a2, a3;
-    const uint32_t words = (triples + BW_TRIPLES_A_WORD - 1u) / BW_TRIPLES_A_WORD;
     const uint32_t *last = index + words;
     const uint32_t slot = words * BW_TRIPLES_A_WORD - triples;
     /* End of the table of an even slot, beginning of that of an odd one. */
@@ -129,11 +129,20 @@ static void count(const uint32_t *table, uint32_t triples, const uint32_t *index
             high = (*f >> 4) & LOW;
             f += 4;
         }
-        for (; f < fold; f += 8) { /* by two: the loop itself is what costs */
+        if ((fold - folds) & 8) {
+            sum += f[0] + f[4];
+            high += ((f[0] >> 4) & LOW) + ((f[4] >> 4) & LOW);
+            f += 8;
+        }
+        for (; f < fold; f += 16) { /* by four: the loop itself is what costs */
             sum += f[0];
             high += (f[0] >> 4) & LOW;
             sum += f[4];
             high += (f[4] >> 4) & LOW;
+            sum += f[8];
+            high += (f[8] >> 4) & LOW;
+            sum += f[12];
+            high += (f[12] >> 4) & LOW;
         }
         bytes[k] = sum - (high << 4);
         bytes[4u + k] = high;
@@ -161,9 +170,16 @@ static uint32_t decide_bytes(const uint32_t *v, const uint32_t *state, uint32_t 
 /* Adds eight words of bytes to sixteen of half-words. */
 static void widen(const uint32_t *v, uint32_t *state)
 {
-    for (uint32_t j = 0; j < 8u; j++) {
-        state[j] += v[j] & 0x00ff00ffu;
-        state[8u + j] += (v[j] >> 8) & 0x00ff00ffu;
+    const uint32_t half = 0x00ff00ffu;
+    for (const uint32_t *end = v + 8; v != end; v += 4, state += 4) { /* by four, as above */
+        state[0] += v[0] & half;
+        state[8] += (v[0] >> 8) & half;
+        state[1] += v[1] & half;
+        state[9] += (v[1] >> 8) & half;
+        state[2] += v[2] & half;
+        state[10] += (v[2] >> 8) & half;
+        state[3] += v[3] & half;
+        state[11] += (v[3] >> 8) & half;
     }
 }
 
@@ -174,7 +190,7 @@ void bw_planar_count_c(const bw_count_job *job)
     uint32_t *state = job->state, *out = job->out;
     for (uint32_t o = 0; o < job->outputs; o++, index += words) {
         uint32_t v[8], bits = 0;
-        count(job->table, job->triples, index, v);
+        count(job->table, job->triples, index, words, v);
         switch (job->kind) {
         case BW_COUNT_ONLY:
             *out = decide_bytes(v, 0, job->bias[o]);
@@ -211,8 +227,11 @@ void bw_planar_count_c(const bw_count_job *job)
         case BW_COUNT_LAST:
         default:
             widen(v, state);
-            for (uint32_t l = 0; l < 16u; l++) {
+            for (uint32_t l = 0; l < 16u; l += 4u) {
                 bits = (state[l] & 0x80008000u) | (bits >> 1);
+                bits = (state[l + 1u] & 0x80008000u) | (bits >> 1);
+                bits = (state[l + 2u] & 0x80008000u) | (bits >> 1);
+                bits = (state[l + 3u] & 0x80008000u) | (bits >> 1);
             }
             *out = bits;
             out += job->out_stride;

@@ -12,9 +12,14 @@
 #include "bw_planar_count.h"
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
-#define BW_HAVE_MVE       1
+#define BW_HAVE_MVE 1
 
-#define BW_MVE_MAX_BLOCKS 4u
+/* Blocks to take at once where there is room for so many and so many are left; of three, the last
+ * of four is taken in vain. */
+static inline uint32_t bw_mve_width(uint32_t room, uint32_t left)
+{
+    return room >= 4u && left >= 3u ? 4u : (room >= 2u && left >= 2u ? 2u : 1u);
+}
 
 typedef struct {
     bw_count_job job;   /* table: [triples][8][W][4]; out: W words an output */

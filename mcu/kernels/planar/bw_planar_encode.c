@@ -2,6 +2,7 @@
 #include "bitwake/bw_planar.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "bw_planar_turn.h"
 
@@ -15,6 +16,17 @@ typedef struct {
     uint32_t apart;       /* words from plane to plane of a phase */
 } bw_phase;
 
+/* The last `left` < 32 samples of a map that is not split; the mask of those that exist. */
+static uint32_t gather_last(const uint8_t *from, uint32_t step, uint32_t left, uint8_t *line)
+{
+    uint8_t *const end = line + left;
+    memset(line, 0, 32);
+    for (; line != end; from += step) {
+        *line++ = *from;
+    }
+    return (1u << left) - 1u;
+}
+
 /* Samples of 32 pixels of a phase from number p on; the mask of those that exist. */
 static uint32_t gather(const bw_phase *f, uint32_t p, uint8_t *line)
 {
@@ -23,7 +35,7 @@ static uint32_t gather(const bw_phase *f, uint32_t p, uint8_t *line)
     for (uint32_t i = 0; i < 32u; i++) {
         const uint32_t y = row * d->stride_h + f->py, x = column * d->stride_w + f->px;
         line[i] = 0;
-        if (row < f->rows && (f->flat || (y < d->h && x < d->w))) {
+        if (row < f->rows && y < d->h && x < d->w) {
             line[i] = f->in[(y * d->w + x) * d->in_c];
             mask |= 1u << i;
         }
@@ -110,7 +122,8 @@ static void encode(const bw_phase *f, const uint8_t *table, uint32_t planes, uin
             bw_planar_turn(table, run, step, w);
         } else {
             uint8_t line[32];
-            const uint32_t mask = gather(f, p, line);
+            const uint32_t mask =
+                f->flat ? gather_last(from, step, pixels - p, line) : gather(f, p, line);
             for (uint32_t k = 0; k < 4u; k++) {
                 run[k] = line + 8u * k;
             }
@@ -121,6 +134,15 @@ static void encode(const bw_phase *f, const uint8_t *table, uint32_t planes, uin
         }
         store(w, planes, out, f->apart);
     }
+}
+
+void bw_planar_turn_pixels(const uint8_t *table, const uint8_t *in, uint32_t step, uint32_t pixels,
+                           uint32_t planes, uint32_t *out, uint32_t apart)
+{
+    const bw_planar_encode d = {.h = 1, .in_c = (uint16_t)step, .stride_h = 1, .stride_w = 1};
+    const bw_phase f = {
+        .d = &d, .in = in, .flat = true, .width = pixels, .rows = 1, .apart = apart};
+    encode(&f, table, planes, out);
 }
 
 void bw_planar_encode_u8(const bw_planar_encode *d, const uint8_t *in, uint32_t *out)

@@ -3,8 +3,6 @@
 
 #ifdef BW_HAVE_MVE
 
-#include <stdbool.h>
-
 #define TAP_WORDS (sizeof(bw_tap) / 4u)
 
 /* One tap in all elements: words of a plane, shifts (negative to the right), lanes inside. */

@@ -1,4 +1,4 @@
-/* Private to the planar convolution with MVE: reading the inputs of up to four blocks of lanes.
+/* Private to the planar convolutions with MVE: inputs and counts of up to four blocks of lanes.
  *
  * An input becomes a vector X (bw_planar_count_mve.h). Where rows of the output are as wide as
  * those of the input (one segment), a tap's mask is that of its row and that of its column, which
@@ -13,6 +13,7 @@
 #ifdef BW_HAVE_MVE
 
 #include <arm_mve.h>
+#include <stdbool.h>
 
 #define BW_MVE_SIDE 7u /* larger kernels take the way of many segments */
 
@@ -41,6 +42,23 @@ void bw_mve_lanes_move(bw_mve_lanes *l, uint32_t word, uint32_t blocks);
 /* `count` inputs of a group from number n on, a vector each. */
 void bw_mve_lanes_fetch(const bw_mve_lanes *l, uint32_t group, uint32_t n, uint32_t *words,
                         uint32_t count);
+
+/* Words of prepared taps, a block. */
+static inline uint32_t bw_mve_tap_words(const bw_mve_lanes *l)
+{
+    return (uint32_t)l->d->k_h * l->d->k_w * l->segments * (uint32_t)(sizeof(bw_tap) / 4u);
+}
+
+/* Outputs whose counts wait at once in steps of `blocks`: what the scratch holds for all blocks. */
+static inline uint32_t bw_mve_part(const bw_planar_conv *d, uint32_t blocks)
+{
+    const uint32_t most = BW_PLANAR_PART(d->part, d->out_c) * BW_PLANAR_BLOCKS(d->blocks) / blocks;
+    return most < d->out_c ? most : d->out_c;
+}
+
+/* bw_planar_block_count (bw_planar_block.h) for `blocks` blocks; job->words is set. */
+void bw_mve_lanes_count(const bw_mve_lanes *l, uint32_t blocks, uint32_t *table, uint32_t group,
+                        uint32_t done, bool keep, bw_mve_job *job);
 
 #endif
 #endif

@@ -1,5 +1,7 @@
-/* Between packed words and planes: a 32 x 32 bit matrix at a time. */
+/* Between packed words and planes. */
 #include "bitwake/bw_planar.h"
+
+#include "bw_planar_turn.h"
 
 /* Exchanges bits of words s apart; s is a constant where this is used. */
 static inline void exchange(uint32_t *m, uint32_t s, uint32_t mask)
@@ -28,22 +30,20 @@ static uint32_t at_most_32(uint32_t n)
     return n < 32u ? n : 32u;
 }
 
+#define FOUR(n)    (n), (n) + 1, (n) + 2, (n) + 3
+#define SIXTEEN(n) FOUR(n), FOUR((n) + 4), FOUR((n) + 8), FOUR((n) + 12)
+#define EVERY(n)   SIXTEEN(n), SIXTEEN((n) + 16), SIXTEEN((n) + 32), SIXTEEN((n) + 48)
+
+static const uint8_t same[256] = {EVERY(0), EVERY(64), EVERY(128), EVERY(192)};
+
+/* A byte of every pixel at a time: eight channels cost a quarter of a whole word. */
 void bw_planar_from_packed(const bw_planar_layout *d, const uint32_t *in, uint32_t *out)
 {
-    const uint32_t words = (d->channels + 31u) / 32u;
-    for (uint32_t p = 0; p < d->pixels; p += 32u) {
-        for (uint32_t w = 0; w < words; w++) {
-            const uint32_t pixels = at_most_32(d->pixels - p);
-            const uint32_t channels = at_most_32(d->channels - 32u * w);
-            uint32_t m[32] = {0};
-            for (uint32_t i = 0; i < pixels; i++) {
-                m[i] = in[(p + i) * words + w];
-            }
-            transpose(m);
-            for (uint32_t c = 0; c < channels; c++) {
-                out[(32u * w + c) * d->stride + p / 32u] = m[c];
-            }
-        }
+    const uint32_t step = 4u * ((d->channels + 31u) / 32u);
+    const uint8_t *bytes = (const uint8_t *)in;
+    for (uint32_t c = 0; c < d->channels; c += 8u, bytes++, out += 8u * d->stride) {
+        const uint32_t left = d->channels - c;
+        bw_planar_turn_pixels(same, bytes, step, d->pixels, left < 8u ? left : 8u, out, d->stride);
     }
 }
 

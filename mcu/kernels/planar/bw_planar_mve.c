@@ -1,5 +1,5 @@
-/* What counting with MVE begins with. */
-#include "bw_planar_count_mve.h"
+/* What counting with MVE begins with, and the counts of a convolution. */
+#include "bw_planar_fetch_mve.h"
 
 #ifdef BW_HAVE_MVE
 
@@ -32,6 +32,26 @@ void bw_mve_chunk(bw_mve_job *job, const uint32_t *inputs, uint32_t blocks, uint
     job->sum = in_bytes(17u * high - 8u * folds);
     tables[blocks](inputs, (uint32_t *)job->job.table, triples, triples % 5u);
     counts[blocks](job);
+}
+
+void bw_mve_lanes_count(const bw_mve_lanes *l, uint32_t blocks, uint32_t *table, uint32_t group,
+                        uint32_t done, bool keep, bw_mve_job *job)
+{
+    const bw_planar_conv *d = l->d;
+    const uint32_t chunks = BW_PLANAR_CHUNKS(d->triples, d->chunk);
+    const uint32_t *index = d->index + group * bw_planar_group_words(d);
+    job->job.table = table;
+    for (uint32_t chunk = 0; chunk < chunks; chunk++) {
+        const uint32_t begin = chunk * d->chunk, left = d->triples - begin;
+        const uint32_t n = left < d->chunk ? left : d->chunk, words = bw_planar_words(n);
+        uint32_t *inputs = table + n * (BW_TABLE_WORDS * blocks - 12u);
+        bw_mve_lanes_fetch(l, group, 3u * begin, inputs, 3u * n);
+        job->job.triples = n;
+        job->job.kind = bw_planar_conv_kind(d, chunk, keep);
+        job->job.index = index + done * words;
+        bw_mve_chunk(job, inputs, blocks, chunks);
+        index += d->out_c * words;
+    }
 }
 
 #endif

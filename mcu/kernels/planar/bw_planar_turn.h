@@ -1,4 +1,4 @@
-/* Private to the planar encoder: its inner step. */
+/* Private to the planar kernels: planes of bytes, the inner step of encoding and unpacking. */
 #ifndef BITWAKE_BW_PLANAR_TURN_H
 #define BITWAKE_BW_PLANAR_TURN_H
 
@@ -10,6 +10,11 @@ void bw_planar_turn(const uint8_t *table, const uint8_t *const *in, uint32_t ste
 /* The same in portable C; the name above is the fastest for the core. */
 void bw_planar_turn_c(const uint8_t *table, const uint8_t *const *in, uint32_t step,
                       uint32_t *words);
+
+/* Planes of pixels that follow one another: bit m of table[sample], m < planes <= 8, to plane m.
+ * Samples lie `step` bytes apart, planes `apart` words; bits behind the last pixel become 0. */
+void bw_planar_turn_pixels(const uint8_t *table, const uint8_t *in, uint32_t step, uint32_t pixels,
+                           uint32_t planes, uint32_t *out, uint32_t apart);
 
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 #define BW_PLANAR_TURN_MVE 1

@@ -2,11 +2,14 @@
 #include "bitwake/bw_planar.h"
 #include "runner.h"
 
-enum { CONV = 1, SPLIT, MAXPOOL, FROM_PACKED, TO_PACKED, ENCODE, LANES };
+#define CONV_NUMBERS 21
 
-static bw_planar_conv conv(const test_case *c)
+enum { CONV = 1, SPLIT, MAXPOOL, FROM_PACKED, TO_PACKED, ENCODE, LANES, PAIR };
+
+/* The numbers of a convolution, which are those of pack.fields; its arrays. */
+static bw_planar_conv conv(const uint32_t *n, const uint32_t *source, const uint32_t *index,
+                           const uint32_t *bias)
 {
-    const uint32_t *n = c->n;
     const bw_planar_conv d = {
         .in_h = (uint16_t)n[0],
         .in_w = (uint16_t)n[1],
@@ -28,9 +31,27 @@ static bw_planar_conv conv(const test_case *c)
         .triples = (uint16_t)n[17],
         .chunk = (uint16_t)n[18],
         .blocks = (uint8_t)n[19],
-        .source = (const uint16_t *)(const void *)c->array[1],
-        .index = c->array[2],
-        .bias = (const uint16_t *)(const void *)c->array[3],
+        .part = (uint16_t)n[20],
+        .source = (const uint16_t *)(const void *)source,
+        .index = index,
+        .bias = (const uint16_t *)(const void *)bias,
+    };
+    return d;
+}
+
+/* Numbers: both branches, then part, blocks and states. Arrays: both maps, both lists of planes,
+ * both streams, zeros, factors, limits, table. */
+static bw_planar_pair pair(const test_case *c)
+{
+    const bw_planar_pair d = {
+        .a = conv(c->n, c->array[2], c->array[4], c->array[6]),
+        .b = conv(c->n + CONV_NUMBERS, c->array[3], c->array[5], c->array[6]),
+        .part = (uint16_t)c->n[2 * CONV_NUMBERS],
+        .blocks = (uint8_t)c->n[2 * CONV_NUMBERS + 1],
+        .states = (uint16_t)c->n[2 * CONV_NUMBERS + 2],
+        .factors = (const int16_t *)(const void *)c->array[7],
+        .limits = (const int32_t *)(const void *)c->array[8],
+        .table = (const int16_t *)(const void *)c->array[9],
     };
     return d;
 }
@@ -119,8 +140,12 @@ static bw_lane_conv lanes(const test_case *c)
 uint32_t need(const test_case *c)
 {
     if (c->kind == CONV) {
-        const bw_planar_conv d = conv(c);
+        const bw_planar_conv d = conv(c->n, 0, 0, 0);
         return bw_planar_conv_scratch(&d);
+    }
+    if (c->kind == PAIR) {
+        const bw_planar_pair d = pair(c);
+        return bw_planar_pair_scratch(&d);
     }
     if (c->kind == MAXPOOL) {
         const bw_planar_maxpool d = maxpool(c);
@@ -134,7 +159,8 @@ uint32_t need(const test_case *c)
 
 bool run_case(const test_case *c, uint32_t *out, void *scratch)
 {
-    const bw_planar_conv convolution = conv(c);
+    const bw_planar_conv convolution = conv(c->n, c->array[1], c->array[2], c->array[3]);
+    const bw_planar_pair both = pair(c);
     const bw_planar_maxpool pooling = maxpool(c);
     const bw_lane_conv outputs = lanes(c);
     const bw_planar_layout layout = {
@@ -142,6 +168,9 @@ bool run_case(const test_case *c, uint32_t *out, void *scratch)
     switch (c->kind) {
     case CONV:
         bw_planar_conv_bits(&convolution, c->array[0], out, scratch);
+        return true;
+    case PAIR:
+        bw_planar_pair_bits(&both, c->array[0], c->array[1], out, scratch);
         return true;
     case LANES:
         bw_lane_conv_bits(&outputs, c->array[0], out, scratch);

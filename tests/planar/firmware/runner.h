@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MAX_NUMBERS 32u
-#define MAX_ARRAYS  8u
+#define MAX_NUMBERS 64u
+#define MAX_ARRAYS  12u
 
 typedef struct {
     uint32_t kind;
