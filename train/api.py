@@ -9,9 +9,10 @@ from typing import Any
 
 from convert.errors import DataError
 from train import data as datasets
-from train import recipes
+from train import distill, recipes
 from train.card import read_json, write_card
 from train.recipes import Augment, Recipe
+from train.recipes.check import check, typed
 from train.recipes.recipe import Stage
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
@@ -53,47 +54,38 @@ def changed(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
         if name == "stages":
             values[name] = _stages(recipe, value)
             continue
-        wanted = type(old)
-        if wanted is float and type(value) is int:
-            value = float(value)
-        if type(value) is not wanted:
-            raise DataError(
-                f"{name} of a recipe is {wanted.__name__}",
-                where=f"recipe {recipe.name}",
-                found=repr(value),
-                remedy=f"its value there is {old!r}",
-            )
+        value = typed(Recipe, {name: value}, "a recipe", f"recipe {recipe.name}")[name]
         values[name] = value
     return replace(recipe, **values)
 
 
 def _merged(recipe: Recipe, name: str, old: Any, value: Any) -> Any:
     """`old` (an Augment or a mapping) with the named fields replaced."""
-    parts = {f.name for f in fields(Augment)} if isinstance(old, Augment) else None
-    unknown = sorted(set(value) - parts) if parts and isinstance(value, dict) else []
-    if not isinstance(value, dict) or unknown:
+    if not isinstance(value, dict):
+        example = "flip" if isinstance(old, Augment) else "size"
         raise DataError(
             f"{name} of a recipe takes a JSON object of its fields",
             where=f"recipe {recipe.name}",
-            found=", ".join(unknown) or repr(value),
-            remedy=f"for instance --set '{name}={{\"{'flip' if parts else 'size'}\": …}}'",
+            found=repr(value),
+            remedy=f"for instance --set '{name}={{\"{example}\": …}}'",
         )
-    return replace(old, **value) if isinstance(old, Augment) else {**old, **value}
+    if isinstance(old, Augment):
+        return replace(old, **typed(Augment, value, name, f"recipe {recipe.name}"))
+    return {**old, **value}
 
 
 def _stages(recipe: Recipe, value: Any) -> tuple[Stage, ...]:
     """Stages of a list of mappings, each naming the fields that are not the default's."""
-    parts = {f.name for f in fields(Stage)}
-    rows: list[Any] = value if isinstance(value, list) else [None]
-    wrong = [row for row in rows if not isinstance(row, dict) or set(row) - parts]
-    if wrong:
+    rows: list[Any] = value if isinstance(value, list) else [value]
+    wrong = [row for row in rows if not isinstance(row, dict)]
+    if wrong or rows is not value:
         raise DataError(
             "stages of a recipe are a JSON list of objects",
             where=f"recipe {recipe.name}",
-            found=repr(wrong[0] if isinstance(value, list) else value),
-            remedy="fields of each: " + ", ".join(sorted(parts)),
+            found=repr((wrong or rows)[0]),
+            remedy="fields of each: " + ", ".join(sorted(f.name for f in fields(Stage))),
         )
-    return tuple(Stage(**row) for row in rows)
+    return tuple(Stage(**typed(Stage, row, "a stage", f"recipe {recipe.name}")) for row in rows)
 
 
 def load_data(recipe: Recipe, **more: Any) -> datasets.Dataset:
@@ -114,7 +106,11 @@ def new_folder(name: str, root: Path | None = None) -> Path:
 def prepared(
     recipe: str | None, data: str | None, seed: int | None, overrides: Mapping[str, Any]
 ) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe as asked for, and the record of what was asked."""
+    """The recipe as asked for, and the record of what was asked.
+
+    Raises:
+        DataError: no such recipe, field or teacher, or a value that none can have.
+    """
     chosen = changed(recipes.get(recipe or ""), overrides)
     record: dict[str, Any] = {"changed": dict(overrides)}
     if data is not None and data != chosen.data:
@@ -122,6 +118,9 @@ def prepared(
         record["replaced_data"] = data
     if seed is not None:
         chosen = replace(chosen, seed=seed)
+    check(chosen)
+    if chosen.teacher:
+        distill.known(chosen)
     return chosen, record
 
 
@@ -193,6 +192,12 @@ def train_command(
     Raises:
         DataError: a bad name or field, no data, a full disk.
     """
+    if checkpoint_minutes is not None and not checkpoint_minutes >= 0:
+        raise DataError(
+            "checkpoints are some minutes apart",
+            found=f"{checkpoint_minutes:g}",
+            remedy="0 writes one after every step",
+        )
     if resume:
         if run_dir is None:
             raise DataError("resume needs the folder of a run")

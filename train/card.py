@@ -174,6 +174,7 @@ def model_card(
             "data",
             f"{data}{', **synthetic**' if metrics.get('synthetic') else ', real photographs'}",
         ),
+        *([("protocol", str(metrics["note"]))] if metrics.get("note") else []),
         ("classes", ", ".join(metrics.get("labels", [])) or "–"),
         ("data hash", f"sha256 `{metrics['dataset_hash']}`"),
         ("training pictures", f"{metrics['train_pictures']}"),

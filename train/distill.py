@@ -119,10 +119,24 @@ def resolve(recipe: Recipe, dataset: Dataset, *, quiet: bool = False) -> Teacher
     Raises:
         DataError: neither a run folder nor a recipe.
     """
+    folder = known(recipe)
+    if folder is not None:
+        return from_folder(folder)
+    from train import recipes
+
+    return _trained(recipes.get(recipe.teacher), labelled(dataset), quiet)
+
+
+def known(recipe: Recipe) -> Path | None:
+    """The run folder that the recipe's teacher is, or None where it is a recipe's name.
+
+    Raises:
+        DataError: it is neither.
+    """
     from train import recipes
 
     if Path(recipe.teacher, "recipe.json").exists():
-        return from_folder(Path(recipe.teacher))
+        return Path(recipe.teacher)
     if recipe.teacher not in recipes.names():
         raise DataError(
             "the teacher is neither a run folder nor a recipe",
@@ -131,7 +145,7 @@ def resolve(recipe: Recipe, dataset: Dataset, *, quiet: bool = False) -> Teacher
             remedy="python -m kit train --list shows the recipes; "
             "python -m kit train --recipe NAME --run DIR makes a folder",
         )
-    return _trained(recipes.get(recipe.teacher), labelled(dataset), quiet)
+    return None
 
 
 def _trained(recipe: Recipe, dataset: Dataset, quiet: bool) -> Teacher:

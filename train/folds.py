@@ -66,8 +66,8 @@ def cross_validation(
     accuracies = [row["accuracy"] for row in rows]
     result = {
         "recipe": recipe.name,
-        # stl10's name says whether the files are the published ones
-        "data": rows[0]["data"],
+        # stl10's name says which fold, and whether the files are the published ones
+        "data": rows[0]["data"].replace("-fold0", ""),
         "split": split,
         "seed": recipe.seed,
         "accuracy": float(np.mean(accuracies)),

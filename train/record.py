@@ -114,6 +114,7 @@ def identity(
         "task": recipe.task.name,
         "metric": recipe.task.metric,
         "data": dataset.name,
+        "note": dataset.note,
         "dataset_hash": dataset_hash,
         "labels": list(dataset.label_names),
         "synthetic": dataset.synthetic,

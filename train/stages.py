@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from convert.errors import DataError
-from train.recipes.recipe import OPTIMIZERS, SCHEDULES, Recipe, Stage
+from train.recipes.check import check
+from train.recipes.recipe import Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,10 @@ def phases(recipe: Recipe) -> tuple[Phase, ...]:
     remainders first.
 
     Raises:
-        DataError: fewer epochs than stages, an unknown form or schedule, or a last stage that does
-            not leave a binary network.
+        DataError: see train.recipes.check.
     """
     stages = recipe.stages or (Stage(),)
-    _check(recipe, stages)
+    check(recipe)
     found, first = [], 0
     for index, (stage, epochs) in enumerate(zip(stages, _epochs(recipe, stages), strict=True)):
         own = {
@@ -104,42 +103,3 @@ def _epochs(recipe: Recipe, stages: tuple[Stage, ...]) -> list[int]:
     for k in order[: free - sum(whole)]:
         whole[k] += 1
     return [1 + part for part in whole]
-
-
-def _check(recipe: Recipe, stages: tuple[Stage, ...]) -> None:
-    where = f"recipe {recipe.name}"
-    if recipe.epochs < len(stages):
-        raise DataError(
-            "there are fewer epochs than stages",
-            where=where,
-            found=f"{recipe.epochs} epochs, {len(stages)} stages",
-            remedy=f"epochs of at least {len(stages)}",
-        )
-    for stage in stages:
-        for name in ("activations", "weights"):
-            if getattr(stage, name) not in ("binary", "real"):
-                raise DataError(
-                    f"{name} of a stage are binary or real",
-                    where=where,
-                    found=repr(getattr(stage, name)),
-                )
-        if stage.share <= 0:
-            raise DataError("a stage's share is positive", where=where, found=repr(stage.share))
-    last = stages[-1]
-    if (last.activations, last.weights) != ("binary", "binary"):
-        raise DataError(
-            "the last stage must leave a binary network, for that is what is converted",
-            where=where,
-            found=f"{last.activations} activations, {last.weights} weights",
-        )
-    for value, known, what in (
-        *((s.schedule or recipe.schedule, SCHEDULES, "schedule") for s in stages),
-        (recipe.optimizer, OPTIMIZERS, "optimizer"),
-    ):
-        if value not in known:
-            raise DataError(
-                f"there is no such {what}",
-                where=where,
-                found=repr(value),
-                remedy="known: " + ", ".join(known),
-            )

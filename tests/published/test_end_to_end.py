@@ -90,6 +90,10 @@ def test_stl10_folds_are_trained_one_by_one_and_averaged(
     assert "wedge_free_accuracy" not in found
     assert [len(each.train) for each in seen] == [10] * 10  # type: ignore[attr-defined]
     assert len({each.train.names for each in seen}) == 10  # type: ignore[attr-defined]
+    for fold in (0, 9):
+        told = json.loads((tmp_path / "folds" / f"fold{fold}" / "metrics.json").read_text())
+        assert told["data"] == f"stl10-fold{fold}-manifest"
+        assert f"fold {fold} of 10 (10 pictures)" in told["note"]
 
 
 def test_unlabeled_pictures_teach_through_a_teacher(place: Path, tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_folds_train_on_their_pictures_and_test_on_all(place: Path) -> None:
     assert data.train.names[:2] == ("train0003", "train0005")
     assert (len(data.train), len(data.test)) == (10, TEST)
     assert "fold 3 of 10" in data.note
+    assert data.name == "stl10-fold3-manifest"
     assert "all 20" in load("stl10").note
     for fold in (-1, 10):
         with pytest.raises(DataError, match="10 folds"):

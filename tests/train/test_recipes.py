@@ -224,9 +224,57 @@ def test_fields_are_changed_by_name_and_type() -> None:
         ("stages", [{"shares": 1}]),
         ("augment", {"flipp": True}),
         ("augment", 3),
+        ("augment", {"flip": "yes"}),
+        ("augment", {"shift": 1.5}),
+        ("stages", [{"share": "all"}]),
+        ("stages", [{"learning_rate": [1]}]),
     ):
         with pytest.raises(DataError):
             api.changed(recipe, {field: value})
+    assert api.changed(recipe, {"stages": [{"share": 2, "gradual": None}]}).stages[0].share == 2.0
+
+
+def test_values_out_of_range_are_refused_before_any_picture_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the command line asks; what is in range comes as far as the data."""
+    from train import api
+
+    class ReachedDataError(Exception):
+        pass
+
+    def load(*_: Any, **__: Any) -> None:
+        raise ReachedDataError
+
+    monkeypatch.setattr(api, "load_data", load)
+
+    def asked(**overrides: Any) -> None:
+        api.train_command(recipe="faces-wake", run_dir=tmp_path, overrides=overrides, quiet=True)
+
+    for field, values in {
+        "epochs": (0, -2),
+        "batch": (0,),
+        "learning_rate": (-1.0, float("nan"), float("inf")),
+        "warmup_epochs": (-1,),
+        "gradual": (1.5,),
+        "evaluate_every": (0,),
+        "clip": (0,),
+        "temperature": (0,),
+        "seed": (-1,),
+        "schedule": ("cos",),
+        "optimizer": ("sgd",),
+        "teacher": ("nobody",),
+        "augment": ({"zoom": 5}, {"shift": -3}, {"noise": float("nan")}),
+        "stages": ([{"share": 0}], [{"weights": "real"}], [{"schedule": "step"}]),
+    }.items():
+        for value in values:
+            with pytest.raises(DataError) as caught:
+                asked(**{field: value})
+            assert caught.value.found, field
+    with pytest.raises(ReachedDataError):
+        asked(epochs=1, gradual=1, augment={"zoom": 0.5}, stages=[{"weights": "binary"}])
+    with pytest.raises(DataError, match="minutes apart"):
+        api.train_command(recipe="faces-wake", run_dir=tmp_path, checkpoint_minutes=-1)
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -58,10 +58,10 @@ def test_impossible_stages_are_refused(small: Any) -> None:
     for text, changes in (
         ("fewer epochs", {"epochs": 1, "stages": TWO_STEP}),
         ("leave a binary network", {"stages": (Stage(weights="real"),)}),
-        ("binary or real", {"stages": (Stage(weights="soft"),)}),
+        ("no such weights of a stage", {"stages": (Stage(weights="soft"),)}),
         ("no such schedule", {"schedule": "step"}),
         ("no such optimizer", {"optimizer": "sgd"}),
-        ("share is positive", {"stages": (Stage(share=0.0), Stage())}),
+        ("share of a stage is out of range", {"stages": (Stage(share=0.0), Stage())}),
     ):
         with pytest.raises(DataError, match=text):
             phases(small.recipe(**changes))

@@ -37,8 +37,10 @@ def load(name: str, *, seed: int = 0, **options: Any) -> Dataset:
         options: arguments of that loader, see its docstring.
 
     Raises:
-        DataError: unknown name or option, or the data is not there.
+        DataError: unknown name or option, a seed that is none, or the data is not there.
     """
+    if type(seed) is not int or seed < 0:
+        raise DataError("a seed is a whole number from 0 on", found=repr(seed))
     if name not in DATASETS:
         raise DataError(
             "there is no such dataset",

@@ -178,7 +178,8 @@ def load(
         seed: of which training pictures serve for validation.
         size: side in pixels; the files have 96.
         channels: 3, or 1 for gray.
-        fold: None trains on all 5,000 pictures; 0…9 on that fold's 1,000.
+        fold: None trains on all 5,000 pictures; 0…9 on that fold's 1,000, and names the set
+            `stl10-fold0` … `stl10-fold9`.
         n_val: so many of the training pictures are kept aside, every class alike.
         unlabeled: the training split ends in the 100,000 unlabeled pictures, label -1, for
             distillation; they are memory-mapped, never read whole.
@@ -215,7 +216,7 @@ def load(
     options: dict[str, Any] = {"size": size, "channels": channels, "fold": fold, "n_val": n_val,
                                "unlabeled": unlabeled, "files": manifest.origin}  # fmt: skip
     return Dataset(
-        name=manifest.named("stl10"),
+        name=manifest.named("stl10" if fold is None else f"stl10-fold{fold}"),
         label_names=LABELS,
         train=training,
         val=val,

@@ -16,7 +16,7 @@ ANY = float("1e308")
 RECIPE: Mapping[str, Range] = {
     "epochs": (1, ANY, False),
     "batch": (1, ANY, False),
-    "learning_rate": (0, 100, True),
+    "learning_rate": (0, 100, False),
     "glt_rate": (0, 1e6, False),
     "warmup_epochs": (0, ANY, False),
     "smoothing": (0, 1, False),
