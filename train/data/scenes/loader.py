@@ -173,11 +173,13 @@ def load(
         cache: keep them under data/cache (or $BITWAKE_DATA).
         processes: that render at once; the pictures do not depend on it.
     """
-    if channels not in (1, 3) or size < 32 or min(n_train, n_val, n_test) < 0:
+    wrong = channels not in (1, 3) or size < 32 or min(n_train, n_val, n_test) < 0
+    if wrong or not (gamma is None or gamma > 0):
         raise DataError(
             "scenes cannot be made so",
-            found=f"size={size}, channels={channels}, counts {n_train}, {n_val}, {n_test}",
-            remedy="use channels=1 or 3, size >= 32 and counts >= 0",
+            found=f"size={size}, channels={channels}, counts {n_train}, {n_val}, {n_test}, "
+            f"gamma={gamma}",
+            remedy="use channels=1 or 3, size >= 32, counts >= 0 and a gamma above 0",
         )
     options: dict[str, Any] = {"size": size, "channels": channels, "rule": rule,
                                "ev": ev, "gamma": gamma, "ev_range": tuple(ev_range)}  # fmt: skip
