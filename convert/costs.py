@@ -15,8 +15,8 @@ from convert.planar.geometry import ConvShape
 from convert.select import conv_shape, kernel_choice, packed_instructions, pair_shapes, table_of
 
 DECISION = 20  # instructions of the comparison of an output of a packed pair
-# The packed encoder, measured: a pixel and a sample where a pixel is one word; else a pixel, a sample
-# and a word of a sample.
+# The packed encoder, measured: a pixel and a sample where a pixel is one word; else a pixel, a
+# sample and a word of a sample.
 ENCODE = {
     "m4": (8, 6, 30, 10, 16),
     "m3": (8, 6, 30, 10, 16),

@@ -947,6 +947,262 @@ bw_mve_count_4:
     .word .Llast_4 + 1
     .ltorg
 
+    .section .text.bw_mve_lines_4, "ax", %progbits
+    .balign 4
+    .global bw_mve_lines_4
+    .type bw_mve_lines_4, %function
+    .thumb_func
+bw_mve_lines_4:
+    push {r4-r11, lr}
+    vpush {d8-d15}
+    sub sp, #36
+    ldm r0, {r4-r11}
+    lsl r9, r9, #2
+    strd r8, r9, [sp, #8]
+    strd r10, r11, [sp, #24]
+    mvn r8, #255
+.Loutput_lines_4:
+    ldrsh r0, [r6], #2
+    vdup.16 q4, r0
+    ldrsh r0, [r6], #2
+    vdup.16 q5, r0
+    ldr r10, [r7], #4
+    add r10, #1
+    vldrw.u32 q0, [r4, #0]
+    vldrw.u32 q1, [r4, #64]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #0]
+    vldrw.u32 q3, [r5, #64]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #64]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vldrw.u32 q0, [r4, #16]
+    vldrw.u32 q7, [r4, #80]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #16]
+    vldrw.u32 q3, [r5, #80]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #80]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #1
+    vldrw.u32 q0, [r4, #32]
+    vldrw.u32 q1, [r4, #96]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #32]
+    vldrw.u32 q3, [r5, #96]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #96]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vsri.8 q1, q7, #1
+    vldrw.u32 q0, [r4, #48]
+    vldrw.u32 q7, [r4, #112]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #48]
+    vldrw.u32 q3, [r5, #112]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #112]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #1
+    vldrw.u32 q0, [r4, #128]
+    vldrw.u32 q1, [r4, #192]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #128]
+    vldrw.u32 q3, [r5, #192]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #192]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vsri.8 q1, q7, #1
+    vldrw.u32 q0, [r4, #144]
+    vldrw.u32 q7, [r4, #208]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #144]
+    vldrw.u32 q3, [r5, #208]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #208]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #1
+    vldrw.u32 q0, [r4, #160]
+    vldrw.u32 q1, [r4, #224]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #160]
+    vldrw.u32 q3, [r5, #224]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #224]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vsri.8 q1, q7, #1
+    vldrw.u32 q0, [r4, #176]
+    vldrw.u32 q7, [r4, #240]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #176]
+    vldrw.u32 q3, [r5, #240]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #240]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #1
+    add r4, #256
+    add r5, #256
+    vmvn q7, q7
+    ldr r2, [sp, #28]
+    ldrd r0, r1, [sp, #8]
+    vctp.32 r2
+    vpst
+    vstrwt.32 q7, [r0]
+    add r0, r1
+    str r0, [sp, #8]
+    ldr r0, [sp, #24]
+    subs r0, #1
+    str r0, [sp, #24]
+    bne.w .Loutput_lines_4
+    b.w .Lend_lines_4
+.Lend_lines_4:
+    add sp, #36
+    vpop {d8-d15}
+    pop {r4-r11, pc}
+
     .section .text.bw_mve_tables_2, "ax", %progbits
     .balign 4
     .global bw_mve_tables_2
@@ -1561,6 +1817,159 @@ bw_mve_count_2:
     .word .Llast_2 + 1
     .ltorg
 
+    .section .text.bw_mve_lines_2, "ax", %progbits
+    .balign 4
+    .global bw_mve_lines_2
+    .type bw_mve_lines_2, %function
+    .thumb_func
+bw_mve_lines_2:
+    push {r4-r11, lr}
+    vpush {d8-d15}
+    sub sp, #36
+    ldm r0, {r4-r11}
+    lsl r9, r9, #2
+    strd r8, r9, [sp, #8]
+    strd r10, r11, [sp, #24]
+    mvn r8, #255
+.Loutput_lines_2:
+    ldrsh r0, [r6], #2
+    vdup.16 q4, r0
+    ldrsh r0, [r6], #2
+    vdup.16 q5, r0
+    ldr r10, [r7], #4
+    add r10, #1
+    vldrw.u32 q0, [r4, #0]
+    vldrw.u32 q1, [r4, #64]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #0]
+    vldrw.u32 q3, [r5, #64]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #64]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vldrw.u32 q0, [r4, #16]
+    vldrw.u32 q7, [r4, #80]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #16]
+    vldrw.u32 q3, [r5, #80]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #80]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #1
+    vldrw.u32 q0, [r4, #32]
+    vldrw.u32 q1, [r4, #96]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #32]
+    vldrw.u32 q3, [r5, #96]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #96]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vsri.8 q1, q7, #3
+    vldrw.u32 q0, [r4, #48]
+    vldrw.u32 q7, [r4, #112]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #48]
+    vldrw.u32 q3, [r5, #112]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #112]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #1
+    add r4, #128
+    add r5, #128
+    vmov r0, r1, d14
+    vmov r2, r3, d15
+    mov r9, #0xcccccccc
+    bic r0, r9, r0
+    bic r1, r9, r1
+    bic r2, r9, r2
+    bic r3, r9, r3
+    orr r2, r2, r0, lsr #2
+    orr r3, r3, r1, lsr #2
+    ldrd r0, r1, [sp, #8]
+    strd r2, r3, [r0]
+    add r0, r1
+    str r0, [sp, #8]
+    ldr r0, [sp, #24]
+    subs r0, #1
+    str r0, [sp, #24]
+    bne.w .Loutput_lines_2
+    b.w .Lend_lines_2
+.Lend_lines_2:
+    add sp, #36
+    vpop {d8-d15}
+    pop {r4-r11, pc}
+
     .section .text.bw_mve_tables_1, "ax", %progbits
     .balign 4
     .global bw_mve_tables_1
@@ -2033,4 +2442,104 @@ bw_mve_count_1:
     .word .Lmore_1 + 1
     .word .Llast_1 + 1
     .ltorg
+
+    .section .text.bw_mve_lines_1, "ax", %progbits
+    .balign 4
+    .global bw_mve_lines_1
+    .type bw_mve_lines_1, %function
+    .thumb_func
+bw_mve_lines_1:
+    push {r4-r11, lr}
+    vpush {d8-d15}
+    sub sp, #36
+    ldm r0, {r4-r11}
+    lsl r9, r9, #2
+    strd r8, r9, [sp, #8]
+    strd r10, r11, [sp, #24]
+    mvn r8, #255
+.Loutput_lines_1:
+    ldrsh r0, [r6], #2
+    vdup.16 q4, r0
+    ldrsh r0, [r6], #2
+    vdup.16 q5, r0
+    ldr r10, [r7], #4
+    add r10, #1
+    vldrw.u32 q0, [r4, #0]
+    vldrw.u32 q1, [r4, #32]
+    vmla.s16 q0, q1, r8
+    vldrw.u32 q2, [r5, #0]
+    vldrw.u32 q3, [r5, #32]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #32]
+    vmullb.s16 q6, q1, q4
+    vmullt.s16 q1, q1, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q1, q1, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q1, q1, r10
+    vsri.32 q1, q6, #16
+    vsri.16 q1, q0, #8
+    vldrw.u32 q0, [r4, #16]
+    vldrw.u32 q7, [r4, #48]
+    vmla.s16 q0, q7, r8
+    vldrw.u32 q2, [r5, #16]
+    vldrw.u32 q3, [r5, #48]
+    vmla.s16 q2, q3, r8
+    vmullb.s16 q6, q0, q4
+    vmullt.s16 q0, q0, q4
+    vmullb.s16 q3, q2, q5
+    vmullt.s16 q2, q2, q5
+    vadd.i32 q6, q6, q3
+    vadd.i32 q0, q0, q2
+    vsub.i32 q6, q6, r10
+    vsub.i32 q0, q0, r10
+    vsri.32 q0, q6, #16
+    vldrw.u32 q3, [r5, #48]
+    vmullb.s16 q6, q7, q4
+    vmullt.s16 q7, q7, q4
+    vmullb.s16 q2, q3, q5
+    vmullt.s16 q3, q3, q5
+    vadd.i32 q6, q6, q2
+    vadd.i32 q7, q7, q3
+    vsub.i32 q6, q6, r10
+    vsub.i32 q7, q7, r10
+    vsri.32 q7, q6, #16
+    vsri.16 q7, q0, #8
+    vsri.8 q7, q1, #4
+    add r4, #64
+    add r5, #64
+    vmov r0, r1, d14
+    vmov r2, r3, d15
+    mov r9, #0x88888888
+    bic r0, r9, r0
+    bic r1, r9, r1
+    bic r2, r9, r2
+    bic r3, r9, r3
+    orr r2, r3, r2, lsr #1
+    orr r2, r2, r1, lsr #2
+    orr r2, r2, r0, lsr #3
+    ldrd r0, r1, [sp, #8]
+    str r2, [r0]
+    add r0, r1
+    str r0, [sp, #8]
+    ldr r0, [sp, #24]
+    subs r0, #1
+    str r0, [sp, #24]
+    bne.w .Loutput_lines_1
+    b.w .Lend_lines_1
+.Lend_lines_1:
+    add sp, #36
+    vpop {d8-d15}
+    pop {r4-r11, pc}
 #endif

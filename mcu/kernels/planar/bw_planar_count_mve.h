@@ -36,6 +36,21 @@ void bw_mve_count_1(const bw_mve_job *job);
 void bw_mve_count_2(const bw_mve_job *job);
 void bw_mve_count_4(const bw_mve_job *job);
 
+/* Two branches and the sign of limit - (p a + q b), for W blocks. */
+typedef struct {
+    const uint32_t *a, *b;  /* counts as FIRST and MORE leave them: [outputs][16 W] */
+    const int16_t *factors; /* [outputs][2]: p, q */
+    const int32_t *limits;  /* [outputs] */
+    uint32_t *out;          /* W words an output, of which `words` are written */
+    uint32_t out_stride;    /* words */
+    uint32_t outputs;       /* >= 1 */
+    uint32_t words;         /* 1..W; less than W only with W = 4 */
+} bw_mve_lines;
+
+void bw_mve_lines_1(const bw_mve_lines *lines);
+void bw_mve_lines_2(const bw_mve_lines *lines);
+void bw_mve_lines_4(const bw_mve_lines *lines);
+
 /* Tables, then counts: job->job.table, triples, kind and all that the kind reads are set; `chunks`
  * are those of the whole convolution. inputs as above. */
 void bw_mve_chunk(bw_mve_job *job, const uint32_t *inputs, uint32_t blocks, uint32_t chunks);

@@ -4,10 +4,8 @@
  * W blocks, in groups of min(4, 2 W) vectors, A before B. Even bytes of vector v are then the
  * half-words A - 256 B and its odd bytes the half-words B. For either the sign of the decision is
  * the top bit of a half-word; those of both are put side by side (vsri.16), which makes a byte, and
- * the bytes of all vectors one behind the other (vsri.8), as in the counting itself.
- *
- * Instructions of eight vectors (128 lanes) and factors: 8 x (4 loads, 4 for A - 256 B of both
- * branches, 2 x (4 products, 4 differences, 1 vsri.32), 2) = 224. */
+ * the bytes of all vectors one behind the other (vsri.8), as in the counting itself. Decisions by
+ * factors are in the generated file, those by table here. */
 #include "bw_planar_pair.h"
 
 #include "bw_planar_count_mve.h"
@@ -87,118 +85,61 @@ static inline __attribute__((always_inline)) counts load(const uint32_t *state, 
     return c;
 }
 
-/* Half-words whose top bit says that limit - (p a + q b) is negative. */
-static inline int16x8_t by_factors(int16x8_t a, int16x8_t b, int16x8_t p, int16x8_t q,
-                                   int32x4_t limit)
+/* Half-words whose top bit says that table[b] - a is negative. */
+static inline uint16x8_t by_table(int16x8_t a, int16x8_t b, const int16_t *table)
 {
-    const int32x4_t low = vsubq_s32(vsubq_s32(limit, vmullbq_int_s16(a, p)), vmullbq_int_s16(b, q));
-    const int32x4_t top = vsubq_s32(vsubq_s32(limit, vmulltq_int_s16(a, p)), vmulltq_int_s16(b, q));
-    return vreinterpretq_s16(vsriq_n_u32(vreinterpretq_u32(top), vreinterpretq_u32(low), 16));
+    const int16x8_t most = vldrhq_gather_shifted_offset_s16(table, vreinterpretq_u16(b));
+    return vreinterpretq_u16(vsubq_s16(most, a));
 }
 
-/* The same for table[b] - a. */
-static inline int16x8_t by_table(int16x8_t a, int16x8_t b, const int16_t *table)
+/* Decides by thresholds. Bits of vector v of 2 W are put at bit v of every byte for W = 4, with two
+ * left out below either half for W = 2, and three for W = 1; those of elements e, e + W, ... then
+ * belong to block e. */
+static void by_tables(const bw_planar_pair *d, const uint32_t *a, const uint32_t *b, uint32_t from,
+                      uint32_t to, uint32_t blocks, uint32_t words, uint32_t *out)
 {
-    return vsubq_s16(vldrhq_gather_shifted_offset_s16(table, vreinterpretq_u16(b)), a);
-}
-
-/* Puts the top bits of what was decided for even and odd bytes behind those that are there. */
-static inline uint8x16_t behind(int16x8_t even, int16x8_t odd, uint8x16_t bits)
-{
-    const uint16x8_t both = vsriq_n_u16(vreinterpretq_u16(odd), vreinterpretq_u16(even), 8);
-    return vsriq_n_u8(vreinterpretq_u8(both), bits, 1);
-}
-
-/* What an output decides by: factors and a limit, or a table. */
-typedef struct {
-    int16x8_t p, q;
-    int32x4_t limit;
-    const int16_t *table;
-} decision;
-
-static inline __attribute__((always_inline)) uint8x16_t
-decide_one(const decision *with, const uint32_t *a, const uint32_t *b, uint32_t group, bool lines,
-           uint8x16_t bits)
-{
-    const counts x = load(a, group), y = load(b, group);
-    if (lines) {
-        return behind(by_factors(x.even, y.even, with->p, with->q, with->limit),
-                      by_factors(x.odd, y.odd, with->p, with->q, with->limit), bits);
-    }
-    return behind(by_table(x.even, y.even, with->table), by_table(x.odd, y.odd, with->table), bits);
-}
-
-/* Bits of an output: those of vector v of 2 W at bit v of every byte for W = 4, with two bits left
- * out below either half for W = 2, and three for W = 1. */
-static inline __attribute__((always_inline)) uint32x4_t
-decide(const decision *with, const uint32_t *a, const uint32_t *b, uint32_t blocks, bool lines)
-{
-    const uint32_t group = blocks == 1u ? 2u : 4u;
-    uint8x16_t bits = vdupq_n_u8(0);
-    if (blocks == 4u) {
-        for (uint32_t h = 0; h < 2u; h++, a += 32, b += 32) {
-            bits = decide_one(with, a, b, 4, lines, bits);
-            bits = decide_one(with, a + 4, b + 4, 4, lines, bits);
-            bits = decide_one(with, a + 8, b + 8, 4, lines, bits);
-            bits = decide_one(with, a + 12, b + 12, 4, lines, bits);
-        }
-        return vreinterpretq_u32(bits);
-    }
-    for (uint32_t h = 0; h < 2u; h++, a += 4u * blocks, b += 4u * blocks) {
-        bits = decide_one(with, a, b, group, lines, vshrq_n_u8(bits, 2));
-        bits =
-            blocks == 2u ? decide_one(with, a + 4, b + 4, group, lines, bits) : vshrq_n_u8(bits, 1);
-    }
-    return vreinterpretq_u32(blocks == 2u ? bits : vshlq_n_u8(bits, 1));
-}
-
-/* Words of an output of `blocks` blocks: elements e, e + blocks, ... hold lanes of block e. */
-static inline void store(uint32x4_t bits, uint32_t blocks, uint32_t words, uint32_t *out)
-{
-    if (blocks == 4u) {
-        vst1q_p_u32(out, bits, vctp32q(words));
-        return;
-    }
+    const uint32_t vectors = 2u * blocks, group = vectors < 4u ? vectors : 4u;
     const uint32x4_t element = vidupq_n_u32(0, 1);
     const uint32x4_t block = vandq_u32(element, vdupq_n_u32(blocks - 1u));
     const int32x4_t place = vreinterpretq_s32(vsubq_u32(element, block));
-    const uint32x4_t lanes = vshlq_u32(bits, vaddq_n_s32(place, (int32_t)blocks - 4));
-    for (uint32_t w = 0; w < words; w++) {
-        out[w] = vaddvq_p_u32(lanes, vcmpeqq_n_u32(block, w));
-    }
-}
-
-/* `blocks` and `lines` are constants where this is used. */
-static inline __attribute__((always_inline)) void
-decide_outputs(const bw_planar_pair *d, const uint32_t *a, const uint32_t *b, uint32_t from,
-               uint32_t to, uint32_t blocks, bool lines, uint32_t words, uint32_t *out)
-{
-    decision with = {.table = 0};
+    const int32x4_t shift = vaddq_n_s32(place, (int32_t)blocks - 4);
     for (uint32_t o = from; o < to; o++, a += 16u * blocks, b += 16u * blocks) {
-        if (lines) {
-            with.p = vdupq_n_s16(d->factors[2u * o]);
-            with.q = vdupq_n_s16(d->factors[2u * o + 1u]);
-            with.limit = vdupq_n_s32(d->limits[o]);
-        } else {
-            with.table = d->table + o * d->states;
+        const int16_t *table = d->table + o * d->states;
+        uint8x16_t bits = vdupq_n_u8(0);
+        for (uint32_t v = 0; v < vectors; v++) {
+            const uint32_t at = 4u * (v / group * 2u * group + v % group);
+            const counts x = load(a + at, group), y = load(b + at, group);
+            const uint16x8_t even = by_table(x.even, y.even, table);
+            const uint16x8_t odd = by_table(x.odd, y.odd, table);
+            const uint8x16_t both = vreinterpretq_u8(vsriq_n_u16(odd, even, 8));
+            if (v == blocks) {
+                bits = vshlq_r_u8(bits, (int32_t)blocks - 4);
+            }
+            bits = vsriq_n_u8(both, bits, 1);
         }
-        store(decide(&with, a, b, blocks, lines), blocks, words, out + o * d->a.out_stride);
+        const uint32x4_t lanes = vshlq_u32(vreinterpretq_u32(bits), shift);
+        for (uint32_t w = 0; w < words; w++) {
+            out[o * d->a.out_stride + w] = vaddvq_p_u32(lanes, vcmpeqq_n_u32(block, w));
+        }
     }
 }
 
-static void decide_all(const bw_planar_pair *d, const uint32_t *a, const uint32_t *b, uint32_t from,
-                       uint32_t to, uint32_t blocks, uint32_t words, uint32_t *out)
+static void by_lines(const bw_planar_pair *d, const uint32_t *a, const uint32_t *b, uint32_t from,
+                     uint32_t to, uint32_t blocks, uint32_t words, uint32_t *out)
 {
-    const bool lines = d->factors != 0;
-    if (blocks == 4u && lines) {
-        decide_outputs(d, a, b, from, to, 4, true, words, out);
-    } else if (blocks == 4u) {
-        decide_outputs(d, a, b, from, to, 4, false, words, out);
-    } else if (lines) {
-        decide_outputs(d, a, b, from, to, blocks, true, words, out);
-    } else {
-        decide_outputs(d, a, b, from, to, blocks, false, words, out);
-    }
+    static void (*const lines[])(const bw_mve_lines *) = {0, bw_mve_lines_1, bw_mve_lines_2, 0,
+                                                          bw_mve_lines_4};
+    const bw_mve_lines job = {
+        .a = a,
+        .b = b,
+        .factors = d->factors + 2u * from,
+        .limits = d->limits + from,
+        .out = out + from * d->a.out_stride,
+        .out_stride = d->a.out_stride,
+        .outputs = to - from,
+        .words = words,
+    };
+    lines[blocks](&job);
 }
 
 void bw_planar_pair_bits(const bw_planar_pair *d, const uint32_t *in_a, const uint32_t *in_b,
@@ -233,7 +174,11 @@ void bw_planar_pair_bits(const bw_planar_pair *d, const uint32_t *in_a, const ui
             } else {
                 spread(&b, blocks, word, real, from, to);
             }
-            decide_all(d, a.state, b.state, from, to, blocks, real, out + word);
+            if (d->factors != 0) {
+                by_lines(d, a.state, b.state, from, to, blocks, real, out + word);
+            } else {
+                by_tables(d, a.state, b.state, from, to, blocks, real, out + word);
+            }
         }
     }
     bw_planar_conv_trim(&d->a, out);

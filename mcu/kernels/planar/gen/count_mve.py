@@ -24,6 +24,12 @@ there are in their places.
 
 *Half-words.* With bytes v as half-words 256 y + x: A = sum(256 y + x), B = sum(y), x is A - 256 B.
 
+*Pairs.* With counts a and b of two branches, limit - (p a + q b) < 0 is the complement of the sign of
+p a + q b - limit - 1, which is ~(limit - (p a + q b)) and so overflows where that would. Products of
+half-words are two vectors of words, even and odd ones; `vsri.32` puts the upper halves of the even
+ones below those of the odd ones, `vsri.16` and `vsri.8` go on as for half-words. 27 instructions a
+vector of bytes, 216 for W = 4.
+
 Instructions for 30 inputs, W = 4: 10 × (ubfx, add, vldm) + 5 add + 8 × 4 vadd + 2 vstm + 3, and
 2 × (2 vldm + 4 vadd + 4 vqdmlah) = 92: 3.07 an input and 128 lanes.
 """
@@ -147,11 +153,18 @@ class Frame:
     ROW, HROW, OUT, STRIDE, BIAS, STATE, LEFT, WORDS = range(0, 32, 4)
 
     def __init__(self, w: int) -> None:
-        size = 16 * w
+        size, self.tag = 16 * w, str(w)
         self.begin, self.sum = 32, 32 + 2 * size  # beginnings of folds; then S and H
         self.spill = self.sum + 2 * size
         self.folds = self.spill + 128
         self.size = self.folds + FOLDS * size + 4  # sp stays a multiple of 8
+
+
+class Pointers(Frame):
+    """The pointers alone, for another loop over outputs; `tag` ends its labels."""
+
+    def __init__(self, tag: str) -> None:
+        self.size, self.tag = 32, tag
 
 
 def row_bytes(w: int) -> int:
@@ -350,8 +363,8 @@ def following(w: int, f: Frame) -> list[str]:
         f"    ldr r0, [sp, #{f.LEFT}]",
         "    subs r0, #1",
         f"    str r0, [sp, #{f.LEFT}]",
-        f"    bne.w .Loutput_{w}",
-        f"    b.w .Lend_{w}",
+        f"    bne.w .Loutput_{f.tag}",
+        f"    b.w .Lend_{f.tag}",
     ]
 
 
@@ -478,6 +491,76 @@ def finish(w: int, f: Frame) -> list[str]:
     return code
 
 
+def line(w: int, v: int) -> list[str]:
+    """Top bits of vector v of both branches: r4, r5 states, q4, q5 factors, r10 limit + 1.
+
+    Bits that are there lie in q7 and q1 by turns.
+    """
+    group = min(4, 2 * w)
+    both = 16 * (v // group * 2 * group + v % group)  # A; B lies a group behind
+    odd, bits = ("q1", "q7") if v % 2 == 0 else ("q7", "q1")
+    code = [
+        f"    vldrw.u32 q0, [r4, #{both}]",
+        f"    vldrw.u32 {odd}, [r4, #{both + 16 * group}]",
+        f"    vmla.s16 q0, {odd}, r8",
+        f"    vldrw.u32 q2, [r5, #{both}]",
+        f"    vldrw.u32 q3, [r5, #{both + 16 * group}]",
+        "    vmla.s16 q2, q3, r8",
+    ]
+    for a, b, other in (("q0", "q2", "q3"), (odd, "q3", "q2")):
+        code += [
+            f"    vmullb.s16 q6, {a}, q4",
+            f"    vmullt.s16 {a}, {a}, q4",
+            f"    vmullb.s16 {other}, {b}, q5",
+            f"    vmullt.s16 {b}, {b}, q5",
+            f"    vadd.i32 q6, q6, {other}",
+            f"    vadd.i32 {a}, {a}, {b}",
+            "    vsub.i32 q6, q6, r10",
+            f"    vsub.i32 {a}, {a}, r10",
+            f"    vsri.32 {a}, q6, #16",
+        ]
+        if a == "q0":
+            code.append(f"    vldrw.u32 q3, [r5, #{both + 16 * group}]")
+    code.append(f"    vsri.16 {odd}, q0, #8")
+    if v:
+        code.append(f"    vsri.8 {odd}, {bits}, #{5 - w if v == w else 1}")
+    return code
+
+
+def lines(w: int) -> list[str]:
+    """bw_mve_lines_W(lines): one output after another."""
+    f = Pointers(f"lines_{w}")
+    code = [
+        *function(f"bw_mve_lines_{w}"),
+        "    push {r4-r11, lr}",
+        "    vpush {d8-d15}",
+        f"    sub sp, #{f.size + 4}",  # sp stays a multiple of 8
+        "    ldm r0, {r4-r11}",  # states, factors, limits, out, stride, outputs, words
+        "    lsl r9, r9, #2",
+        f"    strd r8, r9, [sp, #{f.OUT}]",
+        f"    strd r10, r11, [sp, #{f.LEFT}]",
+        "    mvn r8, #255",
+        f".Loutput_{f.tag}:",
+        "    ldrsh r0, [r6], #2",
+        "    vdup.16 q4, r0",
+        "    ldrsh r0, [r6], #2",
+        "    vdup.16 q5, r0",
+        "    ldr r10, [r7], #4",
+        "    add r10, #1",
+    ]
+    for v in range(2 * w):
+        code += line(w, v)
+    code += [f"    add r4, #{64 * w}", f"    add r5, #{64 * w}"]
+    code += store(w, f, 7, True)  # vectors are even in number, so that the last bits lie in q7
+    return [
+        *code,
+        f".Lend_{f.tag}:",
+        f"    add sp, #{f.size + 4}",
+        "    vpop {d8-d15}",
+        "    pop {r4-r11, pc}",
+    ]
+
+
 def text() -> str:
     """The whole file."""
     code = [
@@ -500,6 +583,7 @@ def text() -> str:
             f".Lkinds_{w}:",
             *(f"    .word .L{kind}_{w} + 1" for kind in KINDS),
             "    .ltorg",
+            *lines(w),
         ]
     return "\n".join([*code, "#endif", ""])
 
