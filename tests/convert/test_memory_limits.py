@@ -8,22 +8,13 @@ import pytest
 
 from convert.arrange import Options
 from convert.compile import Compiled, compile_bytes
-from convert.emit import emit
-from convert.layout import PLANAR
-from convert.lower import Context, lower
-from convert.lower.chain import MAP, chain_at, starts
-from convert.lower.planar import to_planar
-from convert.lower.stream import stream
-from convert.memory import Wish, candidates
+from convert.lower.chain import MAP
 from convert.oracle import Oracle
-from convert.pixels import scaling_of
-from convert.plan import make_plan
-from convert.plan_check import check_plan
-from convert.tflite_reader import read
 from tests.convert import cases
 from tests.convert.flat import SAME, VALID, Flat
+from tests.convert.forms import by_rows, considered
+from tests.convert.graphs import both
 from tests.convert.test_operators import differences
-from tests.convert.test_random_networks import both
 from tests.host_c import HostModels
 
 pytestmark = pytest.mark.host_c
@@ -81,25 +72,6 @@ def within(content: bytes, name: str, **options: object) -> Compiled:
     return result
 
 
-def every_form(content: bytes, whole: Compiled) -> list[Compiled]:
-    """The network, planar, in each form that is considered under a limit, with its smallest tables,
-    and from each map on as far as rows can run."""
-    graph = read(content, name="x")
-    lowered, _ = lower(graph, Context(scaling_of(graph.metadata)))
-    planes = {op.name: PLANAR for op in lowered.ops}
-    wish = Wish(planes, "cortex-m4", False, 1 << 30, {})
-    graphs = [made for _, made, _ in candidates(lowered, wish)[::2]]
-    planar = to_planar(lowered, wish.layouts, wish.core, 1024)
-    graphs += [stream(planar, len(chain_at(planar, name)), at=name) for name in starts(planar)]
-    plans = [make_plan(one) for one in graphs]
-    for one, plan in zip(graphs, plans, strict=True):
-        check_plan(one, plan.offsets, plan.arena_bytes)
-    return [
-        Compiled(one, plan, emit(one, plan, whole.sha256), whole.sha256)
-        for one, plan in zip(graphs, plans, strict=True)
-    ]
-
-
 def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFactory) -> None:
     models: dict[str, Compiled] = {}
     origin: dict[str, tuple[bytes, tuple[int, ...]]] = {}
@@ -113,14 +85,14 @@ def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFac
             assert whole.plan.arena_bytes <= limit
             name = f"network {seed} in {limit} bytes"
             models[name], origin[name] = whole, (content, shape)
-        for k, made in enumerate(every_form(content, plenty)):
+        for k, made in enumerate((*considered(content), *by_rows(content))):
             name = f"network {seed}, form {k}"
             models[name], origin[name] = made, (content, shape)
         tight = compile_bytes(content, name="x", options=Options(max_ram=sizes[0] - 1))
         assert not isinstance(tight, Compiled)
         assert str(sizes[0]) in tight[0].found
-    streamed = [m for m in models.values() if m.arranged and m.arranged.chosen.streamed]
-    assert len(streamed) >= 3
+    tried = [m.arranged.candidates for m in models.values() if m.arranged]
+    assert sum(any(c.streamed for c in some) for some in tried) >= 3
     streams = [op for m in models.values() for op in m.graph.ops if op.kind == "stream"]
     assert sum(op.attrs["links"][0].op.kind == MAP for op in streams) > 5
     kinds = [{call.kind for call in op.attrs["calls"]} for op in streams]

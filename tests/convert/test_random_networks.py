@@ -1,142 +1,115 @@
 """Random networks of many operators, branches and outputs: the memory plan and the emitted calls
-together give what LCE's interpreter gives, for every map."""
+together give what LCE's interpreter gives, for every map, in every layout and in little RAM.
+
+A failure shrinks to a small network; several share a program, because compiling C takes longest.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from convert.arrange import Options
+from convert.compile import Compiled, compile_bytes
+from convert.ir import Array
 from convert.oracle import Oracle
 from convert.plan_check import check_plan
-from tests.convert import cases
-from tests.convert.flat import NONE, RELU, SAME, VALID, Flat
+from tests.convert.forms import by_rows
+from tests.convert.graphs import KINDS, Network, flatbuffer, networks, noise
 from tests.convert.test_operators import differences, in_every_layout
-from tests.host_c import HostModels, layer_map, packed_noise
+from tests.host_c import HostModels, layer_map
 
 pytestmark = pytest.mark.host_c
 
-COUNT = 30
+EXAMPLES = 4  # programs
+TOGETHER = 6  # networks in one, at most
+RUNS = 2
+STREAMS = 2  # forms by rows of a network, at most
+Maps = Mapping[str, Array]
 
 
-@dataclass
-class Map:
-    """A packed map under construction."""
-
-    at: int
-    channels: int
-
-    def sides(self, f: Flat) -> tuple[int, int]:
-        return f.shapes[self.at][1], f.shapes[self.at][2]
-
-
-def both(f: Flat, kind: str, a: int, b: int) -> int:
-    """An element-wise operation of two float maps."""
-    options = f.s.AddOptionsT() if kind == "ADD" else f.s.MaximumMinimumOptionsT()
-    out = f.tensor(f.shapes[a], "float32", name="both")
-    f.op(kind, [a, b], [out], options=options)
-    return out
+def tight(content: bytes, name: str) -> Compiled:
+    """Planar, in the least RAM that is possible."""
+    free = compile_bytes(content, name=name, options=Options(layout="planar", max_ram=1 << 30))
+    assert isinstance(free, Compiled), free
+    assert free.arranged is not None
+    least = min(one.arena_bytes for one in free.arranged.candidates)
+    made = compile_bytes(content, name=name, options=Options(layout="planar", max_ram=least))
+    assert isinstance(made, Compiled), made
+    assert made.plan.arena_bytes <= least
+    return made
 
 
-def grow(f: Flat, rng: np.random.Generator, m: Map) -> Map:
-    """One more operation on a map of bits."""
-    h, w = m.sides(f)
-    kinds = ["conv", "conv", "conv", "pool", "shuffle", "float", "int8", "sum", "either"]
-    kind = rng.choice(kinds)
-    if kind == "either":  # logic residual: OR or AND with what one more convolution makes of it
-        bits = cases.filter_bits(rng, m.channels, 3, 3, m.channels)
-        limits = cases.thresholds_for(rng, m.channels, 9 * m.channels)
-        other = f.bconv(m.at, bits, m.channels, thresholds=limits)
-        pair = f.dequantize(m.at, m.channels), f.dequantize(other, m.channels)
-        return Map(f.quantize(both(f, str(rng.choice(["MAXIMUM", "MINIMUM"])), *pair)), m.channels)
-    if kind == "pool" and min(h, w) >= 2:
-        return Map(f.pool(m.at, (2, 2), (int(rng.integers(1, 3)), 2), SAME), m.channels)
-    if kind == "shuffle" and m.channels > 1:
-        order = rng.permutation(m.channels)
-        return Map(f.quantize(f.gather(f.dequantize(m.at, m.channels), order)), m.channels)
-    groups = 2 if m.channels % 64 == 0 and rng.random() < 0.5 else 1
-    co = groups * int(rng.choice([3, 16, 32, 40]))
-    k = int(rng.choice([1, 2, 3]))
-    padding = VALID if min(h, w) >= k and rng.random() < 0.3 else SAME
-    stride = int(rng.choice([1, 1, 2]))
-    bits = cases.filter_bits(rng, co, k, k, m.channels // groups)
-    taps = k * k * m.channels // groups
-    shape = {"padding": padding, "stride": (stride, stride)}
-    if kind == "sum":  # two branches
-        branches = [
-            f.bconv(m.at, weights, m.channels, multiplier=rng.normal(0, 0.2, co),
-                    bias=rng.normal(0, 1, co), **shape)
-            for weights in (bits, cases.filter_bits(rng, *bits.shape))
-        ]  # fmt: skip
-        return Map(f.quantize(both(f, "ADD", *branches)), co)
-    if kind in ("float", "int8"):  # numbers, whose sign goes on
-        quant = (0.3, int(rng.integers(-20, 20))) if kind == "int8" else None
-        activation = int(rng.choice([NONE, RELU]))
-        real = f.bconv(
-            m.at, bits, m.channels, multiplier=rng.normal(0, 0.2, co), bias=rng.normal(-1, 1, co),
-            quant=quant, activation=activation, **shape,
-        )  # fmt: skip
-        if rng.random() < 0.4:
-            f.output(f"real{real}", real)
-        return Map(f.quantize(real), co)
-    thresholds = cases.thresholds_for(rng, co, taps)
-    return Map(f.bconv(m.at, bits, m.channels, thresholds=thresholds, **shape), co)
+class Comparison:
+    """What was compared, over all programs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folders = (folder / str(k) for k in count())
+        self.maps = self.arenas = self.bounds = 0
+        self.kinds: Counter[str] = Counter()
+
+    def compare(self, drawn: list[Network]) -> None:
+        """All networks in all forms against the interpreter."""
+        models: dict[str, Compiled] = {}
+        judges: list[tuple[Network, Oracle, list[str]]] = []
+        for k, network in enumerate(drawn):
+            content = flatbuffer(network)
+            made = in_every_layout(content, f"n{k}") | {f"n{k} [tight]": tight(content, f"n{k}")}
+            rows = zip(range(STREAMS), by_rows(content), strict=False)
+            made |= {f"n{k} [rows {i}]": one for i, one in rows}
+            models |= made
+            judges.append((network, Oracle(content, maps=True), list(made)))
+        host = HostModels(next(self.folders), models)
+        for network, oracle, names in judges:
+            self.kinds.update(step.kind for step in network.steps)
+            rng = np.random.default_rng(4)
+            for asked in (noise(network, rng) for _ in range(RUNS)):
+                wanted, maps = oracle.predict(asked), oracle.maps(asked)
+                for name in names:
+                    self.one(host, name, asked, wanted, maps)
+        for whole in models.values():
+            check_plan(whole.graph, whole.plan.offsets, whole.plan.arena_bytes)
+            self.arenas += whole.plan.arena_bytes
+            self.bounds += whole.plan.lower_bound
+            self.kinds.update(op.kind for op in whole.graph.ops)
+
+    def one(self, host: HostModels, name: str, asked: Maps, wanted: Maps, maps: Maps) -> None:
+        """One answer, and every map that is there as a whole."""
+        whole = host.models[name]
+        trace = all(op.kind != "stream" for op in whole.graph.ops)  # its layers run by turns
+        (answer,) = host.run([(name, asked, trace)])
+        assert differences(dict(answer.outputs), dict(wanted)) == 0, name
+        for layer in range(len(whole.emitted.layers) if trace else 0):
+            tensor, got = layer_map(whole, answer, layer)
+            if tensor in maps:
+                assert differences({"m": got}, {"m": maps[tensor]}) == 0, (name, tensor)
+                self.maps += 1
 
 
-def random_network(seed: int) -> bytes:
-    rng = np.random.default_rng([seed, 0xDA6])
-    f = Flat()
-    channels = int(rng.choice([32, 40, 64, 64, 128]))
-    shape = (1, int(rng.integers(4, 9)), int(rng.integers(4, 9)), -(-channels // 32))
-    maps = [Map(f.input("x", shape, "int32"), channels)]
-    for _ in range(int(rng.integers(4, 12))):
-        # Mostly the newest, sometimes an older one: a branch, whose map must be kept meanwhile.
-        source = maps[-1] if rng.random() < 0.7 else maps[int(rng.integers(len(maps)))]
-        maps.append(grow(f, rng, source))
-    f.output("end", maps[-1].at)
-    middle = maps[len(maps) // 2].at
-    if middle not in f.sub.outputs and middle not in f.sub.inputs:
-        f.output("middle", middle)
-    return f.finish()
+def test_every_map_equals(tmp_path: Path) -> None:
+    comparison = Comparison(tmp_path)
 
+    @settings(
+        max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
+        report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(st.lists(networks(), min_size=1, max_size=TOGETHER))
+    def equal(drawn: list[Network]) -> None:
+        comparison.compare(drawn)
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], HostModels]:
-    contents: dict[str, bytes] = {}
-    models = {}
-    for seed in range(COUNT):
-        content = random_network(seed)
-        made = in_every_layout(content, f"random{seed}")
-        models |= made
-        contents |= dict.fromkeys(made, content)
-    return contents, HostModels(tmp_path_factory.mktemp("random"), models)
-
-
-def test_every_map_equals(host: tuple[dict[str, bytes], HostModels]) -> None:
-    contents, built = host
-    compared = 0
-    for name, content in contents.items():
-        whole = built.models[name]
-        oracle = Oracle(content, maps=True)
-        rng = np.random.default_rng(4)
-        shape = whole.graph.tensors[whole.graph.inputs[0].tensor].shape
-        inputs = [{"x": packed_noise(rng, shape[:3], shape[3])} for _ in range(3)]
-        for given, answer in zip(inputs, built.run([(name, i, True) for i in inputs]), strict=True):
-            assert differences(dict(answer.outputs), oracle.predict(given)) == 0, name
-            maps = oracle.maps(given)
-            for layer in range(len(whole.emitted.layers)):
-                tensor, got = layer_map(whole, answer, layer)
-                if tensor in maps:
-                    assert differences({"m": got}, {"m": maps[tensor]}) == 0, (name, tensor)
-                    compared += 1
-    assert compared > COUNT * 3 * 4
-
-
-def test_memory_is_shared(host: tuple[dict[str, bytes], HostModels]) -> None:
-    """Plans of real graphs pass the replay and are near what no plan can beat."""
-    arenas = bounds = 0
-    for whole in host[1].models.values():
-        check_plan(whole.graph, whole.plan.offsets, whole.plan.arena_bytes)
-        arenas, bounds = arenas + whole.plan.arena_bytes, bounds + whole.plan.lower_bound
-    assert bounds <= arenas <= 1.05 * bounds
+    equal()
+    assert comparison.maps > 200
+    for kind in KINDS:
+        assert comparison.kinds[kind] > 0, kind
+    for kernel in ("stream", "bconv2d_pair_bits", "planar_pair_bits", "bconv2d_add_i8",
+                   "logic_bits", "planar_logic_bits", "gather_channels_bits"):  # fmt: skip
+        assert comparison.kinds[kernel] > 0, kernel
+    # Plans are near what none can beat.
+    assert comparison.bounds <= comparison.arenas <= 1.05 * comparison.bounds
