@@ -70,10 +70,10 @@ class _Replay:
             for tap in range(taps):
                 whole = (self.made[call.layer] + y) * stride - before + tap
                 here = y * stride - fields["pad_top"] + tap
-                inside = 0 <= here < count * step
-                if first * step + here != whole or inside != (0 <= whole < height):
-                    if inside and whole >= height:
-                        continue  # a row that the last phases lack: its bits are 0, as padding
+                inside, real = 0 <= here < count * step, 0 <= whole < height
+                # Rows that the last phases lack have bits 0, as padding has.
+                lacking = inside and whole >= height
+                if first * step + here != whole or (inside != real and not lacking):
                     raise ScheduleError(f"{call}: tap {tap} of row {y} is on row {whole}")
 
     def height(self, layer: int) -> int:

@@ -13,16 +13,9 @@ bw_tap_geometry bw_planar_conv_geometry(const bw_planar_conv *d)
         .in_origin = d->in_origin,
         .real_h = (uint32_t)d->in_h * d->stride_h,
         .real_w = (uint32_t)d->in_w * d->stride_w,
-        .out_h = d->out_h,
-        .out_w = d->out_w,
-        .k_h = d->k_h,
-        .k_w = d->k_w,
-        .stride_h = d->stride_h,
-        .stride_w = d->stride_w,
         .dilation_h = d->dilation_h,
         .dilation_w = d->dilation_w,
-        .pad_top = d->pad_top,
-        .pad_left = d->pad_left,
+        BW_TAP_WINDOW(d),
     };
     return g;
 }

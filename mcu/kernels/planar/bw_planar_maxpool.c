@@ -32,16 +32,9 @@ static bw_tap_geometry geometry(const bw_planar_maxpool *d)
         .in_stride = phase_words(d),
         .real_h = d->in_h,
         .real_w = d->in_w,
-        .out_h = d->out_h,
-        .out_w = d->out_w,
-        .k_h = d->k_h,
-        .k_w = d->k_w,
-        .stride_h = d->stride_h,
-        .stride_w = d->stride_w,
         .dilation_h = 1,
         .dilation_w = 1,
-        .pad_top = d->pad_top,
-        .pad_left = d->pad_left,
+        BW_TAP_WINDOW(d),
     };
     return g;
 }

@@ -27,6 +27,12 @@ typedef struct {
     int32_t pad_top, pad_left;
 } bw_tap_geometry;
 
+/* The fields of a geometry that a convolution's and a pooling's descriptor have alike. */
+#define BW_TAP_WINDOW(d)                                                                           \
+    .out_h = (d)->out_h, .out_w = (d)->out_w, .k_h = (d)->k_h, .k_w = (d)->k_w,                    \
+    .stride_h = (d)->stride_h, .stride_w = (d)->stride_w, .pad_top = (d)->pad_top,                 \
+    .pad_left = (d)->pad_left
+
 /* Segments of every tap of any block: 1, or what BW_PLANAR_SEGMENTS says. */
 uint32_t bw_planar_segments(const bw_tap_geometry *g);
 
