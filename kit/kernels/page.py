@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convert.planar import cost, pair
+
 HEAD = """# Kernel benchmarks
 
 Written by `kit kernels --page docs/benchmarks.md`; do not edit.
@@ -23,6 +25,11 @@ for three-input tables of 4-bit counters on Thumb-2, the reference of the plots.
 chooses the kernel of each layer by predicted cost; here each is shown on the maps it is for.
 `pair`: two convolutions of one map, 3x3 and 1x1, and the sign of the sum of both, which is an
 integer comparison a pixel and output; multiply-accumulates of both.
+
+Scratch is what the compiler takes where RAM is not limited, at most so many bytes:
+
+| core | one convolution | pair |
+|---|---|---|
 """
 INT8 = """
 ## int8 operators
@@ -39,6 +46,15 @@ CONDITIONS = """
 """
 
 
+def scratch() -> str:
+    """Rows of the table of scratch."""
+    cores = {"m0plus": "M0", "m3": "M3", "m4": "M4, M7", "m55": "M55"}
+    return "".join(
+        f"| {name} | {cost.DEFAULT_SCRATCH[core]:,} | {pair.DEFAULT_SCRATCH[core]:,} |\n"
+        for core, name in cores.items()
+    )
+
+
 def markdown(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """The page.
 
@@ -48,7 +64,7 @@ def markdown(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     boards = list(results)
     cores = {board: rows[0]["core"].removeprefix("cortex-") for board, rows in results.items()}
     parts = [HEAD]
-    for kind, text in (("binary", BINARY), ("int8", INT8)):
+    for kind, text in (("binary", BINARY + scratch()), ("int8", INT8)):
         columns = " | ".join(f"{board} ({cores[board].upper()})" for board in boards)
         parts += [text, f"\n| case | {columns} |\n|---|{'---|' * len(boards)}\n"]
         for rows in zip(*results.values(), strict=True):

@@ -115,7 +115,7 @@ def clamp(attrs: dict[str, Any]) -> None:
 
 def planar_threshold(attrs: dict[str, Any]) -> None:
     flat = attrs["bias"].reshape(-1)
-    flat[7] += 1
+    flat[7] += 0x0101  # a byte twice, or a half-word
 
 
 def planar_weight(attrs: dict[str, Any]) -> None:
@@ -168,12 +168,23 @@ def residual_side(attrs: dict[str, Any]) -> None:
     attrs["add"] = {**attrs["add"], "multiplier_a": attrs["add"]["multiplier_a"] // 2}
 
 
+def lane_group(attrs: dict[str, Any]) -> None:
+    weights = attrs["arrays"].weights
+    attrs["arrays"] = replace(attrs["arrays"], weights=np.roll(weights, len(weights) // 2))
+
+
+def planar_group(attrs: dict[str, Any]) -> None:
+    attrs["index"] = np.roll(attrs["index"], len(attrs["index"]) // 2)
+
+
 LANES = {
+    "lane group": ("lane_conv_bits", lane_group),
     "lane threshold": ("lane_conv_bits", lane_threshold),
     "lane weight": ("lane_conv_bits", lane_weight),
     "lane origin": ("lane_conv_bits", planar_origin),
 }
 PLANAR = {
+    "planar group": ("planar_conv_bits", planar_group),
     "planar threshold": ("planar_conv_bits", planar_threshold),
     "planar weight": ("planar_conv_bits", planar_weight),
     "planar origin": ("planar_conv_bits", planar_origin),

@@ -130,4 +130,5 @@ def test_the_page_shows_what_ran_what_did_not_and_what_is_wrong() -> None:
     assert "| case | one (M4) | two (M0) |" in text
     assert "| a | 0.250 | – |" in text
     assert "| b | 0.250 (0.50) | wrong |" in text
+    assert "| M55 | 40,960 | 49,152 |" in text
     assert "| two | cortex-m0 | gcc | `-O2` | `c0ffee` |" in text

@@ -44,8 +44,8 @@ class Run:
     hash: int
 
 
-def write(models: Sequence[Compiled], folder: Path) -> list[Path]:
-    """Sources of a program that runs the models."""
+def write(models: Sequence[Compiled], folder: Path, *, binary: bool = False) -> list[Path]:
+    """Sources of a program that runs the models; `binary`: with kernels of bits."""
     head = ['#include "bitwake/bw_model.h"', f"#define MODELS {len(models)}u"]
     head += [f"extern const bw_model bw_linked_model__{k};" for k in range(len(models))]
     names = ",".join(f"&bw_linked_model__{k}" for k in range(len(models)))
@@ -56,7 +56,8 @@ def write(models: Sequence[Compiled], folder: Path) -> list[Path]:
     unit = folder / "models.c"
     text = [renamed(m.emitted.source, k) for k, m in enumerate(models)]
     unit.write_text("\n".join(['#include "bitwake/bw_model.h"', *text]))
-    kernels = [f for d in ("int8", "real") for f in sorted((MCU / "kernels" / d).glob("*.c"))]
+    parts = ("int8", "real", *((".", "planar", "stream") if binary else ()))
+    kernels = [f for d in parts for f in sorted((MCU / "kernels" / d).glob("*.[cS]"))]
     return [unit, HERE / "main.c", *kernels]
 
 

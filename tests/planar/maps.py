@@ -92,7 +92,8 @@ def all_cases() -> list[Case]:
         cases.append(maxpool(h, w, 2, 3, 1, 1, (h, w)))
         cases.append(maxpool(h, w, 2, 2, 1, 0, (h - 1, w - 1)))
         cases.append(maxpool(h + 2, w + 3, 2, 3, 3, 0, ((h - 1) // 3 + 1, w // 3 + 1)))
-    for pixels, channels in ((1, 1), (31, 33), (32, 32), (33, 31), (100, 70), (64, 64)):
+    sizes = ((1, 1), (31, 33), (32, 32), (33, 31), (100, 70), (64, 64), (64, 200), (17408, 3))
+    for pixels, channels in sizes:
         cases += layouts(pixels, channels)
     for h, w in ((1, 1), (4, 8), (5, 37), (3, 96), (7, 64)):
         cases += [encode(h, w, 1, 8), encode(h, w, 3, 5), encode(h, w, 1, 32), encode(h, w, 1, 1)]

@@ -11,9 +11,12 @@ import pytest
 
 from convert.planar.geometry import Chunks, ConvShape, choose, chunkings
 from convert.planar.pack import biases, pack
-from tests.planar import build, shapes
+from tests.planar import build, maps, shapes
 from tests.planar.cases import Case, conv, lanes
 from tests.planar.conftest import Play
+from tests.planar.test_maps import wrong as map_controls
+from tests.planar.test_pair import right as pairs_of_cores
+from tests.planar.test_pair import wrong as pair_controls
 
 SMALL = ConvShape(7, 9, 6, 7, 9, 5)
 
@@ -44,6 +47,12 @@ def test_lanes_of_outputs(host: Play) -> None:
 
 
 @pytest.mark.host_c
+def test_notices_what_is_wrong_on_purpose(host: Play) -> None:
+    wrong = wrong_cases()
+    assert [c.name for c, r in zip(wrong, host(wrong), strict=True) if not r.mismatches] == []
+
+
+@pytest.mark.host_c
 def test_notices_flipped_weight_wrong_padding_and_threshold(host: Play) -> None:
     case = conv(SMALL, 1)
     flipped = [conv(SMALL, 1, flip=n) for n in (0, 100, 269)]
@@ -63,16 +72,44 @@ def cases_of_cores() -> list[Case]:
     return [*shapes.random_cases(50, 1000), *shapes.chunk_cases(), *shapes.lane_cases(20, 9)]
 
 
+def wrong_cases() -> list[Case]:
+    """A wrong weight, threshold, border, column and group, on lanes of pixels and of outputs."""
+    grouped = ConvShape(5, 9, 32, 5, 9, 32, groups=2)
+    whole, packed = conv(grouped, 3), lanes(grouped, 3)
+    bias = whole.arrays[3].copy()
+    bias[0] += 0x01010101
+    half = len(whole.arrays[2]) // 2
+    start = packed.arrays[2] + np.uint32(0x00010001)
+    made = {
+        "weight": conv(SMALL, 1, flip=50),
+        "threshold": replace(whole, arrays=(*whole.arrays[:3], bias, whole.arrays[4])),
+        "border": replace(whole, numbers=(*whole.numbers[:15], 0, *whole.numbers[16:])),
+        "column": replace(whole, numbers=(*whole.numbers[:16], 0, *whole.numbers[17:])),
+        "group": replace(
+            whole,
+            arrays=(*whole.arrays[:2], np.roll(whole.arrays[2], half), *whole.arrays[3:]),
+        ),
+        "lane weight": lanes(SMALL, 1, flip=77),
+        "lane threshold": replace(packed, arrays=(*packed.arrays[:2], start, packed.arrays[3])),
+        "lane border": replace(packed, numbers=(*packed.numbers[:13], 0, *packed.numbers[14:])),
+        "lane group": replace(
+            packed,
+            arrays=(packed.arrays[0], np.roll(packed.arrays[1], len(packed.arrays[1]) // 2),
+                    *packed.arrays[2:]),
+        ),
+    }  # fmt: skip
+    return [replace(case, name=name) for name, case in made.items()]
+
+
 @pytest.mark.emulator
 @pytest.mark.parametrize("core", ["m0plus", "m3", "m4", "m7", "m55"])
 def test_emulated_core(core: str, tmp_path: Path) -> None:
-    def played(cases: list[Case]) -> list[str]:
-        results = build.run_core(core, cases, tmp_path)
-        return [c.name for c, r in zip(cases, results, strict=True) if r.mismatches]
-
-    right = cases_of_cores()
-    flipped = conv(SMALL, 1, flip=50, name="flipped")
-    assert played([*right, flipped]) == ["flipped"]
+    """Every kernel in one firmware; what is wrong on purpose, and nothing else, is noticed."""
+    wrong = [*wrong_cases(), *pair_controls(), *map_controls()]
+    cases = [*cases_of_cores(), *pairs_of_cores(), *maps.all_cases(), *wrong]
+    results = build.run_core(core, cases, tmp_path)
+    noticed = [c.name for c, r in zip(cases, results, strict=True) if r.mismatches]
+    assert noticed == [c.name for c in wrong]
 
 
 @pytest.mark.parametrize("inputs", [1, 45, 72, 128, 250, 252, 253, 288, 504, 576, 1152])

@@ -15,7 +15,7 @@
  * not fail: the compiler has checked every bound stated here before it emits a call. Scratch is
  * undefined before and after a call. No kernel takes more than 640 bytes of stack on a Cortex-M
  * with Thumb-2, 700 without, 2560 with MVE, where sums of 128 lanes lie there; bw_planar_pair_bits
- * takes 300 more.
+ * takes 300 more, 640 with MVE.
  */
 #ifndef BITWAKE_BW_PLANAR_H
 #define BITWAKE_BW_PLANAR_H
