@@ -108,7 +108,11 @@ def _plan(graph: Graph) -> Plan:
 
 
 def _build(graph: Graph, wish: Wish, form: Form, scratch: Scratch) -> Found:
-    made = _streamed(to_planar(graph, wish.layouts, wish.core, scratch), form, wish.rows)
+    return _laid(to_planar(graph, wish.layouts, wish.core, scratch), wish, form)
+
+
+def _laid(planar: Graph, wish: Wish, form: Form) -> Found:
+    made = _streamed(planar, form, wish.rows)
     plan = _plan(made)
     segments = tuple(str(one) for one in form.segments)
     cost = predicted(made, wish.core)
@@ -159,17 +163,17 @@ def _fused(graph: Graph, wish: Wish, front: int) -> Found:
     rest = stream(planar, front, wish.rows) if front else planar
     possible = dict(poolings(rest))
     form = Form(front, tuple(s for name, s in possible.items() if wish.asked.get(name)))
-    best = _build(graph, wish, form, None)
+    best = _laid(planar, wish, form)
     free = tuple(s for name, s in possible.items() if name not in wish.asked)
     if not free:
         return best
     every = replace(form, segments=form.segments + free)
-    trial = _build(graph, wish, every, None)
+    trial = _laid(planar, wish, every)
     if not _better(trial[0], best[0]):
         return best
     for one in free:  # those that save nothing stay as they are
         fewer = replace(every, segments=tuple(s for s in every.segments if s is not one))
-        without = _build(graph, wish, fewer, None)
+        without = _laid(planar, wish, fewer)
         if without[0].arena_bytes <= trial[0].arena_bytes:
             every, trial = fewer, without
     return trial
