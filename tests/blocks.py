@@ -100,7 +100,7 @@ def converted(net: Backbone, seed: int = 0, count: int = 12, **options: Any) -> 
     """Build, disturb, batch norm over a few pictures, convert with every check."""
     from convert.from_keras import convert_keras
     from convert.pixels import Scaling
-    from train.backend import export_mode, seed_everything, tf
+    from train.backend import AsTrained, export_mode, seed_everything, tf
 
     seed_everything(seed)
     trained = net.build()
@@ -113,7 +113,7 @@ def converted(net: Backbone, seed: int = 0, count: int = 12, **options: Any) -> 
         model = net.build()
         model.set_weights(weights)
         whole = convert_keras(
-            model, scaling=Scaling(1.0, 0.0), pictures=shots, trained=trained, **options
+            model, scaling=Scaling(1.0, 0.0), pictures=shots, trained=AsTrained(trained), **options
         )
     return Residual(net, whole, shots)
 

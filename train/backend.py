@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from convert.errors import DependencyError
 
@@ -74,4 +75,21 @@ def exporting() -> bool:
     return _exporting
 
 
-__all__ = ["export_mode", "exporting", "keras", "larq", "seed_everything", "tf"]
+class AsTrained:
+    """A Keras model that answers in its training form, also within export_mode(): layers choose
+    their form when they are called, not when they are built."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.input_names, self.output_names = model.input_names, model.output_names
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        global _exporting
+        before, _exporting = _exporting, False
+        try:
+            return self.model(*args, **kwargs)
+        finally:
+            _exporting = before
+
+
+__all__ = ["AsTrained", "export_mode", "exporting", "keras", "larq", "seed_everything", "tf"]

@@ -94,7 +94,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """A training run: the network is built again from its record and given the run's weights."""
     from convert.from_keras import convert_keras
     from convert.pixels import Scaling
-    from train.backend import export_mode
+    from train.backend import AsTrained, export_mode
     from train.runfolder import load_arrays
 
     record, metrics = _record(folder, "recipe.json"), _record(folder, "metrics.json")
@@ -108,7 +108,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     arrays = load_arrays(folder / "weights.npz")
     weights = [arrays[name] for name in sorted(arrays)]
     builder = network(record)
-    trained = _with_weights(builder(), weights, folder)
+    trained = AsTrained(_with_weights(builder(), weights, folder))
     test, labels = _test_pictures(record)
     pictures = None if test is None else test.images
     options = {"scaling": Scaling(1.0, 0.0), "labels": labels, **_options(args)}
@@ -118,7 +118,6 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         origin |= {key: metrics.get(key) for key in ("task", "metric", "score")}
     with export_mode():
         exported = _with_weights(builder(), weights, folder)
-        # Compared with the training form: its forward pass runs outside the export form's trace.
         converted = convert_keras(
             exported, trained=trained, pictures=pictures, metadata=origin, **options
         )

@@ -271,3 +271,25 @@ def test_wrong_descriptions_are_refused_with_a_remedy() -> None:
     ):
         with pytest.raises(ModelError, match=words):
             small(**fields).build()
+
+
+def test_sums_are_rescaled_as_the_int8_kernels_do() -> None:
+    """Against the whole-number arithmetic of TensorFlow Lite's reference kernels; the control
+    rounds once, and differs now and then."""
+    from train.backend import tf
+    from train.layers.stem8 import rescaled
+
+    rng = np.random.default_rng(3)
+    ratios = rng.uniform(0.0005, 0.02, 6)
+    sums = rng.integers(-200_000, 200_000, (4000, 6))
+    mantissa, power = np.frexp(ratios)
+    multiplier = np.rint(mantissa * 2.0**31).astype(object)
+    wide = sums.astype(object) * multiplier + np.where(sums >= 0, 1 << 30, 1 - (1 << 30))
+    first = np.where(wide >= 0, wide // 2**31, -((-wide) // 2**31)).astype(np.int64)
+    shift = -power
+    rest = first & ((1 << shift) - 1)
+    wanted = (first >> shift) + (rest > ((1 << shift) - 1 >> 1) + (first < 0))
+    found = rescaled(tf.constant(sums, tf.float64), tf.constant(ratios, tf.float64)).numpy()
+    assert np.array_equal(found, wanted)
+    once = np.rint(sums * ratios)
+    assert 0 < (once != wanted).mean() < 0.02

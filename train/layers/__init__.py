@@ -10,7 +10,7 @@ from train.layers.logic import LogicResidual
 from train.layers.rprelu import RPReLU
 from train.layers.rsign import RSign
 from train.layers.shuffle import ChannelShuffle
-from train.layers.stem8 import Int8Conv2D, Int8Range
+from train.layers.stem8 import Int8Conv2D, Int8Norm, Int8Range
 from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "InputScale",
     "Int4Add",
     "Int8Conv2D",
+    "Int8Norm",
     "Int8Range",
     "LogicResidual",
     "MeanKernel",

@@ -11,16 +11,17 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Int8Conv2D, Int8Range, OverSign
+from train.layers import Int8Conv2D, Int8Norm, Int8Range, OverSign
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
-from train.models.blocks.flow import bconv, norm
+from train.models.blocks.flow import BN_MOMENTUM, bconv, norm
 from train.models.blocks.real import conv
 from train.models.counting import count_model
 
 # Real values of -128 and 127: of batch norm's output, in steps of 1/32, and of logits, of 1/8.
 NORMED, LOGITS = (-4.0, 3.96875), (-16.0, 15.875)
+NORMED_STEP = 1 / 32
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,16 @@ def _real_stem(net: Backbone, image: Any, channels: int) -> Any:
 def _int8_stem(net: Backbone, image: Any, channels: int) -> Any:
     """As the real one in int8: bytes in, the range of batch norm's output fixed."""
     x = Int8Range(0.0, 255.0, name="bytes")(image)
-    x = Int8Conv2D(
+    first = Int8Conv2D(
         channels,
         net.stem_kernel,
         strides=net.stem_stride,
         padding="same",
         use_bias=False,
         name="stem",
-    )(x)
-    return Int8Range(*NORMED, name="stem_int8")(norm(x, "stem_bn"))
+    )
+    x = Int8Norm(first, NORMED_STEP, momentum=BN_MOMENTUM, name="stem_bn")(first(x))
+    return Int8Range(*NORMED, name="stem_int8")(x)
 
 
 STEMS = {"bits": _bits_stem, "int8": _int8_stem, "real": _real_stem}
