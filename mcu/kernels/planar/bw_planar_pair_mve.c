@@ -38,7 +38,9 @@ static void begin(branch *b, const bw_planar_conv *d, const uint32_t *in, bw_tap
 static void count(const branch *b, uint32_t blocks, uint32_t *table, uint32_t from, uint32_t to)
 {
     const bw_planar_conv *d = b->d;
-    bw_mve_job job = {.job = {.bias = d->bias, .state = b->state}};
+    bw_mve_job job = {.words = blocks};
+    job.job.bias = d->bias;
+    job.job.state = b->state;
     while (from < to) {
         const uint32_t group = from / d->out_c, done = from - group * d->out_c;
         const uint32_t left = d->out_c - done;

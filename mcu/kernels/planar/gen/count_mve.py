@@ -24,11 +24,11 @@ there are in their places.
 
 *Half-words.* With bytes v as half-words 256 y + x: A = sum(256 y + x), B = sum(y), x is A - 256 B.
 
-*Pairs.* With counts a and b of two branches, limit - (p a + q b) < 0 is the complement of the sign of
-p a + q b - limit - 1, which is ~(limit - (p a + q b)) and so overflows where that would. Products of
-half-words are two vectors of words, even and odd ones; `vsri.32` puts the upper halves of the even
-ones below those of the odd ones, `vsri.16` and `vsri.8` go on as for half-words. 27 instructions a
-vector of bytes, 216 for W = 4.
+*Pairs.* With counts a and b of two branches, limit - (p a + q b) < 0 is the complement of the sign
+of p a + q b - limit - 1, which is ~(limit - (p a + q b)) and so overflows where that would.
+Products of half-words are two vectors of words, even and odd ones; `vsri.32` puts the upper halves
+of the even ones below those of the odd ones, `vsri.16` and `vsri.8` go on as for half-words. 27
+instructions a vector of bytes, 216 for W = 4.
 
 Instructions for 30 inputs, W = 4: 10 × (ubfx, add, vldm) + 5 add + 8 × 4 vadd + 2 vstm + 3, and
 2 × (2 vldm + 4 vadd + 4 vqdmlah) = 92: 3.07 an input and 128 lanes.
