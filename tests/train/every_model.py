@@ -4,6 +4,8 @@
     python -m tests.train.every_model --only bineal tasks   # names that begin so
     python -m tests.train.every_model --board host --inputs 24
 
+Leave convert/ and mcu/ alone while it runs: C is built from the files as they are at the moment.
+
 For each recipe of the families below: `kit train` for a few steps on a few pictures, `kit convert`
 (of a network with real weights `kit train --compare`, which makes its int8 form), `kit compile`,
 `kit validate`. Prints a row a model and writes every_model.json below --out. Exit status 1 when a
