@@ -198,10 +198,10 @@ def _moves(planar: Graph, made: Graph, form: Form, wish: Wish) -> Iterator[Form]
     peak = made.ops[full].name
     front = find_chain(planar)
     for length in range(max(form.front + 1, 2), len(front) + 1):
-        longer = Form(length, form.segments)
-        if peak in _names(front[:length]) or made.ops[full].kind == "stream":
-            if not any(s.at in _names(front[:length]) for s in form.segments):
-                yield longer
+        names = _names(front[:length])
+        relieves = peak in names or made.ops[full].kind == "stream"
+        if relieves and not any(s.at in names for s in form.segments):
+            yield Form(length, form.segments)
     for name in starts(made):
         links = chain_at(made, name)
         for length in range(3, len(links) + 1):
@@ -233,8 +233,8 @@ def candidates(graph: Graph, wish: Wish) -> list[Found]:
     """Every candidate with its graph; without a limit one. Empty where rows are to be fed and the
     network cannot take them."""
     least = to_planar(graph, wish.layouts, wish.core, LEAST_SCRATCH)
-    longest = len(find_chain(least))
-    lengths = [*([] if wish.rows else [0]), *range(2, longest + 1)]
+    chain = find_chain(least)
+    lengths = [*([] if wish.rows else [0]), *range(2, len(chain) + 1)]
     if not lengths:
         return []
     if wish.limit is None:
@@ -243,7 +243,7 @@ def candidates(graph: Graph, wish: Wish) -> list[Found]:
     asked = [s for name, s in poolings(least) if wish.asked.get(name)]
     forms = []
     for length in lengths:
-        gone = _names(find_chain(least)[:length])
+        gone = _names(chain[:length])
         forms.append(Form(length, tuple(s for s in asked if s.at not in gone)))
     forms += [form for form in _forms(least, wish, forms[0]) if form not in forms]
     found = []

@@ -7,6 +7,7 @@ words.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,24 @@ def thresholds_for(rng: Rng, co: int, taps: int) -> Array:
         if rng.random() < 0.1:
             t[i] = special[int(rng.integers(len(special)))]
     return np.clip(t, -(2**31), 2**31 - 1).astype(np.int64).astype(np.int32)
+
+
+def bconv_cases(seed: int, to_bits: int, to_numbers: int) -> Iterator[tuple[str, Case]]:
+    """Named convolutions of every output and padding, so many of each: bits, and float or int8."""
+    for out in ("bits", "float32", "int8"):
+        for padding in ("valid", "one") if out == "bits" else ("valid", "one", "zero"):
+            for i in range(to_bits if out == "bits" else to_numbers):
+                rng = np.random.default_rng([seed, len(out), len(padding), i])
+                yield f"bconv {out} {padding} {i}", bconv_case(rng, out, padding)
+
+
+def several(
+    seed: int, kinds: Sequence[tuple[str, Callable[[Rng], Case], int]]
+) -> Iterator[tuple[str, Case]]:
+    """Named cases of other kinds: name, what makes one, how many."""
+    for kind, make, count in kinds:
+        for i in range(count):
+            yield f"{kind} {i}", make(np.random.default_rng([seed, len(kind), count, i]))
 
 
 def bconv_case(rng: Rng, out: str, padding: str) -> Case:

@@ -60,20 +60,15 @@ WIDE = (
 def all_cases() -> Iterator[tuple[str, Case]]:
     for i, shape in enumerate(WIDE):
         yield f"wide {i}", wide_case(np.random.default_rng([SEED, i]), *shape)
-    for out in ("bits", "float32", "int8"):
-        for padding in ("valid", "one") if out == "bits" else ("valid", "one", "zero"):
-            for i in range(5 if out == "bits" else 1):
-                rng = np.random.default_rng([SEED, len(out), len(padding), i])
-                yield f"bconv {out} {padding} {i}", cases.bconv_case(rng, out, padding)
-    for kind, make, count in (
+    yield from cases.bconv_cases(SEED, 5, 1)
+    kinds = (
         ("pool", cases.pool_case, 3),
         ("move", cases.move_case, 1),
         ("pair", join_cases.pair_case, 3),
         ("logic", join_cases.logic_case, 5),
         ("residual", join_cases.residual_case, 4),
-    ):
-        for i in range(count):
-            yield f"{kind} {i}", make(np.random.default_rng([SEED, len(kind), count, i]))
+    )
+    yield from cases.several(SEED, kinds)
 
 
 def laid_out(content: bytes, layout: str) -> Compiled:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from convert.arrange import Options
@@ -28,19 +27,14 @@ SEED = 20
 
 
 def all_cases() -> Iterator[tuple[str, Case]]:
-    for out in ("bits", "float32", "int8"):
-        for padding in ("valid", "one") if out == "bits" else ("valid", "one", "zero"):
-            for i in range(16):
-                rng = np.random.default_rng([SEED, len(out), len(padding), i])
-                yield f"bconv {out} {padding} {i}", cases.bconv_case(rng, out, padding)
-    for kind, make, count in (
+    yield from cases.bconv_cases(SEED, 16, 16)
+    kinds = (
         ("pool", cases.pool_case, 16),
         ("cast", cases.cast_case, 8),
         ("move", cases.move_case, 8),
         ("encoder", cases.encoder_case, 16),
-    ):
-        for i in range(count):
-            yield f"{kind} {i}", make(np.random.default_rng([SEED, len(kind), count, i]))
+    )
+    yield from cases.several(SEED, kinds)
 
 
 def compiled(content: bytes, name: str = "case", layout: str = "auto") -> Compiled:

@@ -21,7 +21,7 @@ from train.models.counting import count_model
 
 # Real values of -128 and 127: of batch norm's output, in steps of 1/32, and of logits, of 1/8.
 NORMED, LOGITS = (-4.0, 3.96875), (-16.0, 15.875)
-NORMED_STEP = 1 / 32
+NORMED_STEP = (NORMED[1] - NORMED[0]) / 255
 
 
 @dataclass(frozen=True)

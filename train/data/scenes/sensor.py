@@ -55,13 +55,13 @@ def random_sensor(
     With `even` it is uniform over ev_range, a monotone function of the same draw: the rest of the
     capture stays what it is without.
     """
-    z = rng.normal(0.0, SPREAD)
-    share = 0.5 * (1.0 + math.erf(z / (SPREAD * math.sqrt(2.0))))  # the normal's distribution
-    drawn = float(ev_range[0] + share * (ev_range[1] - ev_range[0]) if even
-                  else np.clip(z, *ev_range))  # fmt: skip
+    drawn = rng.normal(0.0, SPREAD)
+    if even:
+        share = 0.5 * (1.0 + math.erf(drawn / (SPREAD * math.sqrt(2.0))))  # the normal's own
+        drawn = ev_range[0] + share * (ev_range[1] - ev_range[0])
     drawn_gamma = float(rng.choice([1.0, rng.uniform(1.0, 2.4), 2.2]))
     return Sensor(
-        ev=drawn if ev is None else ev,
+        ev=float(np.clip(drawn, *ev_range)) if ev is None else ev,
         gamma=drawn_gamma if gamma is None else gamma,
         full_well=float(np.exp(rng.uniform(np.log(2000.0), np.log(20000.0)))),
         read_noise=float(rng.uniform(2.0, 14.0)),

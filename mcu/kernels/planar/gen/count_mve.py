@@ -26,9 +26,10 @@ What follows the counts is derived in `finish_mve.py` and `lines_mve.py`.
 import sys
 from pathlib import Path
 
+from assembly import function, run
 from finish_mve import finish
 from lines_mve import lines
-from mve import FOLDS, KINDS, Frame, each, function, q
+from mve import FOLDS, KINDS, Frame, each, q
 
 TARGET = Path(__file__).resolve().parent.parent / "bw_planar_count_mve.S"
 
@@ -279,13 +280,5 @@ def text() -> str:
     return "\n".join([*code, "#endif", ""])
 
 
-def main() -> int:
-    """Writes the file; with --check only says whether it is up to date."""
-    if sys.argv[1:] == ["--check"]:
-        return int(TARGET.read_text() != text())
-    TARGET.write_text(text())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(TARGET, text()))

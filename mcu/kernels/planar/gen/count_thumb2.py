@@ -23,6 +23,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from assembly import function, run
+
 TARGET = Path(__file__).resolve().parent.parent / "bw_planar_count_thumb2.S"
 
 # Offsets in bw_count_job.
@@ -79,19 +81,6 @@ HEADER = """\
 def listed(registers: tuple[str, ...]) -> str:
     """Register list of a load or store of several."""
     return "{" + ", ".join(registers) + "}"
-
-
-def function(name: str) -> list[str]:
-    """Head of a global function."""
-    return [
-        "",
-        f'    .section .text.{name}, "ax", %progbits',
-        "    .balign 4",
-        f"    .global {name}",
-        f"    .type {name}, %function",
-        "    .thumb_func",
-        f"{name}:",
-    ]
 
 
 def tap(to: str) -> list[str]:
@@ -429,13 +418,5 @@ def text() -> str:
     return "\n".join(code)
 
 
-def main() -> int:
-    """Writes the file; with --check only says whether it is up to date."""
-    if sys.argv[1:] == ["--check"]:
-        return int(TARGET.read_text() != text())
-    TARGET.write_text(text())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(TARGET, text()))

@@ -7,7 +7,8 @@ of the even ones below those of the odd ones, `vsri.16` and `vsri.8` go on as fo
 instructions a vector of bytes, 216 for W = 4.
 """
 
-from mve import Pointers, function, store
+from assembly import function
+from mve import Pointers, store
 
 
 def line(w: int, v: int) -> list[str]:

@@ -22,19 +22,6 @@ def each(text: str, count: int, *offsets: int) -> list[str]:
     return ["    " + text.format(*(f"q{offset + n}" for offset in offsets)) for n in range(count)]
 
 
-def function(name: str) -> list[str]:
-    """Head of a global function."""
-    return [
-        "",
-        f'    .section .text.{name}, "ax", %progbits',
-        "    .balign 4",
-        f"    .global {name}",
-        f"    .type {name}, %function",
-        "    .thumb_func",
-        f"{name}:",
-    ]
-
-
 class Frame:
     """What lies on the stack: pointers, then constants, two spaces for vectors, folds."""
 

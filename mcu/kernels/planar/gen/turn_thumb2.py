@@ -12,6 +12,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from assembly import run
+
 TARGET = Path(__file__).resolve().parent.parent / "bw_planar_turn_thumb2.S"
 WORDS = tuple(f"r{n}" for n in range(4, 12))
 
@@ -82,13 +84,5 @@ def text() -> str:
     return "\n".join(code)
 
 
-def main() -> int:
-    """Writes the file; with --check only says whether it is up to date."""
-    if sys.argv[1:] == ["--check"]:
-        return int(TARGET.read_text() != text())
-    TARGET.write_text(text())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(TARGET, text()))
