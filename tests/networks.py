@@ -95,7 +95,7 @@ def make(seed: int, count: int = 24, net: BinaryNet | None = None) -> Network:
     """Build, train a step, convert with every check."""
     from convert.from_keras import convert_keras
     from convert.pixels import Scaling
-    from train.backend import export_mode
+    from train.backend import AsTrained, export_mode
     from train.models.binary import build
 
     net = random_net(seed) if net is None else net
@@ -111,6 +111,6 @@ def make(seed: int, count: int = 24, net: BinaryNet | None = None) -> Network:
             labels=["no", "yes"],
             scaling=Scaling(1.0, 0.0),
             pictures=shots,
-            trained=reference,
+            trained=AsTrained(reference),
         )
     return Network(net, converted, shots)
