@@ -82,6 +82,11 @@ def test_seed_0_of_every_arm_runs_first_and_by_priority() -> None:
     assert queue[0].arm.steps_of(1) == ("train", "convert"), "instructions follow from structure"
 
 
+def test_further_arms_wait_for_all_seeds_of_the_others() -> None:
+    queue = jobs((arm("variant", priority=1, further=True), arm("core", priority=9)), seeds=2)
+    assert [job.name for job in queue] == ["core-s0", "core-s1", "variant-s0", "variant-s1"]
+
+
 def test_failed_and_unknown_arms_do_not_stop_the_queue(settings: run.Settings) -> None:
     queue = jobs((arm("x", "breaks"), arm("y", "nowhere"), arm("z")), seeds=1)
     report = run.run_queue(queue, settings, lambda: KNOWN)

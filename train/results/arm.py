@@ -48,6 +48,7 @@ class Arm:
         options: further words of a step's command; {runs} is the folder of all run folders, {seed}
             the seed.
         priority: low runs first within a seed.
+        further: waits until all seeds of the others have run: no question rests on it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Arm:
     steps: tuple[str, ...] = ("train", "convert", "bench")
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     priority: int = 50
+    further: bool = False
 
     def __post_init__(self) -> None:
         wrong = [step for step in self.steps if step not in STEPS]
@@ -78,8 +80,10 @@ class Arm:
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """An arm with a seed; sorts as the queue runs: seed 0 of all by priority, then seed 1, 2."""
+    """An arm with a seed; sorts as the queue runs: seed 0 of the arms that answer the questions, by
+    priority, then their seeds 1 and 2, and after these the further arms in the same way."""
 
+    further: bool
     seed: int
     priority: int
     at: int
@@ -101,5 +105,7 @@ def jobs(arms: tuple[Arm, ...], groups: str = "", seeds: int = SEEDS) -> list[Jo
     """
     wanted = [arm for arm in arms if not groups or arm.group in groups]
     return sorted(
-        Job(seed, arm.priority, at, arm) for seed in range(seeds) for at, arm in enumerate(wanted)
+        Job(arm.further, seed, arm.priority, at, arm)
+        for seed in range(seeds)
+        for at, arm in enumerate(wanted)
     )

@@ -1,8 +1,15 @@
-"""The experiments behind docs/results.md, by group."""
+"""The experiments behind docs/results.md, by group.
+
+Arms of a priority beyond `CORE` are further ones: variants that no question of a group rests on.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from train.results.arm import Arm, Group
+
+CORE = 40
 
 GROUPS = (
     Group(
@@ -77,7 +84,7 @@ _ROBUSTNESS = tuple(
     for name, what, priority in (
         ("glt-quantile", "GLT begun at quantiles", 11),
         ("binary", "binary code of a linear ADC", 11),
-        ("glt", "GLT begun at a ramp", 30), ("linear", "thermometer of a linear ADC", 30),
+        ("glt", "GLT begun at a ramp", 60), ("linear", "thermometer of a linear ADC", 60),
         ("quantile", "quantile thermometer", 60),
     )
     for suffix, words in (("-metered", "trained at 0 EV"), ("-exposed", "trained at ±3 EV"))
@@ -106,7 +113,7 @@ _BLOCKS = (
     ("bineal-m2", "BiNeal, m = 2", 16),
     ("bineal-bireal", "Bi-Real", 16),
     ("bineal-reactnet", "ReActNet", 16),
-    ("bineal-m1-5", "BiNeal, m = 1.5", 28),
+    ("bineal-m1-5", "BiNeal, m = 1.5", 50),
     ("compact", "compact, no skip", 50),
     ("compact-or", "compact, OR residual", 50),
     ("compact-mux", "compact, MUX residual", 50),
@@ -146,11 +153,7 @@ _FIVE = tuple(
     )
 )  # fmt: skip
 
-ARMS: tuple[Arm, ...] = (
-    *_ENCODING,
-    *_ROBUSTNESS,
-    *_PRUNING,
-    *_COMPARING,
-    *_FIVE,
-    *_GROUPING,
+ARMS: tuple[Arm, ...] = tuple(
+    replace(arm, further=arm.priority > CORE)
+    for arm in (*_ENCODING, *_ROBUSTNESS, *_PRUNING, *_COMPARING, *_FIVE, *_GROUPING)
 )
