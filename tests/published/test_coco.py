@@ -53,13 +53,17 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{} ", '{"images": {}}', '{"images" [1]}', '{"images": [1 2]}', "\xff", "null"]
-)
+    "text",
+    ["[]", "{} ", '{"images": {}}', '{"images" [1]}', '{"images": [1 2]}', "\xff", "null",
+     '{"images": [1]} {"images": [2]}', '{[1]: 2, "images": [1]}', '{"images": ' + "[" * 99_999,
+     '{"images": [1], "info": ' + '{"a":' * 99_999],
+)  # fmt: skip
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(DataError):
+    with pytest.raises(DataError) as caught:
         list(jsonstream.elements(path, ("images",)))
+    assert caught.value.remedy
 
 
 def test_memory_does_not_grow_with_the_file(

@@ -160,8 +160,12 @@ def test_what_is_there_is_told_with_its_state(
     (folder / "train_X.bin").unlink()
     assert cli.main(["data", "stl10", "--no-download"]) == 2
     told = capsys.readouterr().err
-    assert "test_X.bin: 276,480 bytes, not 221,184,000" in told
-    assert "train_X.bin:" not in told
+    # what is wrong comes first, and by name
+    wrong, right = told.split("there: ")
+    assert "test_X.bin: 276,480 bytes, not 221,184,000" in wrong
+    assert "train_X.bin: missing" in wrong
+    assert "stl10_binary.tar.gz is not there" in wrong
+    assert "fold_indices.txt" in right
 
 
 def test_refused_connection_and_wrong_archive_end_with_instructions(

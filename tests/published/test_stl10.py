@@ -195,13 +195,21 @@ def test_damage_is_named(place: Path) -> None:
         '{"files": {"a": {"md5": "xyz"}}}',
         '{"counts": {"train": -1}}',
         '{"counts": {"train": "many"}}',
+        '{"counts": {"train": 20.5}}',
+        # a slip of the pen would switch a check off in silence
+        '{"cuonts": {"train": 21}}',
+        '{"counts": {"trian": 21}}',
+        '{"files": {"a": {"bytes": true}}}',
+        '{"files": [1]}',
+        "[" * 99_999,
     ],
 )
 def test_a_damaged_manifest_is_no_free_pass(place: Path, text: str) -> None:
     write_stl10(place / "stl10_binary")
     (place / "stl10_binary" / MANIFEST).write_text(text)
-    with pytest.raises(DataError, match="manifest cannot be read"):
+    with pytest.raises(DataError, match="manifest cannot be read") as caught:
         load("stl10")
+    assert '"unlabeled": N' in caught.value.remedy
 
 
 def test_bad_options_say_what_is_possible(place: Path) -> None:

@@ -15,6 +15,7 @@ from convert.errors import DataError
 
 BLOCK = 1 << 20  # characters read at once
 LARGEST = 16 << 20  # characters of one element; a longer one is damage
+AGAIN = "unpack it from its archive again"
 SPACE = " \t\r\n"
 DELIMITERS = frozenset(SPACE + ",:]}")
 
@@ -72,13 +73,15 @@ class _Text:
             except json.JSONDecodeError as error:
                 if not self.more():
                     raise self.damage(error.msg) from None
+            except RecursionError:
+                raise self.damage("brackets in brackets without end") from None
 
     def damage(self, what: str) -> DataError:
         return DataError(
             "an annotation file is damaged or truncated",
             where=f"{self.path}, character {self.before + self.at:,}",
             found=what,
-            remedy="unpack it from its archive again",
+            remedy=AGAIN,
         )
 
 
@@ -97,6 +100,8 @@ def elements(path: Path, arrays: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
             text.take("{")
             while text.peek() != "}":
                 name = text.value()
+                if not isinstance(name, str):
+                    raise text.damage(f"{str(name)[:20]!r} where a name belongs")
                 text.take(":")
                 if name in missing and text.peek() == "[":
                     missing.discard(name)
@@ -110,9 +115,14 @@ def elements(path: Path, arrays: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
                 if text.peek() != "}":
                     text.take(",")
             text.take("}")
+            if text.peek():
+                raise text.damage("more behind the object's end")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            "an annotation file cannot be read", where=str(path), found=str(error)[:200]
+            "an annotation file cannot be read",
+            where=str(path),
+            found=str(error)[:200],
+            remedy=AGAIN,
         ) from None
     if missing:
         raise DataError(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def choose(name: str, folder: Path, published: Manifest, verify: bool = True) ->
     path = folder / MANIFEST
     if not path.exists():
         return published
-    found = _read(path)
+    found = _read(path, published)
     _warn(
         f"{name}: NOT the published files: {shown(path)} replaces their sizes and checksums, "
         f"results are named {found.named(name)}"
@@ -84,32 +84,52 @@ def _warn(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _read(path: Path) -> Manifest:
+def _read(path: Path, published: Manifest) -> Manifest:
+    """The manifest; a misspelt name must not switch a check off in silence."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        files = {str(name): _expected(each) for name, each in content.get("files", {}).items()}
-        counts = {str(name): int(number) for name, number in content.get("counts", {}).items()}
-        if min(counts.values(), default=0) < 0:
-            raise ValueError("a count is negative")
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        content = _object("the manifest", json.loads(path.read_text("utf-8")), ("files", "counts"))
+        files = _object("files", content.get("files", {}))
+        counts = _object("counts", content.get("counts", {}), published.counts)
+        return Manifest(
+            "manifest",
+            {name: _expected(name, each) for name, each in files.items()},
+            {name: _whole(name, number) for name, number in counts.items()},
+        )
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             "the manifest cannot be read",
             where=str(path),
             found=str(error)[:200],
-            remedy='{"files": {"NAME": {"bytes": N, "md5": "…"}}, "counts": {"train": N}}; '
-            "without the file the published checksums hold",
+            remedy='{"files": {"NAME": {"bytes": N, "md5": "…"}}, "counts": {'
+            + ", ".join(f'"{name}": N' for name in published.counts)
+            + "}}; without the file the published checksums hold",
         ) from None
-    return Manifest("manifest", files, counts)
 
 
-def _expected(entry: Mapping[str, Any]) -> Expected:
-    unknown = sorted(set(entry) - {"bytes", "md5"})
-    if unknown:
-        raise ValueError(f"unknown entry {unknown[0]!r}")
-    size, md5 = entry.get("bytes"), entry.get("md5")
+def _object(what: str, value: Any, known: Collection[str] | None = None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what}: {str(value)[:60]!r} is no object")
+    for name in value:
+        if known is not None and name not in known:
+            raise ValueError(f"{what}: {name!r} means nothing here")
+    return value
+
+
+def _whole(what: str, value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{what}: {value!r} is no whole number from 0 on")
+    return value
+
+
+def _expected(name: str, entry: Any) -> Expected:
+    known = _object(name, entry, ("bytes", "md5"))
+    size, md5 = known.get("bytes"), known.get("md5")
     if md5 is not None and (len(str(md5)) != 32 or set(str(md5).lower()) - set("0123456789abcdef")):
-        raise ValueError(f"{md5!r} is no MD5")
-    return Expected(None if size is None else int(size), None if md5 is None else str(md5).lower())
+        raise ValueError(f"{name}: {md5!r} is no MD5")
+    return Expected(
+        None if size is None else _whole(f"{name}, bytes", size),
+        None if md5 is None else str(md5).lower(),
+    )
 
 
 def md5_of(path: Path) -> str:

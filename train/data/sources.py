@@ -194,7 +194,8 @@ def _bring(
     good, state = state_of(archive, expected)
     if not good:
         if not network:
-            raise DataError("the file is not there", where=str(archive), found=state)
+            raise DataError(f"{each.name} is not there" if state == "missing"
+                            else f"{each.name}: {state}")  # fmt: skip
         if state != "missing":
             raise DataError(
                 "a file of this name is there and is not the published one",
@@ -221,7 +222,8 @@ def _instructions(
 ) -> FilesError:
     """What to put where, and what is there already."""
     rows = inspect(name, folder, manifest, options)
-    there = [f"{row.target}: {row.state}" for row in rows if row.good or row.state != "missing"]
+    wrong = [f"{row.target}: {row.state}" for row in rows if row.needed and not row.good]
+    there = [row for row in rows if row.state != "missing" and (row.good or not row.needed)]
     lines = []
     for each in SOURCES[name].downloads:
         mine = [row for row in rows if row.download == each]
@@ -241,7 +243,14 @@ def _instructions(
     return FilesError(
         f"{name} is not complete",
         where=str(folder),
-        found="; ".join(filter(None, [reason, "there: " + (", ".join(there) or "nothing")])),
-        remedy="load on any machine and put there, packed, and run the command again: "
-        + "; ".join(lines),
+        found="\n         ".join(
+            [
+                *wrong,
+                *filter(None, [reason]),
+                "there: " + (", ".join(f"{row.target}: {row.state}" for row in there) or "nothing"),
+            ]
+        ),
+        remedy="\n         ".join(
+            ["load on any machine and put there, packed, and run the command again:", *lines]
+        ),
     )
