@@ -270,8 +270,16 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     from train.prune.command import prune_command
     from train.prune.plan import Plan
 
+    (tmp_path / "recipe.json").write_text("{}")  # killed in its first epoch
     with pytest.raises(DataError, match="no finished run"):
         prune_command(recipe=None, base=tmp_path, folder=tmp_path / "x", plan=Plan())
     assert cli.main(["prune", "--run", str(tmp_path / "x")]) == 2
+    # before anything is trained: no block, and fewer bits than one lane of every region has
+    less = "cannot be pruned so far"
+    for recipe, size, said in (("bineal-m1", 0.5, "only a BinaryNet"), ("pruning-base", 0.01, less),
+                               ("faces-wake", 1e-9, less)):  # fmt: skip
+        with pytest.raises(DataError, match=said):
+            prune_command(recipe=recipe, base=None, folder=tmp_path / "x", plan=Plan(sizes=(size,)))
+    assert not (tmp_path / "x").exists()
     with pytest.raises(BitWakeError, match="sizes that fall"):
         Plan(sizes=(0.3, 0.5))

@@ -166,6 +166,13 @@ def without(net: BinaryNet, block: Block) -> BinaryNet:
     return replace(net, layers=tuple(layers))
 
 
+def smallest(net: BinaryNet) -> BinaryNet:
+    """The network with one lane left of every region: what pruning can end in."""
+    while left := regions(net):
+        net = without(net, Block(left[0].maker, 0))
+    return net
+
+
 def weights_without(net: BinaryNet, weights: Weights, block: Block) -> dict[str, list[Any]]:
     """The weights of `without(net, block)`: those of the network, less the block's.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from convert.errors import DataError
 from train import recipes
-from train.api import agree, changed, load_data, train_command
+from train.api import agree, changed, load_data, prepared, train_command
 from train.card import read_json
 from train.prune.plan import Plan
 from train.recipes.recipe import Recipe
@@ -50,13 +50,14 @@ def prune_command(
         prune.json's content and `run`, the folder.
 
     Raises:
-        DataError: neither recipe nor run, or the run in `base` is of another recipe or seed.
+        DataError: neither recipe nor run, the run in `base` is of another recipe or seed, or its
+            network cannot be pruned so far; said before anything is trained or read.
     """
-    from train.prune.run import prune
+    from train.prune.run import prunable, prune
 
     base = base or folder / "base"
-    there = (base / "recipe.json").exists()
-    finished = there and bool(read_json(base / "metrics.json").get("finished"))
+    came = base / "metrics.json"  # not there yet when the first epoch was cut short
+    finished = came.exists() and bool(read_json(came).get("finished"))
     if not finished:
         if recipe is None:
             raise DataError(
@@ -64,6 +65,7 @@ def prune_command(
                 where=str(base),
                 remedy="name one with --base, or a recipe with --recipe to train it first",
             )
+        prunable(prepared(recipe, None, seed, overrides or {})[0].net, plan, f"recipe {recipe}")
         started = (base / "checkpoint.npz").exists()
         train_command(
             recipe=recipe,
@@ -76,6 +78,7 @@ def prune_command(
     known = recipe_of(base)
     asked = {"recipe": (recipe, known.name), "seed": (seed, known.seed)}
     agree("the unpruned run", base, asked, "name another --base")
+    prunable(known.net, plan, str(base))
     record = {"pruned_from": str(base)}
     result = prune(known, load_data(known), base, folder, plan, quiet=quiet, record=record)
     return {"run": str(folder), **result}

@@ -24,7 +24,7 @@ from train.evaluate import predict
 from train.loop import train
 from train.models.binary import BinaryNet, build, count
 from train.netrecord import recorded_net
-from train.prune.blocks import Block, ordered, weights_of
+from train.prune.blocks import Block, ordered, smallest, weights_of
 from train.prune.plan import Cut, Plan, cut
 from train.prune.score import Scored, scores
 from train.recipes.recipe import Recipe
@@ -33,21 +33,37 @@ from train.runfolder import write_json, write_whole
 COPIED = ("recipe.json", "metrics.json", "weights.npz")
 
 
-def base_net(folder: Path) -> BinaryNet:
-    """The network of a run folder.
+def prunable(net: Any, plan: Plan, where: str) -> BinaryNet:
+    """The network, when the plan can be carried out on it.
+
+    Args:
+        where: recipe or run, for the message.
 
     Raises:
-        DataError: it is none that has blocks.
+        DataError: it has no blocks, or what is left of it cannot become as small as asked for.
     """
-    net = recorded_net(read_json(folder / "recipe.json"))
     if not isinstance(net, BinaryNet):
         raise DataError(
             "only a BinaryNet has blocks to prune",
-            where=str(folder),
+            where=where,
             found=type(net).__name__,
-            remedy="prune a run whose recipe's network is a BinaryNet",
+            remedy="prune a recipe whose network is a BinaryNet, such as pruning-base",
+        )
+    whole, least = count(net).weight_bits, count(smallest(net)).weight_bits
+    if least > plan.sizes[-1] * whole:
+        raise DataError(
+            "the network cannot be pruned so far",
+            where=where,
+            found=f"size {plan.sizes[-1]:g}; with one lane left of every region it is "
+            f"{least / whole:.3f} of {whole / 1e3:.1f} kbit",
+            remedy="ask with --sizes for larger ones",
         )
     return net
+
+
+def base_net(folder: Path) -> Any:
+    """The network of a run folder."""
+    return recorded_net(read_json(folder / "recipe.json"))
 
 
 def prune(
@@ -79,7 +95,7 @@ def prune(
     Raises:
         DataError: nothing to prune, another plan than before, a full disk.
     """
-    net, teacher = base_net(base), from_folder(base)
+    net, teacher = prunable(base_net(base), plan, str(base)), from_folder(base)
     metrics = read_json(base / "metrics.json")
     if metrics["dataset_hash"] != dataset.hash:
         raise DataError(
