@@ -65,8 +65,12 @@ def sweep(
     Raises:
         DataError: nothing to score.
     """
-    if n_test < 1 or not (evs or gammas):
-        raise DataError("nothing to score", found=f"{n_test} scenes, evs {evs}, gammas {gammas}")
+    if n_test < 1 or processes < 1 or not (evs or gammas):
+        raise DataError(
+            "nothing to score",
+            found=f"{n_test} scenes, evs {evs}, gammas {gammas}, {processes} processes",
+            remedy="at least one scene, one setting and one process",
+        )
     settings: list[Setting] = [(float(ev), ev_gamma) for ev in evs]
     settings += [(gamma_ev, float(gamma)) for gamma in gammas]
     pictures, labels = exposures(
@@ -107,19 +111,20 @@ def sweep_run(folder: Path, *, n_test: int = 500, processes: int = 1) -> dict[st
     """The sweep of a finished run's network, on scenes as its recipe asks for.
 
     Raises:
-        DataError: no finished run, or one that was not trained on scenes.
+        DataError: no finished run, or one that does not tell people in scenes from none.
     """
     from train.card import read_json
 
     record = read_json(folder / "recipe.json")
     options = {"size": 96, "channels": 1, "rule": "vww", **dict(record.get("data_options", {}))}
     data = str(record.get("data"))
-    if not data.startswith("scenes"):
+    task = str(record.get("task", "classification"))
+    if data not in ("scenes", "scenes-raw") or task != "classification":
         raise DataError(
-            "exposure and gamma can be forced on rendered scenes only",
+            "exposure and gamma can be forced on rendered scenes only, and verdicts counted there",
             where=str(folder),
-            found=f"data {data}",
-            remedy="use a run whose data is scenes",
+            found=f"data {data}, task {task}",
+            remedy="use a run that classifies scenes or scenes-raw",
         )
     from train.compare import restored
 
@@ -147,17 +152,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         found = sweep_run(args.run, n_test=args.n_test, processes=args.processes)
-    except BitWakeError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for name in ("ev", "gamma"):
-        row = "  ".join(f"{key}: {100 * value:.1f}" for key, value in found[name].items())
-        print(f"{name}  {row}")
-    print(f"% right of {found['pictures']} rendered test scenes (synthetic), seed {found['seed']}")
-    if args.json:
-        from train.runfolder import write_json
+        for name in ("ev", "gamma"):
+            row = "  ".join(f"{key}: {100 * value:.1f}" for key, value in found[name].items())
+            print(f"{name}  {row}")
+        scenes = f"{found['pictures']} rendered test scenes (synthetic), seed {found['seed']}"
+        print(f"% right of {scenes}")
+        if args.json:
+            from train.runfolder import write_json
 
-        write_json(args.json, found)
+            write_json(args.json, found)
+    except BitWakeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -60,11 +60,11 @@ def write_whole(path: Path, content: bytes) -> None:
             os.unlink(temporary)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DataError(
-            "the disk is full" if full else "a file of the run cannot be written",
+            "the disk is full" if full else "a file cannot be written; what was there is intact",
             where=str(path),
             found=error.strerror or str(error),
-            remedy="free some space and run the same command with --resume: "
-            "the last checkpoint is intact",
+            remedy="free some space or name another place, then run the same command again; "
+            "a training goes on from its last checkpoint with --resume",
         ) from None
 
 
@@ -96,7 +96,10 @@ def load_arrays(path: Path) -> Arrays:
             return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise DataError(
-            "the run has no such file", where=str(path), remedy="train first: make train RECIPE=…"
+            "the run has no such file",
+            where=str(path),
+            remedy="train first: make train RECIPE=…; an unfinished run goes on with "
+            "kit train --run … --resume",
         ) from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(

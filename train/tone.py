@@ -47,6 +47,18 @@ def curves(model: Any, name: str) -> Curves:
     return {f"{name}, channel {c}": row for c, row in enumerate(rows)}
 
 
+def kind_of(out: Path) -> str:
+    """The kind of picture that a file's name asks for: svg or png.
+
+    Raises:
+        DataError: another kind.
+    """
+    kind = out.suffix.lower().lstrip(".")
+    if kind not in ("svg", "png"):
+        raise DataError("a plot is written as svg or png", found=str(out), remedy=f"{out}.svg")
+    return kind
+
+
 def draw(found: Mapping[str, npt.NDArray[np.int64]], out: Path) -> None:
     """Write the curves; the kind of picture follows the file's name (svg, png).
 
@@ -57,9 +69,7 @@ def draw(found: Mapping[str, npt.NDArray[np.int64]], out: Path) -> None:
 
     import matplotlib
 
-    kind = out.suffix.lower().lstrip(".")
-    if kind not in ("svg", "png"):
-        raise DataError("a plot is written as svg or png", found=str(out))
+    kind = kind_of(out)
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -88,7 +98,8 @@ def draw(found: Mapping[str, npt.NDArray[np.int64]], out: Path) -> None:
 
 
 def of_runs(folders: Sequence[Path]) -> Curves:
-    """The curves of finished runs, named after their recipes and seeds.
+    """The curves of finished runs, named after their recipes and seeds; where two runs share
+    these, after their folders too.
 
     Raises:
         DataError: no finished run, or one without a thermometer.
@@ -97,10 +108,11 @@ def of_runs(folders: Sequence[Path]) -> Curves:
     from train.compare import restored
 
     found: Curves = {}
-    for folder in folders:
-        record = read_json(folder / "recipe.json")
-        name = f"{record.get('name')}, seed {record.get('seed')}"
-        found |= curves(restored(folder, record), name)
+    records = [read_json(folder / "recipe.json") for folder in folders]
+    names = [f"{record.get('name')}, seed {record.get('seed')}" for record in records]
+    for folder, record, name in zip(folders, records, names, strict=True):
+        told = name if names.count(name) == 1 else f"{name} ({folder})"
+        found |= curves(restored(folder, record), told)
     return found
 
 
@@ -112,12 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="the curves as numbers")
     args = parser.parse_args(arguments)
     try:
+        kind_of(args.out)  # before networks are built
         found = of_runs(args.runs)
         draw(found, args.out)
         if args.json:
             write_json(args.json, {name: codes.tolist() for name, codes in found.items()})
     except BitWakeError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{args.out}: {', '.join(found)}")
     return 0

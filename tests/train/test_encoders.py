@@ -216,7 +216,7 @@ def test_the_recipes_compare_what_is_comparable() -> None:
         assert metered.net == exposed.net == found[name].net
 
 
-def test_the_tone_curve_is_drawn(tmp_path: Path) -> None:
+def test_the_tone_curve_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from train.backend import keras
     from train.layers.encoders import encode
     from train.tone import curves, draw
@@ -238,3 +238,16 @@ def test_the_tone_curve_is_drawn(tmp_path: Path) -> None:
         draw(found, tmp_path / "d.gif")
     with pytest.raises(DataError, match="no thermometer"):
         curves(keras.Model(image, encode(image, "binary", 8)[0]), "run")
+    # two runs of one recipe and seed are two curves; a wrong name is told before networks are built
+    from train import compare
+    from train.tone import main, of_runs
+
+    monkeypatch.setattr(compare, "restored", lambda *_: model)
+    runs = [tmp_path / name for name in ("one", "two", "other")]
+    for k, run in enumerate(runs):
+        run.mkdir()
+        (run / "recipe.json").write_text(json.dumps({"name": "a", "seed": k // 2}))
+    names = list(of_runs(runs))
+    assert names == [f"a, seed 0 ({runs[0]})", f"a, seed 0 ({runs[1]})", "a, seed 1"]
+    monkeypatch.delattr(compare, "restored")
+    assert main([str(runs[0]), "--out", str(tmp_path / "d.gif")]) == 2

@@ -50,17 +50,37 @@ def test_a_sweep_scores_each_setting_by_itself() -> None:
         return np.eye(2)[labels_of(len(images))]
 
     assert set(sweep(knowing, n_test=2, size=32, evs=(0,), gammas=())["ev"].values()) == {1.0}
-    with pytest.raises(DataError, match="nothing to score"):
-        sweep(knowing, n_test=0)
+    for wrong in ({"n_test": 0}, {"processes": 0}, {"evs": (), "gammas": ()}):
+        with pytest.raises(DataError, match="nothing to score"):
+            sweep(knowing, **wrong)  # type: ignore[arg-type]
 
 
 def test_a_run_that_is_none_is_a_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from train.robustness import main
+    from train import robustness
 
-    assert main([str(tmp_path / "nowhere")]) == 2
+    assert robustness.main([str(tmp_path / "nowhere")]) == 2
     assert "kit train --recipe" in capsys.readouterr().err
+    for record in ({"data": "faces"}, {"data": "scenes-segment", "task": "segmentation"},
+                   {"data": "scenes", "task": "detection"}):  # fmt: skip
+        (tmp_path / "recipe.json").write_text(json.dumps(record))
+        assert robustness.main([str(tmp_path)]) == 2
+        assert "classifies scenes" in capsys.readouterr().err
+
+
+def test_a_sweep_that_cannot_be_kept_is_printed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from train import robustness
+
+    found = {"ev": {"-3": 0.625}, "gamma": {}, "pictures": 2, "seed": 0}
+    monkeypatch.setattr(robustness, "sweep_run", lambda *_, **__: found)
+    (tmp_path / "file").write_text("")
+    assert robustness.main([str(tmp_path), "--json", str(tmp_path / "file" / "a.json")]) == 2
+    told = capsys.readouterr()
+    assert "-3: 62.5" in told.out
+    assert "cannot be written" in told.err
 
 
 def test_a_mosaic_keeps_one_colour_a_site() -> None:
