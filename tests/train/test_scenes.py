@@ -165,5 +165,7 @@ def test_a_contact_sheet_is_drawn_of_what_it_shows(
         assert drawn.width > 6 * 96
         assert np.asarray(drawn).std() > 20
     assert len(list(tmp_path.glob("*.npy"))) == 1  # nothing but the shown split was rendered
+    for place in (str(tmp_path), str(tmp_path / "a.gif"), str(out / "a.png")):
+        assert cli.main([*words[:-1], place]) == 2
     assert cli.main(["sheet", "--data", "faces", "--channels", "3"]) == 2
     assert "gray" in capsys.readouterr().err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from convert.errors import DataError
 from train.data.dataset import Split
+from train.runfolder import write_whole
 
 GAP = 4
 CAPTION = 12
@@ -27,7 +30,12 @@ def contact_sheet(
     """Write a PNG grid of n pictures spread over the split, each captioned with its label.
 
     boxes: for each picture of the split, rectangles (left, top, right, bottom) in its pixels.
+
+    Raises:
+        DataError: path is no .png, or cannot be written.
     """
+    if path.suffix.lower() != ".png":
+        raise DataError("a contact sheet is a .png", found=str(path), remedy=f"{path}.png")
     chosen = np.unique(np.linspace(0, len(split) - 1, min(n, len(split))).astype(int))
     rows = -(-len(chosen) // columns)
     sheet = Image.new(
@@ -46,6 +54,7 @@ def contact_sheet(
             pen.rectangle((*at, *to), outline=(255, 200, 0))
         color = (120, 230, 140) if split.labels[i] else (200, 200, 210)
         pen.text((x + 2, y + tile), label_names[int(split.labels[i])], fill=color)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    content = io.BytesIO()
+    sheet.save(content, "PNG")
+    write_whole(path, content.getvalue())
     return path
