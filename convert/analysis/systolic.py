@@ -24,15 +24,18 @@ from dataclasses import dataclass
 
 from convert.errors import BitWakeError
 
+# Beyond these a number is a slip of the hand: the cycles would only count the array's own size.
+MOST_SIDE, MOST_RATIO = 4096, 1024
+
 
 @dataclass(frozen=True)
 class Array:
     """A systolic array.
 
     Attributes:
-        rows, columns: of 8-bit elements.
+        rows, columns: of 8-bit elements; 1 to 4096.
         ratio: 1-bit elements on the area of one 8-bit element (an assumption: the paper's is not
-            known to us).
+            known to us); 1 to 1024.
         float_ratio: float32 elements on the area of one 8-bit element (an assumption too).
     """
 
@@ -42,11 +45,14 @@ class Array:
     float_ratio: float = 0.25
 
     def __post_init__(self) -> None:
-        if min(self.rows, self.columns) < 1 or not 0 < self.float_ratio <= 1 <= self.ratio:
+        sides = min(self.rows, self.columns), max(self.rows, self.columns)
+        real = 1 <= sides[0] and sides[1] <= MOST_SIDE and 1 <= self.ratio <= MOST_RATIO
+        if not (real and 0 < self.float_ratio <= 1):
             raise BitWakeError(
                 "there is no such systolic array",
                 found=f"{self.rows}x{self.columns}, ratio {self.ratio:g}",
-                remedy="--array 16x16 --ratio 16; the ratio is at least 1",
+                remedy=f"--array 16x16 --ratio 16; sides are 1 to {MOST_SIDE}, "
+                f"the ratio 1 to {MOST_RATIO}",
             )
 
     def sides(self, kind: str) -> tuple[int, int]:

@@ -68,7 +68,9 @@ def test_groups_lie_side_by_side_only_where_weights_can_be_zero() -> None:
     assert cycles(array, "int8", **depthwise) == 16 * one, "4 of 9 rows at a time"
     assert cycles(array, "binary", **depthwise) == 64 * one
     assert Array(16, 16, ratio=16).sides("binary") == (64, 64)
-    for wrong in ({"rows": 0}, {"ratio": 0.5}, {"float_ratio": 2.0}):
+    odd = (0.5, 1e300, float("inf"), float("nan"))
+    for wrong in ({"rows": 0}, {"columns": 1 << 40}, *({"ratio": ratio} for ratio in odd),
+                  {"float_ratio": 2.0}):  # fmt: skip
         with pytest.raises(BitWakeError, match="no such systolic array"):
             Array(**wrong)  # type: ignore[arg-type]
 
