@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Lists, writes the page, or runs the queue and then writes the page."""
     results = Path(args.results).resolve() if args.results else store.FOLDER
+    if (args.page or args.check or args.list) and not results.is_dir():
+        raise BitWakeError(
+            "there is no folder of results",
+            where=str(results),
+            remedy="without --results it is docs/results; running the queue makes another",
+        )
     if args.page or args.check:
         return write_page(results, check=args.check)
     queue = jobs(chosen(args.only, args.arm), seeds=args.seeds)

@@ -233,6 +233,10 @@ def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture
     from kit import cli
 
     results = tmp_path / "results"
+    for look in ("--list", "--page", "--check"):
+        assert cli.main(["results", look, "--results", str(results)]) == 2
+        assert "no folder of results" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "nothing was written beside a folder that is not there"
     store.save(results, made(ARMS[0].name, 0, 0.5))
     assert cli.main(["results", "--list", "--results", str(results), "--json", "-"]) == 0
     listed = json.loads(capsys.readouterr().out)["jobs"]
