@@ -24,25 +24,20 @@ from train.data import Dataset
 from train.distribute import Workers, workers
 from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
 from train.figures import further
-from train.models.binary import BinaryNet
 from train.recipes.recipe import Recipe
 from train.record import History, commit, identity, restore, same_run, save, write_curves
 from train.runfolder import Log, load_arrays, remove_halves, save_arrays, write_json
 from train.tasks.task import Classification
-from train.trainer import Progress, Trainer
+from train.trainer import Progress, Trainer, fit
 
 CHECKPOINT_MINUTES = 10.0
 WORTH_TIMING = 200  # steps from which on the bare step is timed, for it costs two seconds
 
 
 def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
-    if isinstance(recipe.net, BinaryNet) and dataset.image_shape != recipe.net.input_shape:
-        raise DataError(
-            "the recipe's network takes other pictures than the dataset holds",
-            where=f"recipe {recipe.name}, dataset {dataset.name}",
-            found=f"network {recipe.net.input_shape}, pictures {dataset.image_shape}",
-            remedy="choose another dataset, or set its size and channels in data_options",
-        )
+    """Before a teacher is trained; networks that a function builds are checked when built."""
+    if hasattr(recipe.net, "input_shape"):
+        fit(recipe, dataset, recipe.net.input_shape, getattr(recipe.net, "classes", None))
     if len(dataset.train) < 2:
         raise DataError("there are no training pictures", where=f"dataset {dataset.name}")
 

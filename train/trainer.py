@@ -57,6 +57,34 @@ def _tensors(targets: npt.NDArray[Any]) -> Any:
     return {name: tf.constant(targets[name]) for name in names}
 
 
+def fit(recipe: Recipe, dataset: Dataset, takes: tuple[int, ...], gives: int | None) -> None:
+    """Refuse a network that takes other pictures, or names other classes, than the dataset.
+
+    Args:
+        takes: the network's pictures, (H, W, C).
+        gives: its logits, where it classifies; None is not compared.
+
+    Raises:
+        DataError: with both.
+    """
+    where = f"recipe {recipe.name}, dataset {dataset.name}"
+    if dataset.image_shape != tuple(takes):
+        raise DataError(
+            "the recipe's network takes other pictures than the dataset holds",
+            where=where,
+            found=f"network {tuple(takes)}, pictures {dataset.image_shape}",
+            remedy="choose another dataset, or set its size and channels in data_options",
+        )
+    classes = len(dataset.label_names)
+    if isinstance(recipe.task, Classification) and gives is not None and gives != classes:
+        raise DataError(
+            "the recipe's network tells other classes apart than the dataset has",
+            where=where,
+            found=f"network {gives} classes, dataset {classes}: " + ", ".join(dataset.label_names),
+            remedy="choose another dataset, or a recipe made for this one: kit train --list",
+        )
+
+
 class Trainer:
     """A model, its optimizers and the step that joins them.
 
@@ -68,7 +96,8 @@ class Trainer:
         workers: all that train together.
 
     Raises:
-        DataError: the recipe's stages, augmentation, teacher or first weights do not fit.
+        DataError: the dataset, or the recipe's stages, augmentation, teacher or first weights do
+            not fit the network.
     """
 
     def __init__(
@@ -93,6 +122,7 @@ class Trainer:
         seed_everything(seed)
         with self.workers.scope():
             self.model = build_model(recipe)
+            fit(recipe, dataset, self.model.input_shape[1:], self.model.output_shape[-1])
             calibrate(self.model, dataset.train.images)
         self.workers.synchronize(layers_of(self.model))
         if recipe.clip != 1.0:

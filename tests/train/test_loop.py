@@ -151,14 +151,27 @@ def test_damaged_checkpoint_is_said(
     assert "damaged" in str(caught.value)
 
 
-def test_pictures_of_another_shape_are_refused(
+def test_data_that_does_not_fit_the_network_is_refused(
     tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
 ) -> None:
+    """Whatever describes the network: a BinaryNet, another description, a function."""
     from train.loop import train
+    from train.models.backbone import Backbone
+    from train.models.binary import float_twin
 
-    with pytest.raises(DataError) as caught:
-        train(tiny_recipe, make_blobs(4, (12, 12, 1)), tmp_path, quiet=True)
-    assert "(12, 12, 1)" in str(caught.value)
+    net = tiny_recipe.net
+    forms = (net, Backbone(input_shape=net.input_shape, classes=net.classes),
+             lambda: float_twin(net))  # fmt: skip
+    other = make_blobs()
+    for form in forms:
+        recipe = replace(tiny_recipe, net=form, stages=())
+        with pytest.raises(DataError, match="takes other pictures") as caught:
+            train(recipe, make_blobs(4, (12, 12, 1)), tmp_path, quiet=True)
+        assert "(12, 12, 1)" in str(caught.value)
+        more = replace(other, label_names=(*other.label_names, "third"))
+        with pytest.raises(DataError, match="tells other classes apart") as caught:
+            train(recipe, more, tmp_path, quiet=True)
+        assert "third" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 
