@@ -80,25 +80,39 @@ def test_surrogates_have_the_area_of_the_jump(surrogate: str) -> None:
     from train.backend import tf
     from train.layers.encoders.surrogate import thermometer
 
-    width, t = 0.2, tf.constant([[0.0]])
-    x = np.linspace(-1, 1, 4001, dtype=np.float32)
+    width, t = 50.0, tf.fill([256, 1], 127.5)  # a channel for each byte
+    x = tf.reshape(tf.range(256.0), [1, 1, 1, 256])
+    with tf.GradientTape() as tape:
+        tape.watch(t)
+        bits = thermometer(x, t, width, surrogate)
+        loss = tf.reduce_sum(bits)
+    assert np.array_equal(bits.numpy().ravel(), np.where(np.arange(256) >= 127.5, 1, -1))
+    g = -tape.gradient(loss, t).numpy().ravel()
+    assert np.sum(g) == pytest.approx(2.0, rel=0.02)
+    np.testing.assert_allclose(g, g[::-1], atol=1e-6)
+    assert (np.diff(g[128:]) <= 1e-6).all()
+    # the control: beyond the window there is nothing, of the sigmoid 0.0011
+    assert g[190] == pytest.approx(0.0, abs=0.0012)
 
-    def slope(at: np.ndarray) -> np.ndarray:
-        with tf.GradientTape() as tape:
-            copies = tf.tile(t, [1, len(at)])
-            tape.watch(copies)
-            bits = thermometer(tf.constant(at.reshape(1, 1, 1, -1)), tf.transpose(copies), width,
-                               surrogate)  # fmt: skip
-            loss = tf.reduce_sum(bits)
-        found: np.ndarray = -tape.gradient(loss, copies).numpy()
-        return found.ravel()
 
-    g = slope(x)
-    assert np.sum(g) * (x[1] - x[0]) == pytest.approx(2.0, rel=0.02)
-    np.testing.assert_allclose(g, g[::-1], atol=1e-4)
-    assert (np.diff(g[2000:]) <= 1e-5).all()
-    # the control: the slope of a window of another width
-    assert g[2000 + 500] == pytest.approx(0.0, abs=0.3)
+@pytest.mark.parametrize("surrogate", ["rect", "triangle", "sigmoid", "reste"])
+def test_a_thermometer_is_a_comparison_of_every_pixel(surrogate: str) -> None:
+    """Bits and gradient of looking up against those of the definition, in float64."""
+    from train.backend import tf
+    from train.layers.encoders.surrogate import slope, thermometer
+
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 256, (2, 5, 7, 3)).astype(np.float32)
+    t = np.sort(rng.uniform(0, 255, (3, 4)).astype(np.float32), axis=1)
+    dy = rng.standard_normal((2, 5, 7, 3, 4)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(thresholds := tf.constant(t))
+        bits = thermometer(tf.constant(x), thresholds, 30.0, surrogate)
+    assert np.array_equal(bits, np.where(x[..., None] >= t, 1, -1))
+    found = tape.gradient(bits, thresholds, output_gradients=tf.constant(dy))
+    distance = tf.constant(np.abs(x[..., None].astype(np.float64) - t))
+    each = slope(distance, 30.0, surrogate, tf.constant(dy, tf.float64)).numpy() / 30.0
+    np.testing.assert_allclose(found, -each.sum((0, 1, 2)), rtol=1e-4, atol=1e-5)
 
 
 def test_quantiles_of_the_data_fill_the_planes_evenly() -> None:

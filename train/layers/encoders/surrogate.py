@@ -21,10 +21,11 @@ from train.backend import tf
 SURROGATES = ("rect", "triangle", "sigmoid", "reste")
 POWER = 3.0
 CHORD = 0.1
+BYTES = 256
 
 
 def slope(distance: Any, width: float, surrogate: str, dy: Any) -> Any:
-    """dy times w g at |x - t| = distance; the caller divides by w."""
+    """dy times w g at |x - t| = distance, linear in dy; the caller divides by w."""
     if surrogate == "rect":
         return tf.where(distance <= width, dy, tf.zeros_like(dy))
     if surrogate == "triangle":
@@ -39,15 +40,30 @@ def slope(distance: Any, width: float, surrogate: str, dy: Any) -> Any:
 
 
 def thermometer(x: Any, t: Any, width: float, surrogate: str) -> Any:
-    """±1 [N, H, W, C, M] of x [N, H, W, C] against t [C, M]; the surrogate's gradient goes to t."""
+    """±1 [N, H, W, C, M] of bytes x [N, H, W, C] against t [C, M]; t gets the surrogate's gradient.
+
+    Bits are looked up, and gradients are added up a byte before they meet the slope: there are 256
+    bytes a channel and thousands of pixels, which makes this three times as fast as comparing.
+
+    Args:
+        x: float32 of whole numbers 0..255; a fraction is cut off.
+        width: of the window, in steps of x.
+    """
+    channels, planes = (int(n) for n in t.shape)
 
     @tf.custom_gradient
-    def compare(x: Any, t: Any) -> Any:
+    def look_up(x: Any, t: Any) -> Any:
+        byte = tf.range(BYTES, dtype=tf.float32)[:, None]
+        rows = tf.cast(x, tf.int32) + BYTES * tf.range(channels)
+
         def grad(dy: Any) -> Any:
-            distance = tf.abs(x[..., None] - t)
-            steep = slope(distance, width, surrogate, dy)
-            return None, -tf.reduce_sum(steep, axis=[0, 1, 2]) / width
+            flat = tf.reshape(dy, [-1, planes])
+            sums = tf.math.unsorted_segment_sum(flat, tf.reshape(rows, [-1]), channels * BYTES)
+            sums = tf.reshape(sums, [channels, BYTES, planes])
+            steep = slope(tf.abs(byte - t[:, None]), width, surrogate, sums)
+            return None, -tf.reduce_sum(steep, axis=1) / width
 
-        return tf.where(x[..., None] >= t, 1.0, -1.0), grad
+        bits = tf.where(byte >= t[:, None], 1.0, -1.0)
+        return tf.gather(tf.reshape(bits, [-1, planes]), rows), grad
 
-    return compare(x, t)
+    return look_up(x, t)
