@@ -5,10 +5,10 @@ binary network takes 5,600 steps: in a thousand it learns next to nothing of sce
 arms look alike. Results at this size compare networks with one another; they say nothing of what a
 full training reaches.
 
-The rate was chosen on the network below with thresholds begun at quantiles, seed 0, eight epochs: test accuracy 62.2 % at 2e-3,
-64.8 at 6e-3, 61.5 at 1.5e-2, 57.4 at 4e-2; the 8-bit twin of the BiNeal backbone has 74.4 at 2e-3
-and 75.7 at 6e-3, so that all networks take the same. Signs that harden over half of the training
-gave 60.6 at 2e-3: signs are hard from the first step.
+The rate was chosen on the network below with thresholds begun at quantiles, seed 0, eight epochs:
+test accuracy 62.2 % at 2e-3, 64.8 at 6e-3, 61.5 at 1.5e-2, 57.4 at 4e-2; the 8-bit twin of the
+BiNeal backbone has 74.4 at 2e-3 and 75.7 at 6e-3, so that all networks take the same. Signs that
+harden over half of the training gave 60.6 at 2e-3: signs are hard from the first step.
 """
 
 from __future__ import annotations
