@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.errors import ModelError
 from train.backend import keras, tf
 from train.data import Split
 from train.figures import accuracy_of
@@ -17,7 +18,11 @@ EVAL_BATCH = 256
 
 
 def build_net(net: Any) -> Any:
-    """The untrained Keras model of a BinaryNet, a NetSpec or a builder function."""
+    """The untrained Keras model of a BinaryNet, a NetSpec or a builder function.
+
+    Raises:
+        ModelError: its layers do not fit together, or one has a number that none can have.
+    """
 
     def made() -> Any:
         if isinstance(net, BinaryNet):
@@ -25,7 +30,15 @@ def build_net(net: Any) -> Any:
         return net.build() if isinstance(net, NetSpec) else net()
 
     # autograph would read the source of layers, which may have changed since they were imported
-    return tf.autograph.experimental.do_not_convert(made)()
+    try:
+        return tf.autograph.experimental.do_not_convert(made)()
+    except (ValueError, ZeroDivisionError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ModelError(
+            "the network cannot be built as it is described",
+            found=" ".join(lines)[:300],
+            remedy="look at channels, kernels, strides and groups of the recipe's network",
+        ) from error
 
 
 def build_model(recipe: Recipe) -> Any:

@@ -260,6 +260,15 @@ def test_cost_is_counted_by_hand_and_grows_with_the_multiplier() -> None:
 
 
 def test_wrong_descriptions_are_refused_with_a_remedy() -> None:
+    from train.models.blocks import XNOR, BiNeal, Compact
+
+    wrong: list[Any] = [
+        lambda: BiNeal(alpha="CN"), lambda: BiNeal(add="int8"), lambda: BiNeal(skip_kernel=0),
+        lambda: XNOR("mean"), lambda: Compact("xor"), lambda: Compact(group=16),
+    ]  # fmt: skip
+    for made in wrong:
+        with pytest.raises(ModelError):
+            made()
     for fields, words in (
         ({"block": "bineall"}, "no such block"),
         ({"stem": "gl"}, "no such stem"),
@@ -268,6 +277,10 @@ def test_wrong_descriptions_are_refused_with_a_remedy() -> None:
         ({"block": "reactnet", "stem": "int8"}, "8-bit stem"),
         ({"block": "compact", "widths": (24, 48)}, "do not divide into groups"),
         ({"block": "bireal", "widths": (32, 40)}, "do not fit"),
+        ({"multiplier": 0.0}, "multiplier is above 0"),
+        ({"multiplier": float("nan")}, "multiplier is above 0"),
+        ({"strides": (0, 1)}, "at least 1"),
+        ({"block": BiNeal}, "no such block"),  # the class, not a block
     ):
         with pytest.raises(ModelError, match=words):
             small(**fields).build()

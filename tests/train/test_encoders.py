@@ -191,7 +191,7 @@ def test_costs_count_weights_of_bit_planes_and_no_thresholds() -> None:
 
 
 def test_what_cannot_be_is_a_message() -> None:
-    from train.layers.encoders import Code, Frac
+    from train.layers.encoders import BitPlanes, Code, Dithered, Frac, Glt
     from train.models.binary import BinaryNet, Conv, build
 
     def net(shape: tuple[int, int, int], planes: int, encoder: Any) -> Any:
@@ -203,6 +203,16 @@ def test_what_cannot_be_is_a_message() -> None:
         ((8, 8, 1), 8, Frac(8.0), "32 planes"),
         ((8, 10, 1), 4, "dither", "multiple of the tile"),
         ((8, 8, 3), 4, "bayer", "raw mosaic"),
+        ((7, 8, 1), 4, "bayer", "even sides"),
+        ((8, 8, 1), 0, "glt", "planes of at least 1"),
+        ((8, 8, 1), 4, Glt(window=0.0), "window above 0"),
+        ((8, 8, 1), 4, Glt(surrogate="soft"), "triangle"),
+        ((8, 8, 1), 0, "dither", "planes of at least 1"),
+        ((8, 8, 1), 4, Dithered(amplitude=float("nan")), "amplitude=nan"),
+        ((8, 8, 1), 0, "fracbnn", "found: 0 planes"),
+        ((8, 8, 1), 4, Frac(0.0), "between 0.1 and 510"),
+        ((8, 8, 1), 4, BitPlanes(stride=0), "of at least 1"),
+        ((8, 8, 1), 4, 3, "no such input encoder"),
     ):
         with pytest.raises(ModelError) as caught:
             net(shape, planes, encoder)

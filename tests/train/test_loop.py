@@ -175,6 +175,18 @@ def test_data_that_does_not_fit_the_network_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_network_that_cannot_be_built_is_told() -> None:
+    from convert.errors import ModelError
+    from train.evaluate import build_net
+    from train.models.binary import BinaryNet, Conv, Pool, Shuffle
+
+    for layers in ((Conv(32), Shuffle(3)), (Conv(32), Shuffle(0)), (Pool(),) * 5):
+        with pytest.raises(ModelError, match="cannot be built"):
+            build_net(BinaryNet((16, 16, 1), 2, layers))
+    with pytest.raises(ModelError, match="at least 1"):
+        Conv(32, groups=0)
+
+
 def test_balanced_epochs_draw_every_class_equally_often(
     tiny_recipe: Any, make_blobs: Callable[..., Dataset]
 ) -> None:

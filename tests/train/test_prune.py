@@ -163,6 +163,16 @@ def test_cutting_stops_at_the_size_and_keeps_a_lane(net: Any) -> None:
         cut(net, weights, ranked, 0.01 * whole)
     least = cut(net, weights, ranked, min_bits(net, weights, ranked))
     assert regions(least.net) == (), "one lane of each is left"
+    # a group that is left alone is dense, and begins a region that was not ranked
+    from train.prune.blocks import smallest
+    from train.recipes import get
+
+    big: Any = get("pruning-base").net
+    _, weights = random_weights(big)
+    ranked = [Scored(block, float(i), 1) for i, block in enumerate(blocks(big))]
+    least = cut(big, weights, ranked, count(smallest(big)).weight_bits)
+    assert least.net == smallest(big)
+    assert regions(least.net)
     for sizes in ((), (0.5, 0.6), (1.0,), (0.5, 0.0)):
         with pytest.raises(DataError, match="sizes that fall"):
             Plan(sizes=sizes)
@@ -283,3 +293,57 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
     with pytest.raises(BitWakeError, match="sizes that fall"):
         Plan(sizes=(0.3, 0.5))
+    with pytest.raises(DataError, match="overwrite"):
+        prune_command(recipe=None, base=tmp_path / "x" / "..", folder=tmp_path, plan=Plan())
+
+
+def test_the_run_that_is_pruned_is_the_one_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One killed in its first epoch has its recipe.json alone and is begun again; a finished one is
+    not taken for another; of one that was pruned before, its own blocks count, not its recipe's."""
+    from train.prune import command
+    from train.prune.plan import Plan
+
+    class BegunError(Exception):
+        pass
+
+    def trains(**asked: Any) -> None:
+        assert asked["run_dir"] == tmp_path / "base"
+        assert not asked["resume"]
+        raise BegunError
+
+    monkeypatch.setattr(command, "train_command", trains)
+    base = tmp_path / "base"
+    base.mkdir()
+    record = {"name": "pruning-base", "seed": 0, "data": "scenes", "changed": {"batch": 8}}
+    (base / "recipe.json").write_text(json.dumps(record))
+    asked: dict[str, Any] = {"recipe": "pruning-base", "base": base, "folder": tmp_path / "run",
+                             "plan": Plan()}  # fmt: skip
+    with pytest.raises(BegunError):
+        command.prune_command(**asked)
+    (base / "metrics.json").write_text(json.dumps({"finished": True}))
+    with pytest.raises(DataError, match="another set"):
+        command.prune_command(**asked, overrides={"batch": 16})
+    from train.netrecord import net_record
+    from train.prune.blocks import smallest
+    from train.recipes import get
+
+    record["net"] = net_record(smallest(get("pruning-base").net))  # type: ignore[arg-type]
+    (base / "recipe.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match=r"of 45\.8 kbit"):
+        command.prune_command(**asked)
+
+
+def test_statistics_are_of_many_pictures(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One picture more than a batch is ranked as well as without it: no batch of one."""
+    from train.prune import score
+
+    _, weights = random_weights(net)
+    monkeypatch.setattr(score, "BATCH", 32)
+    masks = score.Masks(net, weights)
+    sizes: list[int] = []
+    step = masks._step
+    masks._step = lambda x: sizes.append(len(x)) or step(x)  # type: ignore[func-returns-value]
+    assert len(masks.logits(pictures(65))) == 65
+    assert sizes == [22, 22, 21]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from convert.compile import Compiled
+from convert.errors import ModelError
 from convert.oracle import Oracle
 from kit import cli
 from tests.convert.test_operators import compiled, differences
@@ -73,6 +74,17 @@ def test_no_convolution_is_float(models: tuple[dict[str, Any], HostModels]) -> N
             assert "CONV_2D" not in kinds, name
             assert kinds.count("LceBconv2d") >= 8, name
             assert NEEDS[name] in kinds, name
+
+
+def test_pictures_that_are_no_whole_cells_are_refused() -> None:
+    """Padded, the map would be larger than the picture: boxes decoded at another scale."""
+    from train import recipes
+
+    for task in ("detect", "segment", "match"):
+        net: Any = recipes.get(f"tasks-{task}").net
+        odd = replace(net.backbone, input_shape=(32, 30, 1))
+        with pytest.raises(ModelError, match="whole cells"):
+            replace(net, backbone=odd).build()
 
 
 def test_outputs_equal(models: tuple[dict[str, Any], HostModels]) -> None:

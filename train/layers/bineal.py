@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convert.errors import ModelError
 from train.backend import exporting, keras, tf
 from train.layers.gradual import GradualSign, ScaledKernel
 
@@ -55,7 +56,11 @@ class OverKernel(ScaledKernel):
     def __init__(self, alpha: str = "NC", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if alpha not in ALPHA_SHAPES:
-            raise ValueError(f"alpha is one of {', '.join(ALPHA_SHAPES)}, not {alpha!r}")
+            raise ModelError(
+                "α of a kernel has no such shape",
+                found=repr(alpha),
+                remedy=f"one of {', '.join(ALPHA_SHAPES)}",
+            )
         self.alpha_shape = alpha
 
     def build(self, input_shape: Any) -> None:

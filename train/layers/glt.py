@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from convert.errors import ModelError
 from train.backend import exporting, keras, tf
 from train.layers.encoders.surrogate import SURROGATES, thermometer
 
 FULL_SCALE = 255.0
 # Smallest gap as a share of the mean gap, so that thresholds stay distinct.
 MIN_GAP = 0.02
+# Far below any softplus that a training meets: with all of them at zero the gaps are equal.
+LEAST = 1e-20
 # A fixed threshold this close above a whole number is one by rounding alone.
 BESIDE = 1e-3
 INITIAL = ("linear", "quantile")
@@ -64,8 +67,15 @@ class GLT(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if planes < 1 or surrogate not in SURROGATES or initial not in INITIAL:
-            raise ValueError(f"GLT: planes={planes}, surrogate={surrogate!r}, initial={initial!r}")
+        known = surrogate in SURROGATES and initial in INITIAL
+        if planes < 1 or not known or not (window is None or 0 < window < np.inf):
+            raise ModelError(
+                "there is no such thermometer",
+                found=f"planes={planes}, surrogate={surrogate!r}, initial={initial!r}, "
+                f"window={window}",
+                remedy=f"planes of at least 1; surrogate: {', '.join(SURROGATES)}; initial: "
+                f"{', '.join(INITIAL)}; a window above 0, or None",
+            )
         self.planes, self.shared, self.surrogate = planes, shared, surrogate
         self.window = 1.0 / (planes + 1) if window is None else window
         self.learned, self.initial = learned, initial
@@ -83,7 +93,7 @@ class GLT(keras.layers.Layer):
 
     def gaps(self) -> Any:
         """n, [C or 1, M + 1], positive and summing to one."""
-        positive = tf.nn.softplus(self.latents)
+        positive = tf.nn.softplus(self.latents) + LEAST
         positive += MIN_GAP * tf.reduce_mean(positive, axis=-1, keepdims=True)
         return positive / tf.reduce_sum(positive, axis=-1, keepdims=True)
 

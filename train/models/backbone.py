@@ -69,6 +69,14 @@ class Backbone:
                 "a backbone needs a width, a number of blocks and a stride for each stage",
                 found=f"{self.widths}, {self.blocks}, {self.strides}",
             )
+        numbers = (*self.widths, *self.blocks, *self.strides, self.planes, self.classes)
+        if min(*numbers, self.stem_kernel, self.stem_stride) < 1 or not 0 < self.multiplier < 1e3:
+            raise ModelError(
+                "a backbone's numbers are at least 1, and its multiplier is above 0",
+                found=f"widths {self.widths}, blocks {self.blocks}, strides {self.strides}, stem "
+                f"{self.stem_kernel} by {self.stem_stride}, planes {self.planes}, classes "
+                f"{self.classes}, multiplier {self.multiplier:g}",
+            )
         for what, value, known in (
             ("stem", self.stem, STEMS),
             ("head", self.head, ("", "conv", "mean")),

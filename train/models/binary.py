@@ -33,6 +33,14 @@ class Conv:
     stride: int = 1
     groups: int = 1
 
+    def __post_init__(self) -> None:
+        if min(self.channels, self.kernel, self.stride, self.groups) < 1:
+            raise ModelError(
+                "a convolution's numbers are at least 1",
+                found=repr(self),
+                remedy="look at channels, kernel, stride and groups",
+            )
+
 
 @dataclass(frozen=True)
 class Pool:

@@ -167,9 +167,14 @@ def without(net: BinaryNet, block: Block) -> BinaryNet:
 
 
 def smallest(net: BinaryNet) -> BinaryNet:
-    """The network with one lane left of every region: what pruning can end in."""
-    while left := regions(net):
-        net = without(net, Block(left[0].maker, 0))
+    """The network with one lane left of each of its regions: what one cut can end in.
+
+    A grouped convolution of which one group is left is dense, and may begin a region that this
+    network does not have: further cuts can go below.
+    """
+    for region in regions(net):
+        for _ in range(region.lanes - 1):
+            net = without(net, Block(region.maker, 0))
     return net
 
 

@@ -50,12 +50,19 @@ def prune_command(
         prune.json's content and `run`, the folder.
 
     Raises:
-        DataError: neither recipe nor run, the run in `base` is of another recipe or seed, or its
-            network cannot be pruned so far; said before anything is trained or read.
+        DataError: neither recipe nor run, the run in `base` is of another recipe or seed or was
+            asked for with other overrides, `base` is `folder`, or its network cannot be pruned so
+            far; said before anything is trained or read.
     """
-    from train.prune.run import prunable, prune
+    from train.prune.run import base_net, prunable, prune
 
     base = base or folder / "base"
+    if base.resolve() == folder.resolve():
+        raise DataError(
+            "a pruning would overwrite the run that it prunes",
+            where=str(folder),
+            remedy="name another folder with --run",
+        )
     came = base / "metrics.json"  # not there yet when the first epoch was cut short
     finished = came.exists() and bool(read_json(came).get("finished"))
     if not finished:
@@ -78,7 +85,10 @@ def prune_command(
     known = recipe_of(base)
     asked = {"recipe": (recipe, known.name), "seed": (seed, known.seed)}
     agree("the unpruned run", base, asked, "name another --base")
-    prunable(known.net, plan, str(base))
+    if overrides:
+        was = read_json(base / "recipe.json").get("changed", {})
+        agree("the unpruned run", base, {"set": (dict(overrides), was)}, "name another --base")
+    prunable(base_net(base), plan, str(base))
     record = {"pruned_from": str(base)}
     result = prune(known, load_data(known), base, folder, plan, quiet=quiet, record=record)
     return {"run": str(folder), **result}

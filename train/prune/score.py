@@ -93,9 +93,10 @@ class Masks:
             masked = self.masks[self.takers[block.maker]]
             gone = taken_channels(self.net, block)
             masked.mask.assign(masked.mask * np.where(gone, 0.0, 1.0).astype(np.float32))
+        # equal parts: statistics of a few pictures left over would be worth little
         parts = [
-            self._step(tf.constant(np.asarray(images[i : i + BATCH]), tf.float32)).numpy()
-            for i in range(0, len(images), BATCH)
+            self._step(tf.constant(np.asarray(part), tf.float32)).numpy()
+            for part in np.array_split(images, -(-len(images) // BATCH))
         ]
         return np.concatenate(parts).astype(np.float32)
 

@@ -19,10 +19,27 @@ from train.models.blocks import Flow, named
 from train.models.blocks.flow import BN_MOMENTUM, bconv
 from train.models.blocks.real import Real
 from train.models.counting import count_model
+from train.tasks.match_accuracy import CELL
 from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
 
 RARE = -2.19  # CenterNet's: a centre's logit begins at a probability of 0.1
 START = 0.25  # with which scores begin: they regress numbers, and noise of 1 would have to shrink
+
+
+def whole_cells(net: Backbone, coarsest: int) -> None:
+    """Refuse pictures that do not fall into cells of so many pixels: the answer's map would be
+    larger than the picture that the task's targets are of.
+
+    Raises:
+        ModelError: naming the sides.
+    """
+    height, width, _ = net.input_shape
+    if height % coarsest or width % coarsest:
+        raise ModelError(
+            "the picture does not fall into whole cells of the answer's map",
+            found=f"{height}x{width} pixels, cells of {coarsest}",
+            remedy=f"make both sides multiples of {coarsest}",
+        )
 
 
 def scores(
@@ -82,6 +99,7 @@ def fused(
     for stage, feature in enumerate(net.features(image), 1):
         if not feature.stride <= coarsest or feature.stride % stride:
             continue
+        whole_cells(net, feature.stride)
         block = feature.stride // stride
         start = () if found else middle * (block * block)
         y = scores(
@@ -221,6 +239,7 @@ class MatchNet(_Net):
     descriptor: int = 32
 
     def head(self, image: Any) -> Any:
+        whole_cells(self.backbone, CELL)
         features = self.backbone.features(image)
         fine, last = features[0], features[-1]
         if (fine.stride, last.stride) != (2, 4):

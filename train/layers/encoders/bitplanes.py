@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convert.errors import ModelError
 from train.backend import exporting, keras, larq, tf
 from train.layers.encoders.table import natural
 from train.layers.gradual import GradualKernel
@@ -34,7 +35,11 @@ class BitPlaneDepthwise(keras.layers.Layer):
     def __init__(self, depth: int, kernel_size: int = 3, stride: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if depth < 1 or not 1 <= kernel_size <= 8 or stride < 1:
-            raise ValueError(f"BitPlaneDepthwise: {depth} of {kernel_size}, stride {stride}")
+            raise ModelError(
+                "there is no such encoder of bit planes",
+                found=f"{depth} outputs a channel, kernel {kernel_size}, stride {stride}",
+                remedy="outputs and stride of at least 1, a kernel of 1 to 8",
+            )
         self.depth, self.kernel_size, self.stride = depth, kernel_size, stride
         self.kernel_quantizer = GradualKernel()
         self.kernel_constraint = larq.constraints.WeightClip(1.0)

@@ -12,6 +12,7 @@ from train.backend import exporting, keras, tf
 
 FULL_SCALE = 255.0
 PATTERNS = ("ordered", "random")
+TILES = (2, 4, 8, 16)
 
 
 def ordered(tile: int) -> npt.NDArray[np.int64]:
@@ -59,8 +60,14 @@ class Dither(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if planes < 1 or pattern not in PATTERNS or tile not in (2, 4, 8, 16):
-            raise ValueError(f"Dither: planes={planes}, pattern={pattern!r}, tile={tile}")
+        known = pattern in PATTERNS and tile in TILES
+        if planes < 1 or not known or not np.isfinite(amplitude):
+            raise ModelError(
+                "there is no such dither",
+                found=f"planes={planes}, pattern={pattern!r}, tile={tile}, amplitude={amplitude}",
+                remedy=f"planes of at least 1; pattern: {', '.join(PATTERNS)}; tile: "
+                f"{', '.join(map(str, TILES))}",
+            )
         self.planes, self.pattern, self.tile = planes, pattern, tile
         self.amplitude, self.seed = amplitude, seed
         step = FULL_SCALE / (planes + 1)

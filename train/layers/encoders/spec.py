@@ -109,12 +109,16 @@ class Frac(_Pixelwise):
     resolution: float | None = None
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
-        resolution = 255 / planes if self.resolution is None else self.resolution
-        if resolution <= 0 or round(255 / resolution) != planes:
+        usual = 255 / max(planes, 1)
+        resolution = usual if self.resolution is None else self.resolution
+        makes = round(255 / resolution) if 0.1 < resolution < 510 else 0
+        if makes < 1 or makes != planes:
             raise ModelError(
                 "FracBNN's thermometer has round(255 / R) planes",
                 found=f"{planes} planes, R = {resolution:g}",
-                remedy=f"use {round(255 / max(resolution, 1))} planes or another resolution",
+                remedy=f"use {makes} planes or another resolution"
+                if makes
+                else "use a resolution between 0.1 and 510, and at least one plane",
             )
         return ByteTable(frac(planes, resolution), name="frac")(x), True
 
@@ -214,13 +218,13 @@ def encoder_of(named: str | Encoder) -> Encoder:
     Raises:
         ModelError: there is none; the message names the nearest.
     """
-    if not isinstance(named, str):
+    if isinstance(named, Encoder):
         return named
-    if named not in ENCODERS:
+    if not isinstance(named, str) or named not in ENCODERS:
         raise ModelError(
             "there is no such input encoder",
-            found=named,
-            remedy=did_you_mean(named, ENCODERS) + "encoders: " + ", ".join(sorted(ENCODERS)),
+            found=str(named),
+            remedy=did_you_mean(str(named), ENCODERS) + "encoders: " + ", ".join(sorted(ENCODERS)),
         )
     return ENCODERS[named]
 

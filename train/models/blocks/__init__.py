@@ -28,11 +28,13 @@ def named(block: Block | str) -> Block:
     Raises:
         ModelError: there is no such block.
     """
-    if not isinstance(block, str):
+    if callable(block) and not isinstance(block, type):
         return block
-    if block not in KINDS:
+    if not isinstance(block, str) or block not in KINDS:
         raise ModelError(
-            "there is no such block", found=block, remedy="blocks: " + ", ".join(sorted(KINDS))
+            "there is no such block",
+            found=str(block),
+            remedy="blocks: " + ", ".join(sorted(KINDS)),
         )
     return KINDS[block]
 

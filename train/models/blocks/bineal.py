@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from train.layers.bineal import OverAdd, OverKernel, OverSign
+from convert.errors import ModelError
+from train.layers.bineal import ALPHA_SHAPES, OverAdd, OverKernel, OverSign
 from train.layers.int4 import Int4Add
 from train.models.blocks.flow import Flow, bconv, norm
 
@@ -36,8 +37,14 @@ class BiNeal:
     bits = True
 
     def __post_init__(self) -> None:
-        if self.add not in ("exact", "int4"):
-            raise ValueError(f'add is "exact" or "int4", not {self.add!r}')
+        good = self.alpha in ("", *ALPHA_SHAPES) and self.add in ("exact", "int4")
+        if not good or self.skip_kernel < 1:
+            raise ModelError(
+                "there is no such BiNeal block",
+                found=f"alpha {self.alpha!r}, add {self.add!r}, skip_kernel {self.skip_kernel}",
+                remedy=f"alpha: {', '.join(ALPHA_SHAPES)} or ''; add: exact or int4; a kernel of "
+                "at least 1",
+            )
 
     def _kernel(self) -> Any:
         return OverKernel(self.alpha) if self.alpha else None

@@ -14,7 +14,7 @@ from convert.errors import ModelError
 from train.backend import keras
 from train.layers import ChannelShuffle, OverSign
 from train.layers.bits import RepeatChannels
-from train.layers.logic import LogicResidual
+from train.layers.logic import KINDS, LogicResidual
 from train.models.blocks.flow import Flow, bconv, norm, repeats
 
 GROUP = 32  # channels: LCE binarizes multiples of it only, and a word holds them
@@ -33,6 +33,14 @@ class Compact:
     residual: str = ""
     group: int = GROUP
     bits = True
+
+    def __post_init__(self) -> None:
+        if self.residual not in ("", *KINDS) or self.group < 1 or self.group % GROUP:
+            raise ModelError(
+                "there is no such compact block",
+                found=f"residual {self.residual!r}, groups of {self.group}",
+                remedy=f"residual: {', '.join(KINDS)} or ''; groups of a multiple of {GROUP}",
+            )
 
     def enter(self, x: Any, name: str) -> Flow:
         return Flow(OverSign(over=False, name=name)(x), True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from convert.errors import ModelError
 from train.backend import keras
 from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 from train.models.blocks.flow import Flow, bconv, norm, real_skip
@@ -24,7 +25,11 @@ class XNOR:
 
     def __post_init__(self) -> None:
         if self.scale not in ("computed", "weights", "learned"):
-            raise ValueError(f'scale is "computed", "weights" or "learned", not {self.scale!r}')
+            raise ModelError(
+                "XNOR has no such scale",
+                found=repr(self.scale),
+                remedy="one of computed, weights, learned",
+            )
 
     def enter(self, x: Any, name: str) -> Flow:
         return Flow(x, False)
