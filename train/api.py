@@ -202,7 +202,8 @@ def train_command(
         if run_dir is None:
             raise DataError("resume needs the folder of a run")
         known, replaced, old_seed, changes = _recorded(run_dir)
-        asked = {"recipe": (recipe, known), "seed": (seed, old_seed)}
+        was = read_json(run_dir / "recipe.json").get("data")
+        asked = {"recipe": (recipe, known), "seed": (seed, old_seed), "data": (data, was)}
         agree("the interrupted run", run_dir, asked, "start a new run")
         chosen, record = prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
     else:

@@ -99,7 +99,7 @@ def load_arrays(path: Path) -> Arrays:
             "the run has no such file",
             where=str(path),
             remedy="train first: make train RECIPE=…; an unfinished run goes on with "
-            "kit train --run … --resume",
+            "kit train --resume DIR",
         ) from None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(

@@ -76,8 +76,39 @@ def overrides(settings: list[str]) -> dict[str, Any]:
     return found
 
 
+# What else each kind of call heeds; the rest would be ignored in silence.
+TOGETHER = ("workers", "worker")
+HEEDS = {
+    "list": (),
+    "compare": (),
+    "folds": ("recipe", "run", "seed", "set", *TOGETHER),
+    "seeds": ("recipe", "data", "run", "seed", "set", *TOGETHER),
+    "resume": ("recipe", "data", "run", "seed", "set", "checkpoint_every", *TOGETHER),
+}
+
+
+def refuse_idle(args: argparse.Namespace) -> None:
+    """Raises BitWakeError for flags that do not go together."""
+    given = [
+        name
+        for name, value in vars(args).items()
+        if name != "json" and not (value is None or value is False or value == [])
+    ]
+    for kind in filter(given.__contains__, HEEDS):
+        idle = [name for name in given if name != kind and name not in HEEDS[kind]]
+        if idle:
+            flags = ["--" + name.replace("_", "-") for name in HEEDS[kind]]
+            raise BitWakeError(
+                f"--{kind} goes with {', '.join(flags) or 'no other flag'} only",
+                found=", ".join("--" + name.replace("_", "-") for name in idle),
+                remedy="leave it out"
+                + ("; the same command again resumes by itself" if "resume" in idle else ""),
+            )
+
+
 def run(args: argparse.Namespace) -> int:
     """Trains, or lists the recipes."""
+    refuse_idle(args)
     from train import api
 
     join(args)
@@ -139,12 +170,6 @@ def several(args: argparse.Namespace, folder: Path | None) -> int:
     """N runs, their mean and sample deviation; the single figures in seeds.json."""
     from train.seeds import seeds_command
 
-    if args.resume:
-        raise BitWakeError(
-            "--seeds goes with --recipe, --data, --run, --seed and --set only",
-            found="--resume",
-            remedy="the same command again resumes by itself",
-        )
     result = seeds_command(
         recipe=args.recipe,
         seeds=args.seeds,
@@ -175,12 +200,6 @@ def cross_validate(args: argparse.Namespace, folder: Path | None) -> int:
     """A run of every fold, their mean; the single figures in folds.json."""
     from train import api
 
-    if args.data or args.resume:
-        raise BitWakeError(
-            "--folds goes with --recipe, --run, --seed and --set only",
-            found="--data or --resume",
-            remedy="the same command again resumes by itself",
-        )
     result = api.folds_command(
         recipe=args.recipe, run_dir=folder, seed=args.seed, overrides=overrides(args.set)
     )

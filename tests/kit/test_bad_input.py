@@ -42,6 +42,24 @@ def refused(capsys, tmp_path: Path, monkeypatch):
     return call
 
 
+@pytest.mark.parametrize(
+    ("words", "idle"),
+    [
+        ("--recipe faces-wake --folds --seeds 2", "--seeds"),
+        ("--recipe faces-wake --folds --data scenes", "--data"),
+        ("--recipe faces-wake --seeds 2 --resume x", "--resume"),
+        ("--recipe faces-wake --seeds 2 --checkpoint-every 0", "--checkpoint-every"),
+        ("--compare x --recipe faces-wake", "--recipe"),
+        ("--resume x --folds", "--resume"),
+        ("--list --seed 0", "--seed"),
+    ],
+)
+def test_flags_of_train_that_would_be_ignored_are_refused(refused, words: str, idle: str) -> None:
+    message = refused("train", *words.split())
+    assert "goes with" in message
+    assert f"found: {idle}\n" in message
+
+
 @pytest.mark.parametrize("verb", VERBS_WITH_MODEL)
 def test_a_missing_model_file_is_named(refused, tmp_path: Path, verb: str) -> None:
     message = refused(verb, "--model", str(tmp_path / "gone.tflite"))

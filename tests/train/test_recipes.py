@@ -313,6 +313,8 @@ def test_command_line_trains_stops_and_resumes(
     assert not (folder / "model_card.md").exists()
     assert cli.main(["train", "--resume", str(folder), "--seed", "3"]) == 2
     assert "another seed" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", str(folder), "--data", "scenes"]) == 2
+    assert "another data" in capsys.readouterr().err
     out = tmp_path / "result.json"
     assert cli.main(["train", "--resume", str(folder), "--json", str(out)]) == 0
     result = json.loads(out.read_text())
