@@ -83,17 +83,23 @@ def configuration(workers: Sequence[str], rank: int) -> str:
     """TF_CONFIG's text for these addresses.
 
     Raises:
-        DataError: no such rank, or an address that is no host:port.
+        DataError: no such rank, an address that is no host:port, or one that two workers have;
+            TensorFlow would wait for ever.
     """
-    wrong = [a for a in workers if not a.rpartition(":")[0] or not a.rpartition(":")[2].isdigit()]
+    wrong = [a for k, a in enumerate(workers) if not _is_address(a) or a in workers[:k]]
     if wrong or not 0 <= rank < len(workers):
         raise DataError(
-            "workers are a list of host:port and the index of this one",
+            "workers are a list of host:port, each once, and the index of this one",
             found=f"{', '.join(wrong) or 'index ' + str(rank)} among {len(workers)}",
             remedy="--workers host0:port,host1:port --worker 0",
         )
     task = {"type": "worker", "index": rank}
     return json.dumps({"cluster": {"worker": list(workers)}, "task": task})
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 1 <= int(port) <= 65535
 
 
 @functools.cache

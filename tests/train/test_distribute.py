@@ -77,7 +77,8 @@ def test_two_workers_equal_one(repo: Path, tmp_path: Path) -> None:
 def test_what_is_no_configuration_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from train import distribute
 
-    for addresses, rank in ((["a:1", "b"], 0), (["a:1"], 1), (["a:1"], -1), ([":5"], 0)):
+    for addresses, rank in ((["a:1", "b"], 0), (["a:1"], 1), (["a:1"], -1), ([":5"], 0),
+                            (["a:0"], 0), (["a:65536"], 0), (["a:1", "a:1"], 0)):  # fmt: skip
         with pytest.raises(DataError, match="host:port"):
             distribute.configuration(addresses, rank)
     for text in ("{", "[]", '{"cluster": {"worker": ["a:1"]}}', '{"cluster": {"worker": ["a:1"]}, '
