@@ -67,6 +67,7 @@ def test_float_model_is_refused_by_name(k: Any) -> None:
     x = k.layers.Dense(2, name="top")(k.layers.Flatten()(x))
     error = refusal(k.Model(image, x, name="floaty"))
     assert "not binarized" in error.what
+    assert "kit train --compare" in error.remedy
     assert "stem" in error.found
     assert "top" in error.found
 
