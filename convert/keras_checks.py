@@ -94,8 +94,8 @@ def check_model(model: Any) -> list[str]:
             found=f"no binary convolution; float layers: {', '.join(float_ones[:8]) or 'none'}"
             + (f" and {len(float_ones) - 8} more" if len(float_ones) > 8 else ""),
             remedy="use larq.layers.QuantConv2D with input_quantizer='ste_sign' and "
-            "kernel_quantizer='ste_sign', or train a recipe: make train RECIPE=faces-wake; the 8-bit "
-            "form of a run with real weights is made by kit train --compare RUN",
+            "kernel_quantizer='ste_sign', or train a recipe: make train RECIPE=faces-wake; the "
+            "8-bit form of a run with real weights is made by kit train --compare RUN",
         )
     return binary
 
