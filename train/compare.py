@@ -25,7 +25,7 @@ from train.figures import further
 from train.netrecord import recorded_net
 from train.runfolder import load_arrays, write_json, write_whole
 
-CALIBRATION = 256  # pictures of the validation split, spread evenly over it
+CALIBRATION = 256  # pictures of the validation split, or of training where there is none
 
 
 def restored(run: Path, recipe: Mapping[str, Any]) -> Any:
@@ -172,15 +172,19 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
                     "score", found.get(task.metric)
                 ),  # older runs hold the metric alone
                 **({"accuracy": found["accuracy"]} if "accuracy" in found else {}),
-                "weight_bytes": -(-int(found["size_bits"]) // 8),
+                # a count of kernels takes real weights for 8 bits: those of the int8 twin
+                "weight_bytes": -(-int(found["size_bits"]) // 8)
+                if binary
+                else 4 * model.count_params(),
                 "macs": found["bops"] if binary else macs(model),
                 **further(dataset, _Keras(model)),
             }
         )
         if binary:
             continue
-        spread = np.linspace(0, len(dataset.val) - 1, CALIBRATION).astype(int)
-        content = quantize(model, np.asarray(dataset.val.images[spread]))
+        shown = dataset.val if len(dataset.val) else dataset.train
+        spread = np.linspace(0, len(shown) - 1, CALIBRATION).astype(int)
+        content = quantize(model, np.asarray(shown.images[spread]))
         write_whole(run / "int8.tflite", content)
         lite = LiteModel(content)
         scores = task.score(dataset.test, lite)

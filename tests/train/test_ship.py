@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,33 @@ def test_runs_on_different_data_are_not_compared(run: Path, tmp_path: Path) -> N
     (other / "metrics.json").write_text(json.dumps({**metrics, "dataset_hash": "f" * 64}))
     with pytest.raises(DataError, match="different data"):
         compare([run, other])
+
+
+def test_a_real_network_is_four_times_its_8_bit_form(
+    tmp_path: Path, make_blobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both count every parameter, whatever kernels alone count to; and data without a validation
+    split gives ranges from its training pictures."""
+    from train import compare
+    from train.data.dataset import empty_split
+    from train.models.backbone import Backbone
+    from train.recipes import Recipe
+
+    shape = (16, 16, 1)
+    net = Backbone(input_shape=shape, widths=(8,), blocks=(1,), strides=(2,)).twin()
+    data = replace(make_blobs(8), val=empty_split(shape))
+    model = net.build()
+    metrics = {"finished": True, "dataset_hash": data.hash, "epochs": 1, "seed": 0, "pictures": 16,
+               "size_bits": net.count().weight_bits, "score": 0.5}  # fmt: skip
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    (tmp_path / "recipe.json").write_text(json.dumps({"name": "x", "data": "blobs"}))
+    recipe = Recipe("x", "blobs", net, epochs=1)
+    monkeypatch.setattr(compare.recipes, "get", lambda _: recipe)
+    monkeypatch.setattr(compare, "load", lambda *_, **__: data)
+    monkeypatch.setattr(compare, "restored", lambda *_: model)
+    real, eight = compare.compare([tmp_path])["rows"]
+    assert real["weight_bytes"] == 4 * eight["weight_bytes"] == 4 * model.count_params()
+    assert (tmp_path / "int8.tflite").stat().st_size > eight["weight_bytes"]
 
 
 def test_further_figures_of_each_dataset() -> None:
