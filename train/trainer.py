@@ -226,6 +226,14 @@ class Trainer:
             hard = phase.hardness(step, self.steps_per_epoch)
             hardness().assign(hard)
             value, right = self.step(self.workers.share(x), self.workers.share(y), hard)
+            if not np.isfinite(value):
+                raise DataError(
+                    "the training has diverged: its loss is no number any more",
+                    where=f"recipe {self.recipe.name}, epoch {epoch + 1}, step {now.batches + 1}",
+                    found=f"loss {float(value)}",
+                    remedy="train anew with a lower learning_rate (--set learning_rate=…), or a "
+                    "higher temperature where a teacher is; this run's last checkpoint is kept",
+                )
             now.losses.append(float(value))
             now.hits, now.seen = now.hits + int(right), now.seen + len(x)
             if isinstance(self.task, Classification):

@@ -131,6 +131,19 @@ def test_latents_reach_the_clip_and_not_beyond(small: Any) -> None:
         assert layer.kernel_quantizer.clip_value == clip
 
 
+def test_a_training_that_diverges_ends_with_a_message(small: Any) -> None:
+    """A shift of batch norm that is no number stands for what a rate too high does."""
+    from convert.errors import DataError
+    from train.trainer import Trainer
+
+    trainer = Trainer(small.recipe(), small.dataset(), 0)
+    trainer.run_epoch(0)
+    trainer.model.get_layer("head_bn").beta.assign([np.nan, 0.0])
+    with pytest.raises(DataError, match="diverged") as refused:
+        trainer.run_epoch(1)
+    assert "epoch 2, step 1" in str(refused.value)
+
+
 def test_bop_flips_signs_and_keeps_no_latents(small: Any, tmp_path: Path) -> None:
     from train.loop import train
     from train.optim import binary_kernels
