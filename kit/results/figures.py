@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -23,6 +24,8 @@ from kit.results.tables import (
 from train.results.aggregate import Mean, by_arm, over_seeds
 from train.results.arm import Arm, Group
 
+# what the names of all plots made here look like
+PLOT = re.compile(r"(all|[a-z])-(ev|gamma|size|instructions|bytes|cycles)\.svg$")
 # file name's end, what the axis says, value, factor
 AXES: tuple[tuple[str, str, Callable[[Outcome], float | None], float], ...] = (
     ("instructions", "instructions an inference on netduino2plus", INSTRUCTIONS, 1.0),

@@ -133,7 +133,11 @@ def listed(args: argparse.Namespace, queue: Sequence[Job], results: Path) -> int
 
 
 def write_page(results: Path, *, check: bool) -> int:
-    """Writes docs/results.md and its plots beside the result files, or only compares them."""
+    """Writes docs/results.md and its plots beside the result files, or only compares them.
+
+    Plots of groups that have no result any more are taken away.
+    """
+    from kit.results.figures import PLOT
     from kit.results.page import contents
 
     files = {
@@ -144,10 +148,13 @@ def write_page(results: Path, *, check: bool) -> int:
         for path, text in files.items()
         if not path.is_file() or path.read_text("utf-8") != text
     )
+    left = [path for path in results.glob("*.svg") if PLOT.match(path.name) and path not in files]
     if check:
-        for name in stale:
+        for name in (*stale, *sorted(map(shown, left))):
             console.say(f"out of date: {name}; renew: python -m kit results --page")
-        return 1 if stale else 0
+        return 1 if stale or left else 0
+    for path in left:
+        path.unlink()
     for path, text in files.items():
         write_whole(path, text.encode())
     console.say(f"written: {shown(results.parent / 'results.md')}, {len(files) - 1} plots")

@@ -246,6 +246,13 @@ def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.main(check) == 1
     assert cli.main(["results", "--page", "--results", str(results)]) == 0
     assert cli.main(check) == 0
+    (results / "c-size.svg").write_text("<svg/>")  # of results that are gone
+    (results / "own-plot.svg").write_text("<svg/>")
+    assert cli.main(check) == 1
+    assert cli.main(["results", "--page", "--results", str(results)]) == 0
+    assert cli.main(check) == 0
+    assert not (results / "c-size.svg").exists()
+    assert (results / "own-plot.svg").exists()
 
 
 def test_the_page_is_made_from_the_files(repo: Path) -> None:
