@@ -14,6 +14,7 @@ from train.card import read_json, write_card
 from train.recipes import Augment, Recipe
 from train.recipes.check import check, typed
 from train.recipes.recipe import Stage
+from train.runfolder import refuse_another
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 FIXED = ("name", "net", "source", "task")  # fields that --set does not reach
@@ -190,7 +191,7 @@ def train_command(
         metrics.json's content and `run`, the folder.
 
     Raises:
-        DataError: a bad name or field, no data, a full disk.
+        DataError: a bad name or field, a run is there and resume is off, no data, a full disk.
     """
     if checkpoint_minutes is not None and not checkpoint_minutes >= 0:
         raise DataError(
@@ -208,6 +209,8 @@ def train_command(
         chosen, record = prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
     else:
         chosen, record = prepared(recipe, data, seed, overrides or {})
+        if run_dir is not None:
+            refuse_another(run_dir)  # before workers wait for each other and pictures are made
     from train.distribute import workers
     from train.loop import CHECKPOINT_MINUTES, train
 

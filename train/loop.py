@@ -26,7 +26,14 @@ from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
 from train.figures import further
 from train.recipes.recipe import Recipe
 from train.record import History, commit, identity, restore, same_run, save, write_curves
-from train.runfolder import Log, load_arrays, remove_halves, save_arrays, write_json
+from train.runfolder import (
+    Log,
+    load_arrays,
+    refuse_another,
+    remove_halves,
+    save_arrays,
+    write_json,
+)
 from train.tasks.task import Classification
 from train.trainer import Progress, Trainer, fit
 
@@ -78,12 +85,8 @@ def train(
     """
     _check_shapes(recipe, dataset)
     checkpoint = folder / "checkpoint.npz"
-    if checkpoint.exists() and not resume:
-        raise DataError(
-            "a run is there already",
-            where=str(folder),
-            remedy="continue it with --resume, or delete the folder",
-        )
+    if not resume:
+        refuse_another(folder)
     together = workers()
     taught = _teacher(recipe, dataset, teacher, quiet)
     asked = {**recipe.as_dict(), "dataset": dataset.options}

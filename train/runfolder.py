@@ -68,6 +68,16 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from None
 
 
+def refuse_another(folder: Path) -> None:
+    """Raises DataError where a run was begun: a new one would mix with it."""
+    if (folder / "checkpoint.npz").exists():
+        raise DataError(
+            "a run is there already",
+            where=str(folder),
+            remedy="continue it with --resume, or delete the folder",
+        )
+
+
 def remove_halves(folder: Path) -> None:
     """Remove what a process that was killed while writing left half written."""
     for path in folder.glob(".*.*"):

@@ -237,7 +237,7 @@ def test_fields_are_changed_by_name_and_type() -> None:
 def test_values_out_of_range_are_refused_before_any_picture_is_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As the command line asks; what is in range comes as far as the data."""
+    """As the command line asks; what is in range comes as far as the data. So is another run."""
     from train import api
 
     class ReachedDataError(Exception):
@@ -275,6 +275,9 @@ def test_values_out_of_range_are_refused_before_any_picture_is_read(
         asked(epochs=1, gradual=1, augment={"zoom": 0.5}, stages=[{"weights": "binary"}])
     with pytest.raises(DataError, match="minutes apart"):
         api.train_command(recipe="faces-wake", run_dir=tmp_path, checkpoint_minutes=-1)
+    (tmp_path / "checkpoint.npz").touch()
+    with pytest.raises(DataError, match="a run is there already"):
+        asked(epochs=1)
 
 
 def test_unknown_recipe_names_the_nearest() -> None:
