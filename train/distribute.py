@@ -8,7 +8,8 @@ of them see; worker 0 writes it.
 The recipe's batch is the global one: every worker makes the whole batch, with the same generators,
 and takes its share of the rows, so that the pictures do not depend on the number of workers. Batch
 norm is synchronized: mean and variance are those of the global batch. What remains different from
-one machine is the order of float32 sums.
+one worker is the order of float32 sums; a process without TF_CONFIG also has batch norm's fused
+kernel, whose other rounding turns bits of sums that are nearly 0.
 """
 
 from __future__ import annotations

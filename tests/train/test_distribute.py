@@ -38,12 +38,10 @@ def weights(path: Path) -> list[Any]:
         return [file[name] for name in file.files]
 
 
-@pytest.mark.slow
-def test_two_workers_equal_one(repo: Path, tmp_path: Path) -> None:
-    """Over two stages and a resumed epoch; weights, batch norm's statistics and figures."""
-    from tests.train import small
-    from train.evaluate import build_model
-
+@pytest.fixture(scope="module")
+def trained(repo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one worker (folder 1) and two (folder 2) left, see tests.train.worker."""
+    tmp_path = tmp_path_factory.mktemp("workers")
     command = [sys.executable, "-W", "ignore", "-m", "tests.train.worker"]
     for count in (1, 2):
         folder = tmp_path / str(count)
@@ -57,8 +55,17 @@ def test_two_workers_equal_one(repo: Path, tmp_path: Path) -> None:
             env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"},
         )
         assert done.returncode == 0, done.stderr[-2000:]
-    one = weights(tmp_path / "1" / "worker0.npz")
-    two = [weights(tmp_path / "2" / f"worker{rank}.npz") for rank in (0, 1)]
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_two_workers_equal_one(trained: Path) -> None:
+    """Over two stages and a resumed epoch; weights, batch norm's statistics and figures."""
+    from tests.train import small
+    from train.evaluate import build_model
+
+    one = weights(trained / "1" / "worker0.npz")
+    two = [weights(trained / "2" / f"worker{rank}.npz") for rank in (0, 1)]
     for ours, first, second in zip(one, *two, strict=True):
         np.testing.assert_array_equal(first, second)
         np.testing.assert_allclose(ours, first, rtol=TOLERANCE, atol=TOLERANCE)
@@ -66,12 +73,29 @@ def test_two_workers_equal_one(repo: Path, tmp_path: Path) -> None:
     moved = [np.abs(a - b).max() for a, b in zip(one, untrained, strict=True)]
     assert np.median(moved) > 100 * TOLERANCE
     alone, together = (
-        json.loads((tmp_path / str(n) / "run" / "metrics.json").read_text()) for n in (1, 2)
+        json.loads((trained / str(n) / "run" / "metrics.json").read_text()) for n in (1, 2)
     )
     assert (alone["workers"], together["workers"]) == (1, 2)
     assert alone["accuracy"] == together["accuracy"]
     assert alone["confusion"] == together["confusion"]
-    assert not list((tmp_path / "2" / "run").glob("*worker0*"))
+    assert not list((trained / "2" / "run").glob("*worker0*"))
+
+
+@pytest.mark.slow
+def test_a_step_of_bineal_has_the_same_gradients(trained: Path) -> None:
+    """Not its weights: those before batch norm that only scale have gradients of nearly 0, and
+    Adam's first step is the rate times their sign. Its mean after that step is 0.1 gradients."""
+    found = []
+    for count in (1, 2):
+        with np.load(trained / str(count) / "bineal" / "checkpoint.npz") as file:
+            adam = {name: file[name] for name in file.files if name.startswith("adam")}
+            assert adam["adam0_0"] == 1
+            found.append({k: v for k, v in adam.items() if not k.endswith("_0")})
+    one, two = found
+    for name, ours in one.items():
+        np.testing.assert_allclose(two[name], ours, rtol=1e-4, atol=1e-6, err_msg=name)
+    largest = [np.abs(ours).max() for ours in one.values()]  # means, and their squares' means
+    assert np.percentile(largest, 75) > 1e-4
 
 
 def test_what_is_no_configuration_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,13 +15,21 @@ import numpy as np
 
 from tests.train import small
 from train import distribute, loop
+from train.models.backbone import Backbone
 from train.recipes.recipe import TWO_STEP
 
 RECIPE = small.recipe(epochs=2, stages=TWO_STEP, learning_rate=1e-3)
+# one step on all pictures; later, signs of sums that are nearly 0 part two trainings
+BINEAL = small.recipe(
+    net=Backbone("bineal", small.SHAPE, widths=(8,), blocks=(1,), strides=(2,), planes=2),
+    epochs=1,
+    batch=32,
+)
 
 
 def work(folder: Path, config: str) -> None:
-    """Trains, an epoch at first and then the rest; leaves what this worker holds in the end."""
+    """Trains, an epoch at first and then the rest; leaves what this worker holds in the end.
+    Then a step of BINEAL, whose checkpoint stays."""
     os.environ["TF_CONFIG"] = config
     me = distribute.workers()
     run = folder / "run"
@@ -29,6 +37,7 @@ def work(folder: Path, config: str) -> None:
     model, metrics = loop.train(RECIPE, small.dataset(), run, resume=True, quiet=True)
     np.savez(folder / f"worker{me.rank}.npz", *model.get_weights())
     (folder / f"worker{me.rank}.json").write_text(json.dumps(metrics, default=str))
+    loop.train(BINEAL, small.dataset(), folder / "bineal", quiet=True)
 
 
 def main(folder: Path, configs: list[str]) -> None:
