@@ -226,15 +226,16 @@ class Trainer:
             hard = phase.hardness(step, self.steps_per_epoch)
             hardness().assign(hard)
             value, right = self.step(self.workers.share(x), self.workers.share(y), hard)
-            if not np.isfinite(value):
+            loss = float(value)
+            if not np.isfinite(loss):
                 raise DataError(
                     "the training has diverged: its loss is no number any more",
                     where=f"recipe {self.recipe.name}, epoch {epoch + 1}, step {now.batches + 1}",
-                    found=f"loss {float(value)}",
+                    found=f"loss {loss}",
                     remedy="train anew with a lower learning_rate (--set learning_rate=…), or a "
                     "higher temperature where a teacher is; this run's last checkpoint is kept",
                 )
-            now.losses.append(float(value))
+            now.losses.append(loss)
             now.hits, now.seen = now.hits + int(right), now.seen + len(x)
             if isinstance(self.task, Classification):
                 now.labelled += int((y >= 0).sum())

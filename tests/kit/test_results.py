@@ -19,7 +19,7 @@ from kit.results.findings import PAIRS, findings
 from kit.verbs import results as verb
 from train.results import store
 from train.results.aggregate import mean_of, mixed
-from train.results.arm import SEEDS, Arm, Group, jobs
+from train.results.arm import CORE, SEEDS, Arm, Group, jobs
 from train.results.arms import ARMS, GROUPS
 
 # In the place of `python -m kit`: leaves what a step leaves, in a run folder.
@@ -82,8 +82,8 @@ def test_seed_0_of_every_arm_runs_first_and_by_priority() -> None:
     assert queue[0].arm.steps_of(1) == ("train", "convert"), "instructions follow from structure"
 
 
-def test_further_arms_wait_for_all_seeds_of_the_others() -> None:
-    queue = jobs((arm("variant", priority=1, further=True), arm("core", priority=9)), seeds=2)
+def test_variants_wait_for_all_seeds_of_the_others() -> None:
+    queue = jobs((arm("variant", priority=CORE + 1), arm("core", priority=CORE)), seeds=2)
     assert [job.name for job in queue] == ["core-s0", "core-s1", "variant-s0", "variant-s1"]
 
 
@@ -111,11 +111,11 @@ def test_failed_and_unknown_arms_do_not_stop_the_queue(settings: run.Settings) -
 def test_a_stopped_queue_goes_on_where_it_stopped(settings: run.Settings) -> None:
     queue = jobs((arm("fast", priority=1), arm("slow", "slow", priority=2)), seeds=1)
     began = time.monotonic()
-    assert run.run_queue(queue[:1], settings, lambda: KNOWN).finished == ("fast-s0",)
-    took = time.monotonic() - began  # three programs: how busy the machine is
-    hasty = replace(settings, deadline=time.monotonic() + 2 + 2 * took)
+    run.run_queue(jobs((arm("gauge"),), seeds=1), settings, lambda: KNOWN)
+    took = time.monotonic() - began  # of three programs: how busy the machine is
+    hasty = replace(settings, deadline=time.monotonic() + 2 + 3 * took)
     report = run.run_queue(queue, hasty, lambda: KNOWN)
-    assert (report.finished, report.left) == ((), ("slow-s0",))
+    assert (report.finished, report.left) == (("fast-s0",), ("slow-s0",))
     assert not (settings.results / "slow-s0.json").exists()
     assert run.run_queue(queue, settings, lambda: KNOWN).finished == ("slow-s0",)
     said = calls(settings)

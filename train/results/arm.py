@@ -10,6 +10,8 @@ from typing import Any
 from convert.errors import DataError
 
 SEEDS = 3
+# Priority beyond which an arm is a variant that no question of its group rests on.
+CORE = 40
 # In the order in which they run. Every arm begins with one of the first two.
 STEPS = ("train", "prune", "int8", "robustness", "convert", "bench")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -47,8 +49,8 @@ class Arm:
             structure).
         options: further words of a step's command; {runs} is the folder of all run folders, {seed}
             the seed.
-        priority: low runs first within a seed.
-        further: waits until all seeds of the others have run: no question rests on it.
+        priority: low runs first within a seed; what is beyond CORE waits until all seeds of the
+            rest have run.
     """
 
     name: str
@@ -59,7 +61,6 @@ class Arm:
     steps: tuple[str, ...] = ("train", "convert", "bench")
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     priority: int = 50
-    further: bool = False
 
     def __post_init__(self) -> None:
         wrong = [step for step in self.steps if step not in STEPS]
@@ -81,9 +82,9 @@ class Arm:
 @dataclass(frozen=True, order=True)
 class Job:
     """An arm with a seed; sorts as the queue runs: seed 0 of the arms that answer the questions, by
-    priority, then their seeds 1 and 2, and after these the further arms in the same way."""
+    priority, then their seeds 1 and 2, and after these the variants in the same way."""
 
-    further: bool
+    variant: bool
     seed: int
     priority: int
     at: int
@@ -105,7 +106,7 @@ def jobs(arms: tuple[Arm, ...], groups: str = "", seeds: int = SEEDS) -> list[Jo
     """
     wanted = [arm for arm in arms if not groups or arm.group in groups]
     return sorted(
-        Job(arm.further, seed, arm.priority, at, arm)
+        Job(arm.priority > CORE, seed, arm.priority, at, arm)
         for seed in range(seeds)
         for at, arm in enumerate(wanted)
     )

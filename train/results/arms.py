@@ -1,15 +1,8 @@
-"""The experiments behind docs/results.md, by group.
-
-Arms of a priority beyond `CORE` are further ones: variants that no question of a group rests on.
-"""
+"""The experiments behind docs/results.md, by group."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from train.results.arm import Arm, Group
-
-CORE = 40
 
 GROUPS = (
     Group(
@@ -153,7 +146,11 @@ _FIVE = tuple(
     )
 )  # fmt: skip
 
-ARMS: tuple[Arm, ...] = tuple(
-    replace(arm, further=arm.priority > CORE)
-    for arm in (*_ENCODING, *_ROBUSTNESS, *_PRUNING, *_COMPARING, *_FIVE, *_GROUPING)
+ARMS: tuple[Arm, ...] = (
+    *_ENCODING,
+    *_ROBUSTNESS,
+    *_PRUNING,
+    *_COMPARING,
+    *_FIVE,
+    *_GROUPING,
 )
