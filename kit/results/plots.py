@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 52
+WIDTH, HEIGHT = 720, 414
+LEFT, RIGHT, TOP, BOTTOM = 64, 24, 54, 52
 LINE = 18  # px of a line of the legend
 COLOURS = ("#2f7ed8", "#d9822b", "#3a9d5d", "#b04fc0", "#c23b4b", "#7a7f87", "#00939c", "#8d6e3f")
 INK = "#7a7f87"
@@ -108,7 +108,7 @@ def chart(series: Sequence[Series], title: str, across: str, up: str) -> str:
     for x in xs:
         out.append(text(px(x), bottom + 20, number(x), "middle"))
     out.append(text(right, bottom + 40, across, "end"))
-    out.append(text(LEFT - 56, TOP - 6, up))
+    out.append(text(LEFT - 56, TOP - 12, up))
     for kind, one in enumerate(series):
         colour = COLOURS[kind % len(COLOURS)]
         placed = sorted(one.dots, key=lambda dot: (dot.x, dot.y))
