@@ -1,5 +1,6 @@
 """Layers of binarized networks."""
 
+from train.layers.alternate import Alternate
 from train.layers.bineal import OverAdd, OverKernel, OverSign
 from train.layers.bits import AlreadyBits, RepeatChannels
 from train.layers.glt import GLT
@@ -15,6 +16,7 @@ from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 
 __all__ = [
     "GLT",
+    "Alternate",
     "AlreadyBits",
     "ChannelShuffle",
     "GradualKernel",

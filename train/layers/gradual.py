@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from convert.errors import ModelError
 from train.backend import exporting, keras, larq, tf
 
 FORMS = ("binary", "soft", "real")
@@ -65,17 +66,32 @@ def _between(real: Any, bits: Any) -> Any:
 
 @keras.utils.register_keras_serializable("bitwake")
 class GradualSign(larq.quantizers.Quantizer):
-    """Of activations. Hard: approx_sign, whose gradient is 2 - 2|x| for |x| < 1; real: clip(x)."""
+    """Of activations. Hard: approx_sign(x / w), whose gradient is (2 - 2|x / w|) / w for |x| < w;
+    real: clip(x / w).
+
+    Args:
+        window: w, half of the width over which a gradient passes.
+    """
 
     precision = 1
 
+    def __init__(self, window: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not window > 0:
+            raise ModelError("a sign's window is above 0", found=f"{window:g}")
+        self.window = window
+
     def call(self, inputs: Any) -> Any:
         form = activation_form()
-        real = inputs if form == "binary" else tf.clip_by_value(inputs, -1.0, 1.0)
+        x = inputs / self.window if self.window != 1.0 else inputs
+        real = x if form == "binary" else tf.clip_by_value(x, -1.0, 1.0)
         if form == "real":
             return super().call(real)
-        bits = larq.quantizers.approx_sign(inputs)
+        bits = larq.quantizers.approx_sign(x)
         return super().call(bits if form == "binary" else _between(real, bits))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.window}
 
 
 @keras.utils.register_keras_serializable("bitwake")

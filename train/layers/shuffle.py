@@ -15,13 +15,13 @@ class ChannelShuffle(keras.layers.Layer):
     """Interleave the channels of `groups` groups: output k·groups + g is input g·(C / groups) + k.
 
     The sign is taken first, so that on the device only bits move. The next binary layer must take
-    them with `AlreadyBits`.
+    them with `AlreadyBits`. `window` is that of the sign, see `GradualSign`.
     """
 
-    def __init__(self, groups: int, **kwargs: Any) -> None:
+    def __init__(self, groups: int, *, window: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.groups = groups
-        self.sign = GradualSign()
+        self.sign = GradualSign(window)
 
     def build(self, input_shape: Any) -> None:
         channels = int(input_shape[-1])
@@ -35,4 +35,4 @@ class ChannelShuffle(keras.layers.Layer):
         return tf.gather(self.sign(x), self.order, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "groups": self.groups}
+        return {**super().get_config(), "groups": self.groups, "window": self.sign.window}

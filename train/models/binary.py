@@ -14,6 +14,7 @@ from convert.errors import ModelError
 from train.backend import keras, larq, tf
 from train.layers import (
     AlreadyBits,
+    Alternate,
     ChannelShuffle,
     GradualKernel,
     GradualSign,
@@ -44,7 +45,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Pool:
-    """Max pooling of 2 by 2 (an AND of bits on the device)."""
+    """Max pooling of 2 by 2: is the bit set anywhere? (An AND on the device, where 1 is -1.)"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class BinaryNet:
         planes: bits that the encoder makes of a sample.
         shared_thresholds: learned ones are the same for all channels.
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
+        window: of the signs between layers, see `GradualSign`.
+        shift: batch norm's shifts begin at ± this, by turns, see `Alternate`.
     """
 
     input_shape: tuple[int, int, int]
@@ -75,6 +78,8 @@ class BinaryNet:
     classes: int = 2
     shared_thresholds: bool = False
     encoder: str | Encoder = "glt"
+    window: float = 1.0
+    shift: float = 0.0
 
 
 def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
@@ -105,12 +110,14 @@ def build(net: BinaryNet) -> Any:
     for spec in net.layers:
         if isinstance(spec, Conv):
             index += 1
-            x = _conv(spec, index, AlreadyBits() if bits else GradualSign())(x)
-            x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=f"bn{index}")(x)
+            x = _conv(spec, index, AlreadyBits() if bits else GradualSign(net.window))(x)
+            x = keras.layers.BatchNormalization(
+                momentum=BN_MOMENTUM, beta_initializer=Alternate(net.shift), name=f"bn{index}"
+            )(x)
         elif isinstance(spec, Pool):
             x = keras.layers.MaxPool2D(2, name=f"pool{index}")(x)
         else:
-            x = ChannelShuffle(spec.groups, name=f"shuffle{index}")(x)
+            x = ChannelShuffle(spec.groups, window=net.window, name=f"shuffle{index}")(x)
         # pooling of bits leaves bits
         bits = isinstance(spec, Shuffle) or (bits and isinstance(spec, Pool))
     height, width = int(x.shape[1]), int(x.shape[2])
@@ -119,7 +126,7 @@ def build(net: BinaryNet) -> Any:
         (height, width),
         padding="valid",
         use_bias=False,
-        input_quantizer=AlreadyBits() if bits else GradualSign(),
+        input_quantizer=AlreadyBits() if bits else GradualSign(net.window),
         kernel_quantizer=GradualKernel(),
         kernel_constraint="weight_clip",
         name="head",
