@@ -203,3 +203,38 @@ def test_signs_harden_from_real_values_to_bits() -> None:
             assert kernel(tf.transpose(x)).numpy().ravel().tolist() == signs[0]
     finally:
         hardness().assign(1.0)
+
+
+@pytest.mark.parametrize("window", [0.5, 1.0, 1.5])
+def test_a_sign_passes_gradients_within_its_window(window: float) -> None:
+    from train.backend import tf
+    from train.layers import ChannelShuffle, GradualSign
+
+    x = tf.constant(np.linspace(-3.0, 3.0, 48, dtype=np.float32)[None])
+    ratio = np.abs(x.numpy()) / window
+    expected = np.where(ratio < 1, (2 - 2 * ratio) / window, 0.0)
+    for layer in (GradualSign(window), ChannelShuffle(1, window=window)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            bits = layer(x)
+        assert np.array_equal(bits, np.where(x.numpy() < 0, -1, 1))
+        np.testing.assert_allclose(tape.gradient(bits, x), expected, rtol=1e-5, atol=1e-6)
+        again = type(layer).from_config(layer.get_config())
+        assert getattr(again, "sign", again).window == window
+
+
+def test_what_a_sign_or_a_shift_cannot_be_is_refused() -> None:
+    from train.models.binary import BinaryNet, Conv
+
+    for fields in ({"window": 0.0}, {"window": float("nan")}, {"shift": float("inf")}):
+        with pytest.raises(ModelError, match="window|shift"):
+            BinaryNet((8, 8, 1), 2, (Conv(8),), **fields)
+
+
+def test_shifts_begin_at_both_sides_and_the_head_s_at_none() -> None:
+    from train.models.binary import BinaryNet, Conv, build
+
+    model = build(BinaryNet((8, 8, 1), 2, (Conv(5), Conv(8)), shift=0.75))
+    first, second, head = (model.get_layer(n).beta.numpy() for n in ("bn1", "bn2", "head_bn"))
+    assert first.tolist() == [-0.75, 0.75, -0.75, 0.75, -0.75]
+    assert second.tolist() == [-0.75, 0.75] * 4 and not head.any()

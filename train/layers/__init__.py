@@ -16,8 +16,8 @@ from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 
 __all__ = [
     "GLT",
-    "Alternate",
     "AlreadyBits",
+    "Alternate",
     "ChannelShuffle",
     "GradualKernel",
     "GradualSign",

@@ -7,6 +7,7 @@ for which LCE keeps a convolution's output in bits.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,13 @@ class BinaryNet:
     encoder: str | Encoder = "glt"
     window: float = 1.0
     shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.window < math.inf and math.isfinite(self.shift)):
+            raise ModelError(
+                "a network's window is above 0 and its shift a number",
+                found=f"window {self.window:g}, shift {self.shift:g}",
+            )
 
 
 def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
