@@ -92,18 +92,19 @@ def threshold(tau: Any, b0: Any, b1: Any) -> Any:
 class OverSign(keras.layers.Layer):
     """Real maps [N, H, W, C] -> ±1 bits: sign(u), u = PReLU_τ(x + b0) + b1.
 
-    τ, b0 and b1 are one number a channel. Backward is that of approx_sign at u, through the PReLU.
-    In export mode the layer is x - θ, whose sign the next layer takes (`AlreadyBits`): LCE folds θ
-    into the convolution's threshold.
+    τ, b0 and b1 are one number a channel. Backward is that of `GradualSign` at u, through the
+    PReLU. In export mode the layer is x - θ, whose sign the next layer takes (`AlreadyBits`): LCE
+    folds θ into the convolution's threshold.
 
     Args:
         over: False leaves τ, b0 and b1 out: a plain sign.
+        window: over which its gradient passes, see `GradualSign`.
     """
 
-    def __init__(self, over: bool = True, **kwargs: Any) -> None:
+    def __init__(self, over: bool = True, *, window: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.over = over
-        self.sign = GradualSign()
+        self.sign = GradualSign(window)
 
     def build(self, input_shape: Any) -> None:
         if self.over:
@@ -135,7 +136,7 @@ class OverSign(keras.layers.Layer):
         return self.sign(self.latent(x))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "over": self.over}
+        return {**super().get_config(), "over": self.over, "window": self.sign.window}
 
 
 @keras.utils.register_keras_serializable("bitwake")

@@ -12,13 +12,13 @@ from train.layers.gradual import GradualSign
 class RSign(keras.layers.Layer):
     """Real maps [N, H, W, C] -> ±1 bits sign(x - α), α one number a channel, from 0.
 
-    Backward is that of approx_sign at x - α. In export mode the layer is x - α, whose sign the next
-    layer takes (`AlreadyBits`).
+    Backward is that of `GradualSign` at x - α, with its `window`. In export mode the layer is
+    x - α, whose sign the next layer takes (`AlreadyBits`).
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, window: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.sign = GradualSign()
+        self.sign = GradualSign(window)
 
     def build(self, input_shape: Any) -> None:
         self.alpha = self.add_weight(
@@ -29,3 +29,6 @@ class RSign(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         shifted = tf.nn.bias_add(x, -self.alpha)
         return shifted if exporting() else self.sign(shifted)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.sign.window}

@@ -15,7 +15,7 @@ from train.layers import Int8Conv2D, Int8Norm, Int8Range, OverSign
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
-from train.models.blocks.flow import BN_MOMENTUM, bconv, norm
+from train.models.blocks.flow import BN_MOMENTUM, Signs, bconv, norm
 from train.models.blocks.real import conv
 from train.models.counting import count_model
 
@@ -29,7 +29,7 @@ class Feature(Flow):
     """A stage's output: `map`, `bits`, and how many pixels of the picture one of its pixels is
     wide (`stride`)."""
 
-    stride: int
+    stride: int = 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class Backbone:
             weights and activations; the network then has int8 input and output), or "real".
         planes: bits that the encoder makes of a sample.
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
+        pool: max pooling before a stage in place of its first block's stride: as many MACs, and on
+            bits an OR.
+        window, shift: how signs are trained, see `Signs`.
         head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
             real dense layer; "" chooses "conv" for blocks that give bits.
     """
@@ -62,6 +65,9 @@ class Backbone:
     encoder: str | Encoder = "glt"
     classes: int = 2
     head: str = ""
+    pool: bool = False
+    window: float = 1.0
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.strides) > 0:
@@ -77,6 +83,7 @@ class Backbone:
                 f"{self.stem_kernel} by {self.stem_stride}, planes {self.planes}, classes "
                 f"{self.classes}, multiplier {self.multiplier:g}",
             )
+        Signs(self.window, self.shift)  # refuses what they cannot be
         for what, value, known in (
             ("stem", self.stem, STEMS),
             ("head", self.head, ("", "conv", "mean")),
@@ -94,6 +101,11 @@ class Backbone:
                 remedy="take a block that gives bits and the head 'conv', or the stem 'bits'",
             )
 
+    @property
+    def signs(self) -> Signs:
+        """How signs are trained."""
+        return Signs(self.window, self.shift)
+
     def channels(self) -> tuple[int, ...]:
         """Channels of each stage, the multiplier applied."""
         return tuple(max(1, round(width * self.multiplier)) for width in self.widths)
@@ -103,18 +115,22 @@ class Backbone:
         output of every stage, finest first."""
         block = named(self.block)
         widths = self.channels()
-        x = STEMS[self.stem](self, image, widths[0])
+        first = Flow(STEMS[self.stem](self, image, widths[0]), False, signs=self.signs)
         if self.stem == "int8":  # a plain sign: a threshold of its own would leave int8
-            x = Flow(OverSign(over=False, name="stem_out")(x), True)
+            sign = OverSign(over=False, window=self.signs.window, name="stem_out")
+            x = first.then(sign(first.map), bits=True)
         else:
-            x = block.enter(x, "stem_out")
+            x = block.enter(first, "stem_out")
         stride, found = self.stem_stride, []
         for s, (width, count) in enumerate(zip(widths, self.blocks, strict=True)):
             for k in range(count):
                 step = self.strides[s] if k == 0 else 1
-                x = block(x, width, step, f"s{s + 1}b{k + 1}")
                 stride *= step
-            found.append(Feature(x.map, x.bits, stride))
+                if self.pool and step > 1:
+                    pooled = keras.layers.MaxPool2D(step, padding="same", name=f"s{s + 1}_pool")
+                    x, step = x.then(pooled(x.map), bits=x.bits), 1
+                x = block(x, width, step, f"s{s + 1}b{k + 1}")
+            found.append(Feature(x.map, x.bits, stride, signs=self.signs))
         return found
 
     def build(self) -> Any:
@@ -143,7 +159,7 @@ def _bits_stem(net: Backbone, image: Any, channels: int) -> Any:
     """The encoder's bits, a binary convolution, batch norm."""
     bits, done = encode(image, net.encoder, net.planes)
     x = bconv(Flow(bits, done), channels, net.stem_kernel, "stem", stride=net.stem_stride)
-    return norm(x, "stem_bn")
+    return norm(x, "stem_bn", net.signs.shift)
 
 
 def _real_stem(net: Backbone, image: Any, channels: int) -> Any:

@@ -7,7 +7,6 @@ for which LCE keeps a convolution's output in bits.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +14,13 @@ from convert.errors import ModelError
 from train.backend import keras, larq, tf
 from train.layers import (
     AlreadyBits,
-    Alternate,
     ChannelShuffle,
     GradualKernel,
     GradualSign,
     GroupedQuantConv2D,
 )
 from train.layers.encoders import Encoder, encode, encoder_of
-
-BN_MOMENTUM = 0.9
+from train.models.blocks.flow import BN_MOMENTUM, Signs, norm
 
 
 @dataclass(frozen=True)
@@ -83,11 +80,7 @@ class BinaryNet:
     shift: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.window < math.inf and math.isfinite(self.shift)):
-            raise ModelError(
-                "a network's window is above 0 and its shift a number",
-                found=f"window {self.window:g}, shift {self.shift:g}",
-            )
+        Signs(self.window, self.shift)  # refuses what they cannot be
 
 
 def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
@@ -119,9 +112,7 @@ def build(net: BinaryNet) -> Any:
         if isinstance(spec, Conv):
             index += 1
             x = _conv(spec, index, AlreadyBits() if bits else GradualSign(net.window))(x)
-            x = keras.layers.BatchNormalization(
-                momentum=BN_MOMENTUM, beta_initializer=Alternate(net.shift), name=f"bn{index}"
-            )(x)
+            x = norm(x, f"bn{index}", net.shift)
         elif isinstance(spec, Pool):
             x = keras.layers.MaxPool2D(2, name=f"pool{index}")(x)
         else:
@@ -139,7 +130,7 @@ def build(net: BinaryNet) -> Any:
         kernel_constraint="weight_clip",
         name="head",
     )(x)
-    x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name="head_bn")(x)
+    x = norm(x, "head_bn")
     return keras.Model(image, keras.layers.Flatten(name="logits")(x))
 
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from train.models.backbone import Backbone
 from train.models.blocks import Compact
-from train.recipes.reduced import reduced
+from train.recipes.reduced import SIGNS, reduced
 
-NET = Backbone(block=Compact(), widths=(32, 64, 128), blocks=(1, 1, 1), strides=(2, 2, 2))
+NET = Backbone(block=Compact(), widths=(32, 64, 128), blocks=(1, 1, 1), strides=(2, 2, 2), **SIGNS)
 SOURCE = "arXiv 2505.13462 (compact topology, no multi-bit skip); block reconstructed"
 
 RECIPES = (

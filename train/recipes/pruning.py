@@ -8,11 +8,12 @@ prune: 4 lanes, 16 lanes, and 32 lanes before the head.
 from __future__ import annotations
 
 from train.models.binary import BinaryNet, Conv, Pool
-from train.recipes.reduced import SIZE, reduced
+from train.recipes.reduced import SIGNS, SIZE, reduced
 
 NET = BinaryNet(
     input_shape=(SIZE, SIZE, 1),
     planes=8,
+    **SIGNS,
     layers=(
         Conv(16, 3, stride=2),
         Conv(32, 3, stride=2),

@@ -31,13 +31,15 @@ EPOCHS = 15
 # no exposure augmentation: it has arms of its own
 AUGMENT = Augment(flip=True, shift=3)
 
+# how every network here trains its signs
+SIGNS: dict[str, Any] = {"window": 1.5, "shift": 1.0}
+
 # 5.7 M binary MACs: strides early; then grouped 3x3, a wider 1x1 that mixes the groups, and the OR
 # of 2x2 places, at every halving
 NET = BinaryNet(
     input_shape=(SIZE, SIZE, 1),
     planes=8,
-    window=1.5,
-    shift=1.0,
+    **SIGNS,
     layers=(
         Conv(16, 3, stride=2),
         Conv(32, 3, stride=2),

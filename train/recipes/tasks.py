@@ -1,7 +1,7 @@
 """Five tasks, each by a network of BiNeal blocks and by its 8-bit twin.
 
 Reduced size: 64x64 gray scenes (synthetic) for classification, detection and segmentation, pieces
-of bundled real photographs for super-resolution and matching; an arm takes about eight minutes on
+of bundled real photographs for super-resolution and matching; an arm takes about ten minutes on
 one free core. The binary network is m times as wide as its twin, as BiNeal (arXiv 2202.03716) is as
 its own. The twin is trained with real weights; `kit train --compare RUN` makes and judges its 8-bit
 form.
@@ -14,20 +14,27 @@ from typing import Any
 
 from train.models.backbone import Backbone
 from train.recipes.recipe import Augment, Recipe
-from train.recipes.reduced import AUGMENT, DATA_OPTIONS, reduced
+from train.recipes.reduced import AUGMENT, DATA_OPTIONS, SIGNS, reduced
 from train.tasks.detection import Detection
 from train.tasks.matching import Matching
 from train.tasks.nets import DetectNet, MatchNet, SegmentNet, UpscaleNet
 from train.tasks.segmentation import Segmentation
 from train.tasks.superresolution import SuperResolution
 
-M = 1.5
+M = 2.0  # 32, 64 and 128 channels: whole words
 EPOCHS = 12
 FLIP = Augment(flip=True)
 
 # stages at strides 4, 8 and 16
 SCENES = Backbone(
-    "bineal", (64, 64, 1), widths=(16, 32, 64), blocks=(1, 1, 1), strides=(2, 2, 2), multiplier=M
+    "bineal",
+    (64, 64, 1),
+    widths=(16, 32, 64),
+    blocks=(1, 1, 1),
+    strides=(2, 2, 2),
+    multiplier=M,
+    pool=True,
+    **SIGNS,
 )
 SMALL = replace(
     SCENES, input_shape=(24, 24, 1), widths=(16,), blocks=(2,), strides=(1,), stem_stride=1

@@ -104,6 +104,7 @@ _EIGHT = ("train", "int8", "bench")
 _BLOCKS = (
     ("bineal-m1", "BiNeal, m = 1", 16),
     ("bineal-m2", "BiNeal, m = 2", 16),
+    ("bineal-m2-67", "BiNeal, m = 2.67", 16),
     ("bineal-bireal", "Bi-Real", 16),
     ("bineal-reactnet", "ReActNet", 16),
     ("bineal-m1-5", "BiNeal, m = 1.5", 50),
@@ -142,7 +143,7 @@ _FIVE = tuple(
         priority=22)
     for name, what in _TASKS
     for suffix, words, steps in (
-        ("", "BiNeal, m = 1.5", ("train", "convert", "bench")), ("-int8", "8-bit twin", _EIGHT),
+        ("", "BiNeal, m = 2", ("train", "convert", "bench")), ("-int8", "8-bit twin", _EIGHT),
     )
 )  # fmt: skip
 

@@ -49,13 +49,16 @@ class BiNeal:
     def _kernel(self) -> Any:
         return OverKernel(self.alpha) if self.alpha else None
 
-    def enter(self, x: Any, name: str) -> Flow:
-        return Flow(OverSign(self.activations, name=name)(x), True)
+    def enter(self, x: Flow, name: str) -> Flow:
+        bits = OverSign(self.activations, window=x.signs.window, name=name)(x.map)
+        return x.then(bits, bits=True)
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         a = bconv(x, channels, 3, f"{name}_conv1", stride=stride, kernel_quantizer=self._kernel())
-        a = OverSign(self.activations, name=f"{name}_sign")(norm(a, f"{name}_bn1"))
-        a = bconv(Flow(a, True), channels, 3, f"{name}_conv2", kernel_quantizer=self._kernel())
+        window, a = x.signs.window, norm(a, f"{name}_bn1", x.signs.shift)
+        a = OverSign(self.activations, window=window, name=f"{name}_sign")(a)
+        mid = x.then(a, bits=True)
+        a = bconv(mid, channels, 3, f"{name}_conv2", kernel_quantizer=self._kernel())
         b = bconv(
             x,
             channels,
@@ -66,4 +69,5 @@ class BiNeal:
         )
         join = OverAdd if self.add == "exact" else Int4Add
         pair = [norm(a, f"{name}_bn2"), norm(b, f"{name}_bn_skip")]
-        return Flow(join(self.activations, name=f"{name}_add")(pair), True)
+        bits = join(self.activations, window=window, name=f"{name}_add")(pair)
+        return x.then(bits, bits=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from train.backend import keras
 from train.layers.xnor import MeanKernel
@@ -20,13 +19,13 @@ class BiReal:
 
     bits = False
 
-    def enter(self, x: Any, name: str) -> Flow:
-        return Flow(x, False)
+    def enter(self, x: Flow, name: str) -> Flow:
+        return x
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         for k, step in ((1, stride), (2, 1)):
             y = bconv(x, channels, 3, f"{name}_conv{k}", stride=step, kernel_quantizer=MeanKernel())
             skip = real_skip(x, channels, step, f"{name}_skip{k}")
             total = keras.layers.Add(name=f"{name}_add{k}")([norm(y, f"{name}_bn{k}"), skip])
-            x = Flow(total, False)
+            x = x.then(total, bits=False)
         return x

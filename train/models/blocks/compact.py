@@ -42,8 +42,9 @@ class Compact:
                 remedy=f"residual: {', '.join(KINDS)} or ''; groups of a multiple of {GROUP}",
             )
 
-    def enter(self, x: Any, name: str) -> Flow:
-        return Flow(OverSign(over=False, name=name)(x), True)
+    def enter(self, x: Flow, name: str) -> Flow:
+        bits = OverSign(over=False, window=x.signs.window, name=name)(x.map)
+        return x.then(bits, bits=True)
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         if channels % self.group:
@@ -54,17 +55,20 @@ class Compact:
                 remedy=f"widths times multiplier must be multiples of {self.group}",
             )
         groups = channels // self.group
-        y = norm(bconv(x, channels, 1, f"{name}_in"), f"{name}_bn1")
-        y = bconv(Flow(y, False), channels, 3, f"{name}_grouped", stride=stride, groups=groups)
-        y = Flow(norm(y, f"{name}_bn2"), False)
+        window, shift = x.signs.window, x.signs.shift
+        y = norm(bconv(x, channels, 1, f"{name}_in"), f"{name}_bn1", shift)
+        y = x.then(y, bits=False)
+        y = bconv(y, channels, 3, f"{name}_grouped", stride=stride, groups=groups)
+        y = x.then(norm(y, f"{name}_bn2", shift), bits=False)
         if groups > 1:
-            y = Flow(ChannelShuffle(groups, name=f"{name}_shuffle")(y.map), True)
-        z = norm(bconv(y, channels, 1, f"{name}_out"), f"{name}_bn3")
-        bits = OverSign(over=False, name=f"{name}_sign")(z)
+            mixed = ChannelShuffle(groups, window=window, name=f"{name}_shuffle")(y.map)
+            y = x.then(mixed, bits=True)
+        z = norm(bconv(y, channels, 1, f"{name}_out"), f"{name}_bn3", shift)
+        bits = OverSign(over=False, window=window, name=f"{name}_sign")(z)
         if self.residual:
             skip = self._skip(x, channels, stride, name)
             bits = LogicResidual(self.residual, name=f"{name}_{self.residual}")([bits, skip])
-        return Flow(bits, True)
+        return x.then(bits, bits=True)
 
     def _skip(self, x: Flow, channels: int, stride: int, name: str) -> Any:
         """The input's bits in the block's shape."""

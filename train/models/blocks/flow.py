@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from convert.errors import ModelError
 from train.backend import keras, larq
-from train.layers import AlreadyBits, GradualKernel, GradualSign, GroupedQuantConv2D
+from train.layers import (
+    AlreadyBits,
+    Alternate,
+    GradualKernel,
+    GradualSign,
+    GroupedQuantConv2D,
+)
 
 BN_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Signs:
+    """How a network's signs are trained; on the device nothing of it is left.
+
+    Attributes:
+        window: over which their gradient passes, see `GradualSign`.
+        shift: of a batch norm that a sign follows: it begins at ± this, see `Alternate`.
+    """
+
+    window: float = 1.0
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.window < math.inf and math.isfinite(self.shift)):
+            raise ModelError(
+                "a network's window is above 0 and its shift a number",
+                found=f"window {self.window:g}, shift {self.shift:g}",
+            )
 
 
 @dataclass(frozen=True)
@@ -19,10 +46,12 @@ class Flow:
     Attributes:
         map: Keras tensor [N, H, W, C].
         bits: it holds ±1 already. Otherwise real values, of which a binary layer takes the sign.
+        signs: how the signs behind it are trained.
     """
 
     map: Any
     bits: bool
+    signs: Signs = field(default=Signs(), kw_only=True)
 
     @property
     def channels(self) -> int:
@@ -34,7 +63,11 @@ class Flow:
 
     def quantizer(self) -> Any:
         """A new input quantizer for a binary convolution that reads this map."""
-        return AlreadyBits() if self.bits else GradualSign()
+        return AlreadyBits() if self.bits else GradualSign(self.signs.window)
+
+    def then(self, map: Any, *, bits: bool) -> Flow:
+        """What a layer behind this map gives."""
+        return replace(self, map=map, bits=bits)
 
 
 class Block(Protocol):
@@ -48,8 +81,8 @@ class Block(Protocol):
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow: ...
 
-    def enter(self, x: Any, name: str) -> Flow:
-        """What a first block is given of the stem's batch norm, real [N, H, W, C]."""
+    def enter(self, x: Flow, name: str) -> Flow:
+        """What a first block is given of the stem's batch norm, a real map."""
         ...
 
 
@@ -85,9 +118,11 @@ def bconv(
     )(x.map)
 
 
-def norm(x: Any, name: str) -> Any:
-    """Batch norm."""
-    return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name=name)(x)
+def norm(x: Any, name: str, shift: float = 0.0) -> Any:
+    """Batch norm, whose shifts begin at ± `shift` by turns."""
+    return keras.layers.BatchNormalization(
+        momentum=BN_MOMENTUM, beta_initializer=Alternate(shift), name=name
+    )(x)
 
 
 def repeats(x: Flow, channels: int, name: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from train.backend import keras
 from train.layers.rprelu import RPReLU
@@ -18,16 +17,17 @@ class ReActNet:
 
     bits = False
 
-    def enter(self, x: Any, name: str) -> Flow:
-        return Flow(RPReLU(name=name)(x), False)
+    def enter(self, x: Flow, name: str) -> Flow:
+        return x.then(RPReLU(name=name)(x.map), bits=False)
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         for k, step in ((1, stride), (2, 1)):
-            bits = Flow(RSign(name=f"{name}_sign{k}")(x.map), True)
+            sign = RSign(x.signs.window, name=f"{name}_sign{k}")
+            bits = x.then(sign(x.map), bits=True)
             y = bconv(
                 bits, channels, 3, f"{name}_conv{k}", stride=step, kernel_quantizer=MeanKernel()
             )
             skip = real_skip(x, channels, step, f"{name}_skip{k}")
             total = keras.layers.Add(name=f"{name}_add{k}")([norm(y, f"{name}_bn{k}"), skip])
-            x = Flow(RPReLU(name=f"{name}_act{k}")(total), False)
+            x = x.then(RPReLU(name=f"{name}_act{k}")(total), bits=False)
         return x

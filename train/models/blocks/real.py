@@ -27,8 +27,8 @@ class Real:
 
     bits = False
 
-    def enter(self, x: Any, name: str) -> Flow:
-        return Flow(relu(x, name), False)
+    def enter(self, x: Flow, name: str) -> Flow:
+        return x.then(relu(x.map, name), bits=False)
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         a = norm(conv(x.map, channels, 3, f"{name}_conv1", stride), f"{name}_bn1")
@@ -37,4 +37,4 @@ class Real:
         if stride > 1 or x.channels != channels:
             skip = norm(conv(skip, channels, 1, f"{name}_skip", stride), f"{name}_bn_skip")
         total = keras.layers.Add(name=f"{name}_add")([norm(a, f"{name}_bn2"), skip])
-        return Flow(relu(total, f"{name}_relu2"), False)
+        return x.then(relu(total, f"{name}_relu2"), bits=False)

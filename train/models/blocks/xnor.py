@@ -31,8 +31,8 @@ class XNOR:
                 remedy="one of computed, weights, learned",
             )
 
-    def enter(self, x: Any, name: str) -> Flow:
-        return Flow(x, False)
+    def enter(self, x: Flow, name: str) -> Flow:
+        return x
 
     def _conv(self, x: Flow, channels: int, stride: int, name: str) -> Any:
         if self.scale == "learned":
@@ -46,7 +46,9 @@ class XNOR:
         return keras.layers.Multiply(name=f"{name}_scaled")([y, k])
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
-        y = self._conv(Flow(norm(x.map, f"{name}_bn1"), False), channels, stride, f"{name}_conv1")
-        y = self._conv(Flow(norm(y, f"{name}_bn2"), False), channels, 1, f"{name}_conv2")
+        y = x.then(norm(x.map, f"{name}_bn1", x.signs.shift), bits=False)
+        y = self._conv(y, channels, stride, f"{name}_conv1")
+        y = x.then(norm(y, f"{name}_bn2", x.signs.shift), bits=False)
+        y = self._conv(y, channels, 1, f"{name}_conv2")
         skip = real_skip(x, channels, stride, f"{name}_skip")
-        return Flow(keras.layers.Add(name=f"{name}_add")([y, skip]), False)
+        return x.then(keras.layers.Add(name=f"{name}_add")([y, skip]), bits=False)
