@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from train.data import photos
 from train.data.scenes import loader, sensor
 
 render = importlib.import_module("train.data.scenes.render")
+ROOT = Path(__file__).resolve().parents[2]
 COUNT = 4 * loader.CHUNK  # enough that several processes are used
 
 
@@ -169,3 +173,38 @@ def test_a_contact_sheet_is_drawn_of_what_it_shows(
         assert cli.main([*words[:-1], place]) == 2
     assert cli.main(["sheet", "--data", "faces", "--channels", "3"]) == 2
     assert "gray" in capsys.readouterr().err
+
+
+CAPTURES = """
+import hashlib, numpy as np
+from train.data.scenes import sensor, texture
+digest = hashlib.sha256(texture.to_linear(np.arange(256, dtype=np.uint8)).tobytes())
+light = np.random.default_rng(5).random((96, 96, 3), dtype=np.float32)
+for k in range(60):
+    camera = sensor.random_sensor(np.random.default_rng(k))
+    for channels in (1, 3):
+        digest.update(sensor.capture(light, camera, np.random.default_rng(7), channels).tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_pictures_do_not_depend_on_what_the_processor_can() -> None:
+    """The same bytes with numpy's and OpenBLAS' kernels for this processor and for an old one."""
+    old = {
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL "
+        "AVX512_SPR AVX2 FMA3",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    }
+    found = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", CAPTURES],
+            env={**os.environ, **more},
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        ).stdout
+        for more in ({}, old)
+    ]
+    assert found[0] == found[1]
+    assert len(found[0].strip()) == 64

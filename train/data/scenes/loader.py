@@ -20,7 +20,7 @@ from train.data.places import cache_folder
 from train.data.scenes import render as renderer
 
 # Raise when the rendering changes, so that no cache of an older rendering is used.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 LABELS = ("no_person", "person")
 CHUNK = 64
 SAID = 500  # rendering more than so many takes long enough to be told
