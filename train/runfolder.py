@@ -70,11 +70,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def refuse_another(folder: Path) -> None:
     """Raises DataError where a run was begun: a new one would mix with it."""
-    if (folder / "checkpoint.npz").exists():
+    left = [n for n in ("checkpoint.npz", "weights.npz", "metrics.json") if (folder / n).exists()]
+    if left:
+        resumable = "continue it with --resume, or " if "checkpoint.npz" in left else ""
         raise DataError(
             "a run is there already",
             where=str(folder),
-            remedy="continue it with --resume, or delete the folder",
+            found=", ".join(left),
+            remedy=f"{resumable}delete the folder, or name another",
         )
 
 

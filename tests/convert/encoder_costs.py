@@ -5,6 +5,7 @@ python -m tests.convert.encoder_costs
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import tempfile
 from pathlib import Path
@@ -72,6 +73,7 @@ CASES = {
 
 def main() -> None:
     """The table of docs/encoders.md, on standard output."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     models = [plain(content, "m") for content in CASES.values()]
     with tempfile.TemporaryDirectory() as folder:
         sources = cores.write(models, Path(folder))

@@ -166,6 +166,17 @@ def test_minival_ids_must_be_annotated(place: Path) -> None:
         load("vww")
 
 
+def test_minival_ids_must_be_of_val2014(place: Path) -> None:
+    write_coco(place / "coco")
+    ids = (place / "coco" / vww.MINIVAL_FILE).read_text().split()
+    trained = json.loads((place / "coco/annotations/instances_train2014.json").read_text())
+    ids[3] = str(trained["images"][2]["id"])
+    (place / "coco" / vww.MINIVAL_FILE).write_text("\n".join(ids))
+    with pytest.raises(DataError, match="not of val2014") as caught:
+        load("vww")
+    assert trained["images"][2]["file_name"] in caught.value.found
+
+
 def test_bad_options_say_what_is_possible(place: Path) -> None:
     for options in ({"definition": "coco"}, {"channels": 4}, {"size": 2}, {"val_share": 0.9}):
         with pytest.raises(DataError, match="cannot be made so"):

@@ -176,6 +176,10 @@ def test_cutting_stops_at_the_size_and_keeps_a_lane(net: Any) -> None:
     for sizes in ((), (0.5, 0.6), (1.0,), (0.5, 0.0)):
         with pytest.raises(DataError, match="sizes that fall"):
             Plan(sizes=sizes)
+    for fields in ({"rate": 0.0}, {"temperature": float("nan")}, {"label_weight": -0.1},
+                   {"pictures": 0}):  # fmt: skip
+        with pytest.raises(DataError, match="rate and a temperature"):
+            Plan(**fields)
 
 
 def min_bits(net: Any, weights: Any, ranked: Any) -> int:

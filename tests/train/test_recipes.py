@@ -275,9 +275,12 @@ def test_values_out_of_range_are_refused_before_any_picture_is_read(
         asked(epochs=1, gradual=1, augment={"zoom": 0.5}, stages=[{"weights": "binary"}])
     with pytest.raises(DataError, match="minutes apart"):
         api.train_command(recipe="faces-wake", run_dir=tmp_path, checkpoint_minutes=-1)
-    (tmp_path / "checkpoint.npz").touch()
-    with pytest.raises(DataError, match="a run is there already"):
-        asked(epochs=1)
+    for left, remedy in (("metrics.json", "delete"), ("checkpoint.npz", "--resume")):
+        (tmp_path / left).touch()
+        with pytest.raises(DataError, match="a run is there already") as caught:
+            asked(epochs=1)
+        assert left in caught.value.found
+        assert remedy in caught.value.remedy
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -79,7 +79,7 @@ def minival(table: coco.Table, ids: npt.NDArray[np.int64]) -> Chosen:
     """Every picture, labelled by segmentation area; `ids` are the test split.
 
     Raises:
-        DataError: an id is not in the annotations.
+        DataError: an id is not in the annotations, or in those of train2014.
     """
     missing = np.setdiff1d(ids, table.ids)
     if len(missing):
@@ -89,6 +89,13 @@ def minival(table: coco.Table, ids: npt.NDArray[np.int64]) -> Chosen:
             remedy="both annotation files of 2014 are needed, train and val",
         )
     tested = np.isin(table.ids, ids)
+    foreign = [k for k in np.flatnonzero(tested) if not table.files[k].startswith("val2014/")]
+    if foreign:
+        raise DataError(
+            "minival names a picture that is not of val2014",
+            found=f"{table.files[foreign[0]]} and {len(foreign) - 1:,} more",
+            remedy=f"take {MINIVAL_FILE} as published: all its pictures are of val2014",
+        )
     others = np.flatnonzero(~tested)
     rows = np.concatenate([np.flatnonzero(tested), others[coco.shuffled(table.ids[others])]])
     return Chosen(rows, (table.largest_area[rows] > AREA_SHARE).astype(np.int64), len(ids), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -41,6 +42,14 @@ class Plan:
                 "a pruning plan has sizes that fall from below 1 to above 0, and epochs",
                 found=f"sizes {self.sizes}, {self.epochs} epochs",
                 remedy="for instance --sizes 0.75,0.5,0.25 --epochs 3",
+            )
+        positive = all(0 < x < math.inf for x in (self.rate, self.temperature))
+        if not positive or not 0 <= self.label_weight < math.inf or self.pictures < 1:
+            raise DataError(
+                "a pruning plan has a rate and a temperature above 0, a label weight from 0 on and "
+                "pictures",
+                found=f"rate {self.rate:g}, temperature {self.temperature:g}, label weight "
+                f"{self.label_weight:g}, {self.pictures} pictures",
             )
 
     def as_dict(self) -> dict[str, Any]:
