@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -235,13 +236,44 @@ def test_bits_between_blocks_are_bits() -> None:
 
     x = np.random.default_rng(6).integers(0, 256, (2, 12, 12, 1)).astype(np.float32)
     image = keras.Input((12, 12, 1))
-    for block in every_block():
-        features = small(block=block).features(image)
+    for block, pool in itertools.product(every_block(), (False, True)):
+        features = small(block=block, pool=pool).features(image)
         assert [f.stride for f in features] == [2, 4]
         assert [tuple(f.map.shape[1:]) for f in features] == [(6, 6, 32), (3, 3, 64)]
         outs = keras.Model(image, [f.map for f in features])(x, training=True)
         assert [set(np.unique(o)) <= {-1.0, 1.0} for o in outs] == [f.bits for f in features]
         assert all(f.bits == block.bits for f in features)
+
+
+# norms of a block that one sign follows, and so begin shifted
+SHIFTED = {"BiNeal": {"bn1"}, "Compact": {"bn1", "bn2", "bn3"}, "XNOR": {"bn1", "bn2"}}
+
+
+def test_windows_and_shifts_reach_what_they_are_for() -> None:
+    from train.layers import GradualSign
+    from train.layers.encoders import BitPlanes
+    from train.models.blocks import named
+
+    nets = [small(block=block) for block in every_block()]
+    for net in [*nets, small(stem="int8"), small(encoder=BitPlanes())]:
+        model = replace(net, window=1.5, shift=0.75, pool=True).build()
+        windows = {m.window for m in model.submodules if isinstance(m, GradualSign)}
+        kind = type(named(net.block)).__name__
+        assert windows == (set() if kind == "Real" else {1.5}), kind
+        norms = {name: model.get_layer(name).beta.numpy()
+                 for name in (layer.name for layer in model.layers) if "_bn" in name}  # fmt: skip
+        shifted = {name for name, beta in norms.items() if set(np.abs(beta)) == {0.75}}
+        block = {f"{place}_{norm}" for place in ("s1b1", "s2b1") for norm in SHIFTED.get(kind, ())}
+        assert shifted == {"stem_bn", *block}, kind
+        assert not any(norms[name].any() for name in set(norms) - shifted)
+
+
+def test_pooling_takes_the_stride_s_place_at_its_cost() -> None:
+    net = small()
+    assert replace(net, pool=True).count().macs == net.count().macs
+    names = [layer.name for layer in replace(net, pool=True).build().layers]
+    assert "s2_pool" in names
+    assert "s1_pool" not in names  # that stage has no stride
 
 
 def test_cost_is_counted_by_hand_and_grows_with_the_multiplier() -> None:

@@ -152,6 +152,19 @@ def test_a_record_without_newer_fields_is_the_same_run(tmp_path: Path) -> None:
     assert changes({"a": 1}, {"a": 1, "b": 2}, {}) == []
 
 
+def test_parts_of_a_network_without_newer_fields_had_their_defaults() -> None:
+    from train import recipes
+    from train.record import changes
+
+    recipe = recipes.get("tasks-match-int8")  # its backbone pools, which is not the default
+    old = json.loads(json.dumps(recipe.as_dict()))
+    assert changes(old, json.loads(json.dumps(recipe.as_dict())), recipe.defaults()) == []
+    for name in ("pool", "planes", "window"):
+        del old["net"]["backbone"][name]
+    now = json.loads(json.dumps(recipe.as_dict()))
+    assert changes(old, now, recipe.defaults()) == ["net.backbone.pool", "net.backbone.window"]
+
+
 def test_networks_survive_their_record() -> None:
     from convert.errors import ModelError
     from train import recipes

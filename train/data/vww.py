@@ -79,7 +79,7 @@ def minival(table: coco.Table, ids: npt.NDArray[np.int64]) -> Chosen:
     """Every picture, labelled by segmentation area; `ids` are the test split.
 
     Raises:
-        DataError: an id is not in the annotations, or in those of train2014.
+        DataError: an id is not in the annotations, or is that of a picture of train2014.
     """
     missing = np.setdiff1d(ids, table.ids)
     if len(missing):

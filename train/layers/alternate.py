@@ -11,10 +11,9 @@ from train.backend import keras, tf
 class Alternate(keras.initializers.Initializer):
     """-a, +a, -a, … over the channels.
 
-    A sign without a shift is odd, and so is a network of them: what it says of a picture and of its
-    negative differs by the sign alone, until shifts are learned. A person darker than the ground
-    and one brighter are then opposites. With shifts of both signs, channels that stand apart in
-    threshold are there from the start.
+    A sign without a shift is odd, and so is a network of them about its means, but for padding and
+    pooling: a person darker than the ground and one brighter are opposites until shifts are
+    learned. With shifts of both signs there are channels of different thresholds from the start.
 
     Args:
         by: a, in deviations of the normalized channel.

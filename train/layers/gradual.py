@@ -3,7 +3,7 @@
 A network that is binary from the first step learns slowly: its gradients are surrogates through
 every layer. Two remedies share these quantizers.
 
-- Soft signs: h, the hardness, rises from 0 to 1; activations are (1 - h) clip(x) + h sign(x),
+- Soft signs: h, the hardness, rises from 0 to 1; activations are (1 - h) clip(x / w) + h sign(x),
   weights (1 - h) w / mean|w| + h sign(w); batch norm takes any scale away. In the spirit of
   annealed signs (BNext, arXiv 2211.12933); the schedule is ours.
 - Stages, as in two-step binarization (ReActNet, arXiv 2003.03488): at first only activations are
@@ -83,7 +83,8 @@ class GradualSign(larq.quantizers.Quantizer):
 
     def call(self, inputs: Any) -> Any:
         form = activation_form()
-        x = inputs / self.window if self.window != 1.0 else inputs
+        # a positive factor in front of a sign is nothing but work for the device
+        x = inputs if exporting() else inputs / self.window
         real = x if form == "binary" else tf.clip_by_value(x, -1.0, 1.0)
         if form == "real":
             return super().call(real)

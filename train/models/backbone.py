@@ -11,7 +11,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Int8Conv2D, Int8Norm, Int8Range, OverSign
+from train.layers import Alternate, Int8Conv2D, Int8Norm, Int8Range, OverSign
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
@@ -29,7 +29,7 @@ class Feature(Flow):
     """A stage's output: `map`, `bits`, and how many pixels of the picture one of its pixels is
     wide (`stride`)."""
 
-    stride: int = 1
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Backbone:
             weights and activations; the network then has int8 input and output), or "real".
         planes: bits that the encoder makes of a sample.
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
-        pool: max pooling before a stage in place of its first block's stride: as many MACs, and on
-            bits an OR.
+        pool: max pooling before a stage, on bits an OR, in place of its first block's stride: as
+            many MACs where the block's first convolution has the stride, fewer in `Compact`.
         window, shift: how signs are trained, see `Signs`.
         head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
             real dense layer; "" chooses "conv" for blocks that give bits.
@@ -158,7 +158,9 @@ class Backbone:
 def _bits_stem(net: Backbone, image: Any, channels: int) -> Any:
     """The encoder's bits, a binary convolution, batch norm."""
     bits, done = encode(image, net.encoder, net.planes)
-    x = bconv(Flow(bits, done), channels, net.stem_kernel, "stem", stride=net.stem_stride)
+    x = bconv(
+        Flow(bits, done, signs=net.signs), channels, net.stem_kernel, "stem", stride=net.stem_stride
+    )
     return norm(x, "stem_bn", net.signs.shift)
 
 
@@ -179,7 +181,9 @@ def _int8_stem(net: Backbone, image: Any, channels: int) -> Any:
         use_bias=False,
         name="stem",
     )
-    x = Int8Norm(first, NORMED_STEP, momentum=BN_MOMENTUM, name="stem_bn")(first(x))
+    shifts = {"beta_initializer": Alternate(net.shift)} if net.shift else {}
+    norm8 = Int8Norm(first, NORMED_STEP, momentum=BN_MOMENTUM, name="stem_bn", **shifts)
+    x = norm8(first(x))
     return Int8Range(*NORMED, name="stem_int8")(x)
 
 

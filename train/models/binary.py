@@ -67,7 +67,7 @@ class BinaryNet:
         shared_thresholds: learned ones are the same for all channels.
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
         window: of the signs between layers, see `GradualSign`.
-        shift: batch norm's shifts begin at ± this, by turns, see `Alternate`.
+        shift: batch norm's shifts begin at ± this, see `Signs`.
     """
 
     input_shape: tuple[int, int, int]

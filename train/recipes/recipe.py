@@ -156,11 +156,22 @@ class Recipe:
         """as_dict, of those fields alone that have a default, and with it."""
         usual = replace(self, **_defaults(self))
         record = {k: v for k, v in usual.as_dict().items() if k in _defaults(self)}
-        if is_dataclass(self.net) and not isinstance(self.net, type):
-            kept = _defaults(self.net)
-            plain = net_record(replace(self.net, **kept))
-            record["net"] = {k: v for k, v in plain.items() if k in kept}
+        if _data(self.net):
+            record["net"] = _net_defaults(self.net)
         return record
+
+
+def _data(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def _net_defaults(net: Any) -> dict[str, Any]:
+    """net_record, of fields with a default alone and with it; so too within the parts of a net."""
+    kept = _defaults(net)
+    plain = net_record(replace(net, **kept))
+    found = {k: v for k, v in plain.items() if k in kept}
+    parts = {f.name: getattr(net, f.name) for f in dataclass_fields(net)}
+    return {**found, **{k: _net_defaults(v) for k, v in parts.items() if _data(v)}}
 
 
 def _defaults(instance: Any) -> dict[str, Any]:

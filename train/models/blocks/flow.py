@@ -25,7 +25,8 @@ class Signs:
 
     Attributes:
         window: over which their gradient passes, see `GradualSign`.
-        shift: of a batch norm that a sign follows: it begins at ± this, see `Alternate`.
+        shift: a batch norm that one sign follows begins at ± this, see `Alternate`. Not so in front
+            of a sum, in a head, or in an encoder.
     """
 
     window: float = 1.0
@@ -65,9 +66,9 @@ class Flow:
         """A new input quantizer for a binary convolution that reads this map."""
         return AlreadyBits() if self.bits else GradualSign(self.signs.window)
 
-    def then(self, map: Any, *, bits: bool) -> Flow:
+    def then(self, result: Any, *, bits: bool) -> Flow:
         """What a layer behind this map gives."""
-        return replace(self, map=map, bits=bits)
+        return replace(self, map=result, bits=bits)
 
 
 class Block(Protocol):
@@ -120,9 +121,10 @@ def bconv(
 
 def norm(x: Any, name: str, shift: float = 0.0) -> Any:
     """Batch norm, whose shifts begin at ± `shift` by turns."""
-    return keras.layers.BatchNormalization(
-        momentum=BN_MOMENTUM, beta_initializer=Alternate(shift), name=name
-    )(x)
+    start = Alternate(shift) if shift else "zeros"
+    return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, beta_initializer=start, name=name)(
+        x
+    )
 
 
 def repeats(x: Flow, channels: int, name: str) -> int:
