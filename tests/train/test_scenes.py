@@ -178,12 +178,15 @@ def test_a_contact_sheet_is_drawn_of_what_it_shows(
 CAPTURES = """
 import hashlib, numpy as np
 from train.data.scenes import sensor, texture
+from train.data.scenes.render import render
 digest = hashlib.sha256(texture.to_linear(np.arange(256, dtype=np.uint8)).tobytes())
 light = np.random.default_rng(5).random((96, 96, 3), dtype=np.float32)
 for k in range(60):
     camera = sensor.random_sensor(np.random.default_rng(k))
     for channels in (1, 3):
         digest.update(sensor.capture(light, camera, np.random.default_rng(7), channels).tobytes())
+for k in range(12):
+    digest.update(render(0, "train", k).image.tobytes())
 print(digest.hexdigest())
 """
 

@@ -1,4 +1,4 @@
-"""`scenes-wake`: is a person there? 96x96 gray, rendered scenes, 10-12 M binary MACs.
+"""`scenes-wake`: is a person there? 96x96 gray, rendered scenes, 8 M binary MACs.
 
 GLT input and grouped binary convolutions after arXiv 2505.13462; the topology is ours
 (the paper's was not available to us: reconstructed from its abstract).
@@ -6,7 +6,7 @@ GLT input and grouped binary convolutions after arXiv 2505.13462; the topology i
 Where the MACs go decides the cost on the device: strides come early, wide grouped layers late,
 where maps are small. `make train RECIPE=scenes-wake` prints the count.
 
-Its thresholds begin at the quantiles of the training pictures and learn at ten times the rate of
+Its thresholds begin at the quantiles of the training pictures and learn at five times the rate of
 the weights: exposures differ by six stops, and on an even ramp most of a dark picture lies below
 the lowest threshold. `scenes-wake-binary` is the same network behind the eight bits of a
 conventional converter, to measure what the thermometer brings.

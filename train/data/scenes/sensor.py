@@ -90,8 +90,8 @@ def _mosaic(light: Field) -> Field:
 def _bytes(steps: int, gamma: float) -> Pixels:
     """The byte of each code 0..steps of the converter.
 
-    In float64: the last bit of a power is each processor's own, and in float32 one picture of some
-    hundreds showed it.
+    In float64: the last bit of a power is each processor's own, and in float32 one picture in 600
+    showed it.
     """
     codes: npt.NDArray[np.float64] = np.arange(steps + 1) / steps
     return np.rint(255.0 * codes ** (1.0 / gamma)).astype(np.uint8)
