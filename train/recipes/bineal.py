@@ -6,9 +6,9 @@ and 177 kbit; m = 8/3 fills words of 32 bits. One network times one seed takes f
 minutes on one free core. What they reach stands in docs/results.md.
 
 Pooling and how signs are trained were chosen on BiNeal, and all take them over; seed 0, eight
-epochs, training and test accuracy in %: m = 1 with strides, window 1 and shift 0 64.5 and 64.6, with
-pooling 66.1 and 65.8, with a window of 1.5 and a shift of 1 too 67.3 and 66.4; m = 2 with all of
-them 70.0 and 69.7.
+epochs, training and test accuracy in %: m = 1 with strides, window 1 and shift 0: 64.5 and 64.6;
+with pooling 66.1 and 65.8; with a window of 1.5 and a shift of 1 too 67.3 and 66.4. m = 2 with all
+of them: 70.0 and 69.7.
 """
 
 from __future__ import annotations
