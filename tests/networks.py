@@ -51,7 +51,9 @@ def random_net(seed: int) -> BinaryNet:
     )
     side = int(rng.choice([16, 18, 20]))
     channels = int(rng.choice([1, 3]))
-    return BinaryNet((side, side + 2, channels), int(rng.choice([5, 8, 12])), layers)
+    shape, planes = (side, side + 2, channels), int(rng.choice([5, 8, 12]))
+    window, shift = float(rng.choice([0.75, 1.5])), float(rng.choice([0.0, 1.0]))
+    return BinaryNet(shape, planes, layers, window=window, shift=shift)
 
 
 def pictures(seed: int, count: int, shape: tuple[int, int, int]) -> Array:

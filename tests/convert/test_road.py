@@ -41,7 +41,8 @@ def test_keras_and_lce_agree(road: tuple[dict[str, Network], HostModels]) -> Non
         told = network.converted.agreement
         assert told.agreeing >= 0.98 * told.pictures
         assert network.converted.operators["LceBconv2d"] == network.converted.binary_layers == 6
-        assert "CONV_2D" not in network.converted.operators
+        floats = {"CONV_2D", "MAX_POOL_2D", "MUL", "DIV"}  # a sign's window is for training alone
+        assert not floats & set(network.converted.operators)
 
 
 def test_outputs_equal(road: tuple[dict[str, Network], HostModels]) -> None:
