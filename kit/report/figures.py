@@ -126,6 +126,22 @@ def comparisons(place: Place) -> list[Figures]:
     return found
 
 
+def lost(before: Figures, now: Figures) -> list[str]:
+    """Optional figures that a snapshot had and a newer one has not, each with how to bring it back;
+    all others are demanded by `gather`."""
+
+    def names(figures: Figures) -> dict[str, str]:
+        folded = {entry["recipe"] for entry in figures.get("folds", [])}
+        compared = {entry["rows"][0]["recipe"] for entry in figures.get("comparison", [])}
+        return {
+            **{f"the folds of {r}": f"make train RECIPE={r} ARGS=--folds" for r in folded},
+            **{f"the networks beside {r}": f"kit train --compare runs/{r} …" for r in compared},
+        }
+
+    left = names(now)
+    return [f"{what}: {how}" for what, how in sorted(names(before).items()) if what not in left]
+
+
 def beside(comparison: Figures, model: Figures) -> bool:
     """Whether the comparison's first row is this shipped model on the same pictures."""
     first = comparison["rows"][0] if comparison["rows"] else {"recipe": None}

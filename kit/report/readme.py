@@ -35,13 +35,24 @@ def run(args: argparse.Namespace) -> int:
     found = figures.gather(place)
     text = place.readme.read_text("utf-8")
     renewed = fill(text, found)
+    lost = figures.lost(_before(place), found)
     write_whole(place.snapshot, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
     write_whole(place.readme, renewed.encode())
     if args.json:
         write_json(args.json, found)
     changed = "renewed" if renewed != text else "were up to date"
     console.say(f"the figures of {shown(place.readme)} {changed}")
+    for line in lost:
+        console.say(f"left out, because no run here has it any more: {line}")
     return 0
+
+
+def _before(place: Place) -> Figures:
+    """The last snapshot. One that is not there or cannot be read is about to be replaced."""
+    try:
+        return figures.read(place.snapshot, "kit report --readme makes it")
+    except BitWakeError:
+        return {}
 
 
 def out_of_date(place: Place) -> list[str]:

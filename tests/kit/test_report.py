@@ -224,6 +224,19 @@ def test_the_readme_is_filled_and_then_fresh(verb, measured: Path, capsys) -> No
     assert (measured / "README.md").read_text() == text
 
 
+def test_figures_whose_runs_are_gone_are_named(verb, measured: Path, capsys) -> None:
+    verb("--readme")
+    assert "left out" not in capsys.readouterr().out
+    for name in ("folded/folds.json", "first/comparison.json"):
+        (measured / "runs" / name).unlink()
+    verb("--readme")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "the folds of r: make train RECIPE=r ARGS=--folds" in out
+    assert "the networks beside r: kit train --compare runs/r" in out
+    verb("--readme")
+    assert "left out" not in capsys.readouterr().out
+
+
 def edit_readme(root: Path) -> None:
     page = root / "README.md"
     page.write_text(page.read_text().replace("39 of 40", "40 of 40"))
