@@ -40,14 +40,17 @@ class Series:
 
 def step_of(span: float) -> float:
     """A round distance of ticks."""
-    rough = max(span, 1e-9) / TICKS
+    rough = span / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     return next(step * power for step in STEPS if step * power >= rough * (1 - 1e-9))
 
 
 def ticks(low: float, high: float) -> list[float]:
     """Round values around low … high; the first and the last are the ends of the axis."""
-    step = step_of(high - low)
+    span = high - low
+    if span <= 1e-9 * abs(high):  # one value alone: an axis of its own magnitude
+        span = abs(high) or 1.0
+    step = step_of(span)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(k * step, 10) for k in range(first, max(last, first + 1) + 1)]
 

@@ -229,7 +229,11 @@ def test_a_plot_is_well_formed_and_names_are_escaped() -> None:
     drawn = ET.fromstring(text)
     assert "a < b & c" in [element.text for element in drawn.iter()]
     assert plots.ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert plots.ticks(5, 5)[0] <= 5 <= plots.ticks(5, 5)[-1]
+    for alone in (5, 0, -3, 5_891_456, 0.0123):
+        low, *_, high = plots.ticks(alone, alone)
+        assert low <= alone <= high
+        assert low < high
+        plots.chart([plots.Series("one", (plots.Dot(alone, alone),))], "t", "x", "y")
 
 
 def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
