@@ -1,6 +1,6 @@
 """Layers of binarized networks."""
 
-from train.layers.alternate import Alternate
+from train.layers.alternate import Alternate, shifts
 from train.layers.bineal import OverAdd, OverKernel, OverSign
 from train.layers.bits import AlreadyBits, RepeatChannels
 from train.layers.glt import GLT
@@ -36,4 +36,5 @@ __all__ = [
     "RSign",
     "RepeatChannels",
     "SpatialScale",
+    "shifts",
 ]

@@ -28,3 +28,8 @@ class Alternate(keras.initializers.Initializer):
 
     def get_config(self) -> dict[str, Any]:
         return {"by": self.by}
+
+
+def shifts(by: float) -> Any:
+    """What a batch norm's `beta_initializer` takes: ± `by` by turns, or plain zeros."""
+    return Alternate(by) if by else "zeros"

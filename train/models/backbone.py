@@ -11,7 +11,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Alternate, Int8Conv2D, Int8Norm, Int8Range, OverSign
+from train.layers import Int8Conv2D, Int8Norm, Int8Range, OverSign, shifts
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
@@ -181,8 +181,13 @@ def _int8_stem(net: Backbone, image: Any, channels: int) -> Any:
         use_bias=False,
         name="stem",
     )
-    shifts = {"beta_initializer": Alternate(net.shift)} if net.shift else {}
-    norm8 = Int8Norm(first, NORMED_STEP, momentum=BN_MOMENTUM, name="stem_bn", **shifts)
+    norm8 = Int8Norm(
+        first,
+        NORMED_STEP,
+        momentum=BN_MOMENTUM,
+        beta_initializer=shifts(net.shift),
+        name="stem_bn",
+    )
     x = norm8(first(x))
     return Int8Range(*NORMED, name="stem_int8")(x)
 

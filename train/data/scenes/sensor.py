@@ -110,9 +110,10 @@ def capture(light: Field, sensor: Sensor, rng: np.random.Generator, channels: in
         uint8 [H, W, channels], rounded to nearest, saturated at 255.
     """
     h, w, _ = light.shape
-    # written out: a matrix product takes its terms in an order that depends on the processor
-    grey = light[..., :1] * LUMA[0] + light[..., 1:2] * LUMA[1] + light[..., 2:] * LUMA[2]
-    signal = grey if channels == 1 else light
+    signal = light
+    if channels == 1:
+        # written out: a matrix product takes its terms in an order that depends on the processor
+        signal = light[..., :1] * LUMA[0] + light[..., 1:2] * LUMA[1] + light[..., 2:] * LUMA[2]
     y = np.linspace(-1, 1, h, dtype=np.float32)[:, None, None]
     x = np.linspace(-1, 1, w, dtype=np.float32)[None, :, None]
     falloff = 1.0 - sensor.vignette * (x * x + y * y) / 2.0

@@ -10,10 +10,10 @@ from convert.errors import ModelError
 from train.backend import keras, larq
 from train.layers import (
     AlreadyBits,
-    Alternate,
     GradualKernel,
     GradualSign,
     GroupedQuantConv2D,
+    shifts,
 )
 
 BN_MOMENTUM = 0.9
@@ -121,10 +121,9 @@ def bconv(
 
 def norm(x: Any, name: str, shift: float = 0.0) -> Any:
     """Batch norm, whose shifts begin at ± `shift` by turns."""
-    start = Alternate(shift) if shift else "zeros"
-    return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, beta_initializer=start, name=name)(
-        x
-    )
+    return keras.layers.BatchNormalization(
+        momentum=BN_MOMENTUM, beta_initializer=shifts(shift), name=name
+    )(x)
 
 
 def repeats(x: Flow, channels: int, name: str) -> int:
