@@ -44,12 +44,14 @@ PAIRS = {
         ("grouping-grouped", "grouping-unshuffled", "With the shuffle against without"),
     ),
 }  # fmt: skip
+# The "linear ADC" of such a comparison is its binary code, or a thermometer of even thresholds.
 DARK = tuple(
-    (f"robust-{name}-{suffix}", f"robust-binary-{suffix}", f"trained at {words}", thermometer)
-    for name, thermometer in (
+    (f"robust-{name}-{suffix}", f"robust-{rival}-{suffix}", f"trained at {words}", ours, theirs)
+    for name, ours in (
         ("glt-quantile", "GLT begun at quantiles"),
         ("glt", "GLT begun at a ramp"),
     )
+    for rival, theirs in (("binary", "the binary code"), ("linear", "the linear thermometer"))
     for suffix, words in (("metered", "0 EV"), ("exposed", "±3 EV"))
 )
 
@@ -91,13 +93,15 @@ def _pair(found: Found, first: str, second: str, words: str) -> Iterator[str]:
     yield f"{line} (n = {counted(gain)})."
 
 
-def _dark(found: Found, first: str, second: str, words: str, thermometer: str) -> Iterator[str]:
+def _dark(
+    found: Found, first: str, second: str, words: str, thermometer: str, rival: str
+) -> Iterator[str]:
     mine = over_seeds(found.get(first, ()), in_the_dark)
     theirs = over_seeds(found.get(second, ()), in_the_dark)
     if mine and theirs:
         ratio = f", {mine.mean / theirs.mean:.2f} times as much" if theirs.mean > 0 else ""
         yield (
-            f"At -3 EV, {words}: {thermometer} loses {told(mine, 100)} points, the binary code "
+            f"At -3 EV, {words}: {thermometer} loses {told(mine, 100)} points, {rival} "
             f"{told(theirs, 100)}{ratio} (n = {counted(mine)})."
         )
 

@@ -77,7 +77,7 @@ _ROBUSTNESS = tuple(
     for name, what, priority in (
         ("glt-quantile", "GLT begun at quantiles", 11),
         ("binary", "binary code of a linear ADC", 11),
-        ("glt", "GLT begun at a ramp", 60), ("linear", "thermometer of a linear ADC", 60),
+        ("glt", "GLT begun at a ramp", 60), ("linear", "thermometer of a linear ADC", 24),
         ("quantile", "quantile thermometer", 60),
     )
     for suffix, words in (("-metered", "trained at 0 EV"), ("-exposed", "trained at ±3 EV"))
