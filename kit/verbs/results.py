@@ -1,8 +1,9 @@
 """Runs the experiments behind docs/results.md, or makes that page from what came out.
 
 Each finished arm and seed is one JSON file in docs/results/, with its commands; the queue goes on
-where it stopped, on any machine that has those files. One arm runs at a time, at low priority, seed
-0 of every arm first. An arm that fails is recorded and does not stop the others.
+where it stopped, on any machine that has those files. One arm runs at a time, at low priority: all
+seeds of the arms that answer a group's question, then variants. An arm that fails is recorded and
+does not stop the others.
 
 Exit status 0: done, or out of time. 1: an arm failed, or with --check the page is out of date.
 

@@ -3,7 +3,8 @@
 The inputs are all 0, all 255, ramps, checkerboards, constant grays, real pictures and seeded
 noise. A broken line is opened again and the comparison goes on where it stopped.
 
-Writes runs/validate/<board>-<model>/validate.json.
+Writes runs/validate/<board>-<model>/validate.json, or unfinished.json when it could not go on;
+neither with --corrupt.
 
 Exit status 0: all equal. 1: mismatches. 2: it could not be done, with what was found so far.
 
@@ -141,19 +142,25 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(error, BitWakeError):
             result["error"] = error.as_dict()
             error.reported = True  # type: ignore[attr-defined]
-        if args.json:
-            write_json(args.json, result)
+        keep(args, board, model, result, "unfinished.json")
         if tally.inputs:
             console.say("stopped early; so far: " + verdict(result))
         raise
     result = report(args, board, model, tally, result, oracle.judges)
+    keep(args, board, model, result, "validate.json")
+    show(result)
+    return 1 if tally.mismatched_inputs else 0
+
+
+def keep(
+    args: argparse.Namespace, board: Board, model: Model, result: dict[str, Any], name: str
+) -> None:
+    """Writes the result to the run folder, unless it was falsified, and where --json says."""
     if not args.corrupt:
-        written = shared.run_folder("validate", board, model) / "validate.json"
+        written = shared.run_folder("validate", board, model) / name
         write_whole(written, (json.dumps(result, indent=2) + "\n").encode())
     if args.json:
         write_json(args.json, result)
-    show(result)
-    return 1 if tally.mismatched_inputs else 0
 
 
 def load_oracle(model: Model) -> Any:

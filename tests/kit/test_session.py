@@ -243,10 +243,14 @@ def test_validate_goes_on_after_a_broken_line(toy) -> None:
     assert result["restarts"] == 1
 
 
-def test_validate_saves_what_it_has_when_it_cannot_go_on(toy, capsys) -> None:
+def test_validate_saves_what_it_has_when_it_cannot_go_on(toy, tmp_path: Path, capsys) -> None:
+    _, whole = toy("validate", "--inputs", "4")
     status, result = toy("validate", "--inputs", "5", fault="p-fault-[bus pc=10 cfsr=8200]")
     assert status == 2
     assert (result["complete"], result["inputs"]) == (False, 0)
+    kept = tmp_path / "validate"
+    assert json.loads((kept / "unfinished.json").read_text()) == result
+    assert json.loads((kept / "validate.json").read_text()) == whole
     assert "crashed" in result["error"]["what"]
     assert "PRECISERR" in capsys.readouterr().err
 

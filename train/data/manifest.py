@@ -47,7 +47,8 @@ class Manifest:
 
     Attributes:
         origin: "published", "manifest" or "unverified".
-        files: path below the set's folder -> what it must be.
+        files: path below the set's folder -> what it must be. The published ones are all files of
+            the set, with nothing expected where nothing was published.
         counts: name -> number of pictures, folds …, as the set defines them.
     """
 
@@ -88,7 +89,7 @@ def _read(path: Path, published: Manifest) -> Manifest:
     """The manifest; a misspelt name must not switch a check off in silence."""
     try:
         content = _object("the manifest", json.loads(path.read_text("utf-8")), ("files", "counts"))
-        files = _object("files", content.get("files", {}))
+        files = _object("files", content.get("files", {}), published.files)
         counts = _object("counts", content.get("counts", {}), published.counts)
         return Manifest(
             "manifest",

@@ -52,8 +52,7 @@ class Source:
     sometimes: Mapping[str, Callable[[Mapping[str, Any]], bool]] = field(default_factory=dict)
 
 
-STL10_FILES = (*(name for name in stl10.PUBLISHED_FILES.files if name.endswith(".bin")),
-               "fold_indices.txt", "class_names.txt")  # fmt: skip
+STL10_FILES = tuple(n for n in stl10.PUBLISHED_FILES.files if not n.endswith(".tar.gz"))
 SOURCES: dict[str, Source] = {
     "stl10": Source(
         stl10.FOLDER,
@@ -68,7 +67,7 @@ SOURCES: dict[str, Source] = {
         ),
         {
             "unlabeled_X.bin": lambda options: bool(options.get("unlabeled")),
-            "fold_indices.txt": lambda options: options.get("fold") is not None,
+            stl10.FOLDS_FILE: lambda options: options.get("fold") is not None,
             "class_names.txt": lambda options: False,
         },
     ),

@@ -29,6 +29,7 @@ LABELS = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "s
 FOLDER = "stl10_binary"
 SIDE = 96
 PICTURE = 3 * SIDE * SIDE  # bytes
+FOLDS_FILE = "fold_indices.txt"
 PUBLISHED_FILES = Manifest(
     PUBLISHED,
     files={
@@ -38,6 +39,8 @@ PUBLISHED_FILES = Manifest(
         "test_X.bin": Expected(221_184_000, "7f263ba9f9e0b06b93213547f721ac82"),
         "test_y.bin": Expected(8_000, "36f9794fa4beb8a2c72628de14fa638e"),
         "unlabeled_X.bin": Expected(2_764_800_000, "5242ba1fed5e4be9e1e742405eb56ca4"),
+        FOLDS_FILE: Expected(),
+        "class_names.txt": Expected(),
     },
     counts={"train": 5_000, "test": 8_000, "unlabeled": 100_000, "folds": 10, "fold": 1_000},
 )
@@ -233,7 +236,8 @@ def _told(manifest: Manifest) -> str:
 
 
 def _fold(where: Path, training: Split, fold: int, manifest: Manifest) -> tuple[Split, str]:
-    known = folds(where / "fold_indices.txt", len(training), manifest)
+    check(where / FOLDS_FILE, manifest.files.get(FOLDS_FILE, Expected()), HELP)
+    known = folds(where / FOLDS_FILE, len(training), manifest)
     if not 0 <= fold < len(known):
         raise DataError(
             f"stl10 has {len(known)} folds",

@@ -52,6 +52,8 @@ PUBLISHED_FILES = Manifest(
         "annotations_trainval2014.zip": Expected(252_872_794, "0a379cfc70b0e71301e0f377548639bd"),
         "train2014.zip": Expected(13_510_573_713, "0da8c0bd3d6becc4dcb32757491aca88"),
         "val2014.zip": Expected(6_645_013_297, "a3d79f5ed8d289b7a7554ce06a5782b3"),
+        **{coco.annotation_file(part): Expected() for part in coco.PARTS},
+        MINIVAL_FILE: Expected(),
     },
     counts={"train2014": 82_783, "val2014": 40_504, MINIVAL: 8_059},
 )

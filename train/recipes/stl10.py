@@ -84,7 +84,7 @@ RECIPES = (
         weight_decay=1e-5,
         source="real-weight teacher, ours",
     ),
-    # an epoch is 105,000 pictures here
+    # an epoch is 104,500 pictures here
     replace(
         WAKE,
         name="stl10-distilled",
