@@ -64,7 +64,7 @@ data: ## DATA=… downloads and verifies a data set, or says which files to put 
 	$(FULL) && $(KIT) data $(if $(DATA),--data "$(DATA)") $(ARGS)
 supported: ## the operators that compile, with their rules
 	$(SMALL) && $(KIT) supported $(ARGS)
-boards: ## the boards, with memory, clock and camera
+boards: ## the boards, with memory, emulator and camera
 	$(SMALL) && $(KIT) boards $(ARGS)
 
 lint: ## format, types and rules of the house

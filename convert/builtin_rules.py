@@ -56,6 +56,11 @@ def encoder_or_int8(graph: Graph, op: Op) -> Verdict:
     return ok, bad.text(), "quantize the maps on both sides"
 
 
+def int8_or_told(graph: Graph, op: Op) -> Verdict:
+    """Maps are int8 with one scale and one zero point each."""
+    return encoder_or_int8(graph, op)  # a float one is refused later, in words of its own
+
+
 def _is_float(graph: Graph, op: Op) -> bool:
     return graph.tensor(op.outputs[0]).dtype == "float32"
 
@@ -127,11 +132,16 @@ def filter_fits(graph: Graph, op: Op) -> Verdict:
     a, out = graph.tensor(op.inputs[data]), graph.tensor(op.outputs[0])
     if len(w.shape) != 4:
         return False, w.text(), "convert again"
-    if op.kind == "DEPTHWISE_CONV_2D":
-        ok = w.shape[0] == 1 and w.shape[3] == out.channels and out.channels % a.channels == 0
-    else:
-        ok = w.shape[3] == a.channels and w.shape[0] == out.channels
+    ok = w.shape[3] == a.channels and w.shape[0] == out.channels
     return ok, f"{w.text()} on {a.text()}", "use groups=1, or one group a channel"
+
+
+def one_filter_each(graph: Graph, op: Op) -> Verdict:
+    """Each output channel has a filter over one input channel, as many for each of these."""
+    w, a = graph.tensor(op.inputs[1]), graph.tensor(op.inputs[0])
+    out = graph.tensor(op.outputs[0])
+    ok = len(w.shape) == 4 and w.shape[0] == 1 and w.shape[3] == out.channels
+    return ok and out.channels % a.channels == 0, f"{w.text()} on {a.text()}", "convert again"
 
 
 def same_scale(graph: Graph, op: Op) -> Verdict:
@@ -217,7 +227,7 @@ def logistic_scale(graph: Graph, op: Op) -> Verdict:
 
 
 def swish_scale(graph: Graph, op: Op) -> Verdict:
-    """The input's scale is less than 128 times the output's."""
+    """The input's scale is less than 127 times the output's."""
     a, out = graph.tensor(op.inputs[0]).quant, graph.tensor(op.outputs[0]).quant
     ok = a is not None and out is not None and a.scale[0] < 127 * out.scale[0]
     found = f"{a.scale[0] if a else 0:.3g} to {out.scale[0] if out else 0:.3g}"
@@ -310,8 +320,7 @@ _ELEMENTWISE = (
 )  # fmt: skip
 
 _CONV: tuple[Rule, ...] = (
-    encoder_or_int8, four_dimensions, filter_fits, window_range, known_activation,
-    quantized_filter, int32_bias, accumulators_fit, shape_follows,
+    window_range, known_activation, quantized_filter, int32_bias, accumulators_fit, shape_follows,
 )  # fmt: skip
 _PAIR: tuple[Rule, ...] = (
     int8_or_float_maps, constant_operand, broadcast_to_four, known_activation,
@@ -361,8 +370,8 @@ def _with_batch(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 RULES: dict[str, tuple[Rule, ...]] = {
     kind: _with_batch(rules)
     for kind, rules in {
-        "CONV_2D": _CONV,
-        "DEPTHWISE_CONV_2D": _CONV,
+        "CONV_2D": (int8_or_told, four_dimensions, filter_fits, *_CONV),
+        "DEPTHWISE_CONV_2D": (encoder_or_int8, four_dimensions, one_filter_each, *_CONV),
         "TRANSPOSE_CONV": (
             int8_maps, four_dimensions, filter_fits, window_range, known_activation,
             quantized_filter, int32_bias, accumulators_fit,

@@ -20,6 +20,16 @@ MAX_PORTS = 16
 MAX_LAYERS = 4096
 
 
+# The same for people.
+LIMITS = (
+    f"Maps are at most {MAX_SIDE} a side and {MAX_MAP_BYTES >> 20} MiB, of rank 1 to 4 without the "
+    "batch of 1.",
+    f"An input or output is one of {', '.join(PORT_TYPES)}, and is computed.",
+    f"There are 1 to {MAX_PORTS} inputs, 1 to {MAX_PORTS} outputs, 1 to {MAX_LAYERS} layers.",
+    "A layer has at most 2^32 - 1 multiply-accumulates.",
+)
+
+
 def _shape_fault(t: Tensor) -> str:
     dims = t.shape[1:] if len(t.shape) > 1 else t.shape
     if len(dims) > 4:

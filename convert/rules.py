@@ -244,7 +244,7 @@ def pool_range(graph: Graph, op: Op) -> Verdict:
 
 
 def same_elements(graph: Graph, op: Op) -> Verdict:
-    """Input and output hold the same number of elements, with the same type and scale."""
+    """Input and output hold the same number of elements, of the same type."""
     a, b = graph.tensor(op.inputs[0]), graph.tensor(op.outputs[0])
     ok = a.elements == b.elements and a.dtype == b.dtype
     return ok, f"{a.text()} to {b.text()}", "convert again"

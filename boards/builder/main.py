@@ -85,7 +85,7 @@ def commit() -> str:
 
 
 def write_build_header(folder: Path, flags: list[str]) -> None:
-    """bw_build.h, which info.c alone includes: a new commit then compiles one file."""
+    """bw_build.h, which app/identity.c alone includes: a new commit then compiles one file."""
     fields = {
         "BW_BOARD": board.id,
         "BW_CORE": board.get("bitwake.core"),

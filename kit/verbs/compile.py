@@ -17,6 +17,7 @@ from pathlib import Path
 
 from convert.arrange import Arranged, Options
 from convert.errors import ModelError
+from convert.select import CORES
 from kit import console, models
 from kit.files import ROOT, shown, write_json
 from kit.verbs import shared
@@ -31,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dump", action="store_true", help="print the graph before the first pass and after each"
     )
     parser.add_argument(
-        "--core", default=Options.core, help="whose instructions to save (default cortex-m4)"
+        "--core",
+        metavar="CORE",
+        choices=sorted(CORES),
+        default=Options.core,
+        help=f"whose instructions to save: {', '.join(sorted(CORES))} (default {Options.core})",
     )
     shared.compile_arguments(parser)
 

@@ -7,8 +7,8 @@ silicon by the makers of BitWake.
 Examples:
   python -m kit flash --board netduino2plus --model scenes-wake
   python -m kit flash --stop
-  python -m kit flash --build-only --json sizes.json
-  python -m kit flash --silicon
+  python -m kit flash --model scenes-wake --build-only --json sizes.json
+  python -m kit flash --model scenes-wake --silicon
 """
 
 from __future__ import annotations

@@ -26,9 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints, writes or checks; 1 when the page is out of date."""
+    from convert.limits import LIMITS
     from convert.supported import render_supported
 
-    text = render_supported()
+    limits = "".join(f"- {limit}\n" for limit in LIMITS)
+    text = f"{render_supported()}\n## Limits of a model\n\n{limits}"
     current = PAGE.read_text("utf-8") if PAGE.is_file() else ""
     fresh = current == text
     if args.json:

@@ -1,4 +1,4 @@
-/* How a picture gets into the model's inputs: MLPerf's `db` commands, `p-frame`, or a camera.
+/* How a picture gets into the model's inputs: MLPerf's `db` commands or `p-frame`.
  *
  * A frame is all inputs one after the other, in the order of bw_model.inputs.
  */

@@ -71,8 +71,8 @@ uint8_t *bw_hal_spare(uint32_t *bytes);
 /* The fault line that the boot before this one left behind ("p-fault-[...]"), or NULL. */
 const char *bw_hal_last_fault(void);
 
-/* A frame of the board's camera, `bytes` bytes into `frame`. False when there is no camera: the
- * frames then come over the serial line. */
+/* A frame of the board's camera, `bytes` bytes into `frame`; false when there is none. The app does
+ * not call it yet: no board here has a camera, and frames come over the serial line. */
 bool bw_hal_camera_frame(uint8_t *frame, uint32_t bytes);
 
 /* Prints the fault line for `name` and ends as after any fault. */

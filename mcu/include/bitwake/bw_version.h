@@ -2,7 +2,7 @@
  *
  * The generator writes the version it was made for into every model.c, and the compiler stops with
  * #error when the two differ, so that a stale generated file is never linked silently. Raise the
- * number whenever a descriptor in bw_kernels.h or a structure in bw_model.h changes.
+ * number whenever a structure of these headers changes in a released version.
  */
 #ifndef BITWAKE_BW_VERSION_H
 #define BITWAKE_BW_VERSION_H
