@@ -12,7 +12,7 @@ from convert.errors import DataError
 from train.augment import augment
 from train.data import Dataset
 from train.recipes.recipe import Recipe
-from train.tasks.task import Classification
+from train.tasks.task import Classification, seen
 
 MOVING = ("flip", "shift", "rotate", "zoom", "wedge")  # what parts a picture from its target
 Batch = tuple[Any, Any, dict[str, Any]]  # pictures, targets, the generator's state behind them
@@ -92,8 +92,10 @@ class Batches:
         return rng.permutation(np.concatenate(repeats))[: len(labels)]
 
     def typical(self, most: int) -> npt.NDArray[np.uint8]:
-        """Training pictures, unaugmented, with the classes' shares as in training."""
-        if not self.recipe.balanced:
-            return self.data.train.images[:most]
-        rng = np.random.default_rng([self.seed, 0xB4])
-        return np.asarray(self.data.train.images[np.sort(self.order(rng)[:most])])
+        """What the network is shown of training pictures, unaugmented, with the classes' shares as
+        in training: of `most` pictures."""
+        rows = np.arange(len(self.data.train))[:most]
+        if self.recipe.balanced:
+            rng = np.random.default_rng([self.seed, 0xB4])
+            rows = np.sort(self.order(rng)[:most])
+        return seen(self.recipe.task, self.data.train.take(rows))

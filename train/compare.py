@@ -24,6 +24,7 @@ from train.evaluate import build_net, predict
 from train.figures import further
 from train.netrecord import recorded_net
 from train.runfolder import load_arrays, write_json, write_whole
+from train.tasks.task import seen
 
 CALIBRATION = 256  # pictures of the validation split, or of training where there is none
 
@@ -184,7 +185,7 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
             continue
         shown = dataset.val if len(dataset.val) else dataset.train
         spread = np.linspace(0, len(shown) - 1, CALIBRATION).astype(int)
-        content = quantize(model, np.asarray(shown.images[spread]))
+        content = quantize(model, seen(task, shown.take(spread)))
         write_whole(run / "int8.tflite", content)
         lite = LiteModel(content)
         scores = task.score(dataset.test, lite)

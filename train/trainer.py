@@ -25,7 +25,7 @@ from train.prefetch import prefetched
 from train.recipes.recipe import Recipe
 from train.runfolder import Arrays
 from train.stages import phase_of, phases
-from train.tasks.task import Classification
+from train.tasks.task import Classification, seen
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Trainer:
         with self.workers.scope():
             self.model = build_model(recipe)
             fit(recipe, dataset, self.model.input_shape[1:], self.model.output_shape[-1])
-            calibrate(self.model, dataset.train.images)
+            calibrate(self.model, seen(recipe.task, dataset.train))
         self.workers.synchronize(layers_of(self.model))
         if recipe.clip != 1.0:
             set_clip(self.model, recipe.clip)

@@ -44,6 +44,22 @@ def test_a_prelu_that_does_not_rise_has_no_single_threshold() -> None:
     ]  # fmt: skip
 
 
+def test_no_step_takes_a_kernel_where_it_cannot_learn() -> None:
+    """|αW| <= 1 always, for beyond it neither has a gradient; gains do not vanish or turn."""
+    from train.backend import keras
+    from train.layers import OverKernel
+    from train.layers.bineal import MIN_GAIN
+
+    quantizer = OverKernel("NC")
+    quantizer.build((3, 3, 4, 5))
+    for far in (-100.0, 100.0):
+        step = keras.optimizers.legacy.SGD(1.0)
+        step.apply_gradients([(0 * v - far, v) for v in quantizer.trainable_variables])
+        assert np.abs(quantizer.alpha.numpy()).max() <= 1
+        for gain in (quantizer.lam, quantizer.k):
+            assert (gain.numpy() >= np.float32(MIN_GAIN)).all()
+
+
 @pytest.mark.parametrize("alpha", ["N", "NC", "NCKK"])
 def test_gradients_of_the_over_parameterized_kernel(alpha: str) -> None:
     """With ĝ the gradient at the sign's input: α·ĝ for W, W·ĝ for α, summed where α is shared."""

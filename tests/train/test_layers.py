@@ -138,6 +138,18 @@ def test_shuffle_interleaves_groups() -> None:
         ChannelShuffle(3)(x)
 
 
+def test_a_float_twin_mixes_groups_as_its_network_does() -> None:
+    from train.backend import tf
+    from train.models.binary import BinaryNet, Conv, Shuffle, float_twin
+
+    model = float_twin(BinaryNet((1, 1, 64), 1, (Shuffle(2), Conv(64, 1, groups=2)), classes=2))
+    parts = type(model)(model.input, next(la for la in model.layers if "split" in la.name).output)
+    x = tf.constant(np.arange(64, dtype=np.float32).reshape(1, 1, 1, 64))
+    ones, others = (255 * part.numpy().ravel() for part in parts(x))
+    wanted = np.arange(64).reshape(2, 32).T.ravel()
+    assert np.rint(np.concatenate([ones, others])).tolist() == wanted.tolist()
+
+
 @pytest.mark.parametrize(("channels", "groups"), [(48, 2), (64, 4), (16, 2)])
 def test_groups_that_would_stay_in_floating_point_are_refused(channels: int, groups: int) -> None:
     from train.models.binary import BinaryNet, Conv, build

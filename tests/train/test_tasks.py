@@ -208,6 +208,19 @@ def _cells(heat: np.ndarray[Any, Any], descriptors: np.ndarray[Any, Any]) -> Any
     return np.concatenate([descriptors, np.full((h, w, 1), 9.0), parts], axis=2)
 
 
+def test_what_is_shown_of_pairs_are_both_views(pairs: Dataset) -> None:
+    """Batch norm's statistics and the int8 ranges come from what the network is shown."""
+    from train import recipes
+    from train.batches import Batches
+
+    recipe = recipes.get("tasks-match")
+    shown = Batches(recipe, pairs, seed=0).typical(3)
+    views = pairs.train.targets["view"]
+    assert shown.shape[0] == 6
+    assert np.array_equal(shown[0::2], pairs.train.images[:3])
+    assert np.array_equal(shown[1::2], views[:3])
+
+
 def test_matching_accuracy_by_hand() -> None:
     from train.tasks.match_accuracy import Points, accuracy, keypoints, mutual, spread
 

@@ -15,7 +15,26 @@ from train.backend import exporting, keras, tf
 from train.layers.gradual import GradualSign, ScaledKernel
 
 ALPHA_SHAPES = ("N", "NC", "NCKK")
-MIN_SLOPE = 0.01  # of τ: a PReLU that does not rise would not be one threshold
+# Of τ: a PReLU that does not rise would not be one threshold, and one that hardly rises makes a bit
+# constant: b1 > 0 moves θ by b1 / τ.
+MIN_SLOPE = 0.25
+# Of λ and k: batch norm takes a convolution's scale away, so that nothing but its epsilon holds
+# them, and at zero the convolution would vanish.
+MIN_GAIN = 0.1
+
+
+@keras.utils.register_keras_serializable("bitwake")
+class Within(keras.constraints.Constraint):
+    """Keeps a weight between -bound and bound."""
+
+    def __init__(self, bound: float) -> None:
+        self.bound = bound
+
+    def __call__(self, w: Any) -> Any:
+        return tf.clip_by_value(w, -self.bound, self.bound)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"bound": self.bound}
 
 
 @keras.utils.register_keras_serializable("bitwake")
@@ -66,10 +85,14 @@ class OverKernel(ScaledKernel):
     def build(self, input_shape: Any) -> None:
         kernel = tuple(int(side) for side in input_shape)
         self.alpha = self.add_weight(
-            name="alpha", shape=_alpha_shape(self.alpha_shape, kernel), initializer="ones"
+            name="alpha",
+            shape=_alpha_shape(self.alpha_shape, kernel),
+            initializer="ones",
+            constraint=Within(1.0),
         )
-        self.lam = self.add_weight(name="lambda", shape=(kernel[-1],), initializer="ones")
-        self.k = self.add_weight(name="k", shape=(), initializer="ones")
+        gain = {"initializer": "ones", "constraint": AtLeast(MIN_GAIN)}
+        self.lam = self.add_weight(name="lambda", shape=(kernel[-1],), **gain)
+        self.k = self.add_weight(name="k", shape=(), **gain)
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -114,7 +137,7 @@ class OverSign(keras.layers.Layer):
             self.tau = self.add_weight(
                 name="tau",
                 shape=shape,
-                initializer=keras.initializers.Constant(0.25),
+                initializer="ones",
                 constraint=AtLeast(MIN_SLOPE),
             )
         super().build(input_shape)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from train.backend import keras, tf
 from train.layers.gradual import GradualSign
 
 
+def interleaved(channels: int, groups: int) -> npt.NDArray[np.int32]:
+    """The input channel of each output channel, [channels]: k·groups + g is g·(C / groups) + k."""
+    return np.arange(channels, dtype=np.int32).reshape(groups, -1).T.ravel()
+
+
 @keras.utils.register_keras_serializable("bitwake")
 class ChannelShuffle(keras.layers.Layer):
-    """Interleave the channels of `groups` groups: output k·groups + g is input g·(C / groups) + k.
+    """Interleave the channels of `groups` groups, see `interleaved`.
 
     The sign is taken first, so that on the device only bits move. The next binary layer must take
     them with `AlreadyBits`. `window` is that of the sign, see `GradualSign`.
@@ -27,8 +33,7 @@ class ChannelShuffle(keras.layers.Layer):
         channels = int(input_shape[-1])
         if channels % self.groups:
             raise ValueError(f"{self.name}: {channels} channels in {self.groups} groups")
-        order = np.arange(channels).reshape(self.groups, -1).T.ravel()
-        self.order = order.astype(np.int32)
+        self.order = interleaved(channels, self.groups)
         super().build(input_shape)
 
     def call(self, x: Any) -> Any:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from convert.errors import ModelError
 from train.backend import keras, larq, tf
 from train.layers import (
@@ -20,6 +23,7 @@ from train.layers import (
     GroupedQuantConv2D,
 )
 from train.layers.encoders import Encoder, encode, encoder_of
+from train.layers.shuffle import interleaved
 from train.models.blocks.flow import BN_MOMENTUM, Signs, norm
 
 
@@ -145,6 +149,17 @@ class _Split(keras.layers.Layer):
         return tf.split(x, self.groups, axis=-1)
 
 
+class _Order(keras.layers.Layer):
+    """Channels in another order: [C] of input channels."""
+
+    def __init__(self, order: npt.NDArray[np.int32], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.order = order
+
+    def call(self, x: Any) -> Any:
+        return tf.gather(x, self.order, axis=-1)
+
+
 def float_twin(net: BinaryNet) -> Any:
     """The same topology with real weights and ReLU, no thermometer, input scaled to 0..1."""
     x = image = keras.Input(net.input_shape, name="image")
@@ -173,6 +188,8 @@ def float_twin(net: BinaryNet) -> Any:
             x = keras.layers.ReLU()(x)
         elif isinstance(spec, Pool):
             x = keras.layers.MaxPool2D(2)(x)
+        else:
+            x = _Order(interleaved(int(x.shape[-1]), spec.groups))(x)
     x = keras.layers.Conv2D(net.classes, (int(x.shape[1]), int(x.shape[2])))(x)
     return keras.Model(image, keras.layers.Flatten(name="logits")(x))
 

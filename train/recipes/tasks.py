@@ -34,8 +34,10 @@ SCENES = Backbone(
     strides=(2, 2, 2),
     multiplier=M,
     pool=True,
+    encoder="glt-quantile",
     **SIGNS,
 )
+GLT_RATE = 5.0
 SMALL = replace(
     SCENES, input_shape=(24, 24, 1), widths=(16,), blocks=(2,), strides=(1,), stem_stride=1
 )
@@ -55,7 +57,7 @@ def narrow(net: Any) -> Any:
 
 def pair(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, Recipe]:
     """A task's recipe and that of its twin."""
-    usual = {"epochs": EPOCHS, "evaluate_every": EPOCHS, **fields}
+    usual = {"epochs": EPOCHS, "evaluate_every": EPOCHS, "glt_rate": GLT_RATE, **fields}
     return (
         reduced(f"tasks-{name}", net, _BINEAL + source, **usual),
         reduced(f"tasks-{name}-int8", narrow(net), _TWIN + source, **usual),

@@ -74,8 +74,13 @@ def keypoints(output: npt.NDArray[np.float32], descriptor: int) -> Points:
     found = found[np.argsort(-score.ravel()[found], kind="stable")][:MOST]
     y, x = np.divmod(found, w)
     at = np.stack([x, y], axis=1).astype(np.float64)
-    told = between(cells[..., :descriptor], at)
-    return Points(at, told / np.maximum(np.linalg.norm(told, axis=1, keepdims=True), 1e-9))
+    told = between(_unit(cells[..., :descriptor]), at)  # as the loss does
+    return Points(at, _unit(told))
+
+
+def _unit(vectors: Array) -> Array:
+    """Vectors in the last dimension, of length 1."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def mutual(a: Array, b: Array) -> npt.NDArray[np.int64]:

@@ -160,6 +160,11 @@ class Matching:
         told = {f"MMA@{p}": float(v) for p, v in zip(PIXELS, each, strict=True)}
         return {"MMA": float(each.mean()), **told}
 
+    def seen(self, split: Split) -> Pixels:
+        """Both views, one behind the other [2N, …]."""
+        assert split.targets is not None
+        return _both(split.images, split.targets)
+
     def augment(
         self, images: Pixels, targets: Any, how: Augment, rng: np.random.Generator
     ) -> tuple[Pixels, Any]:
@@ -176,8 +181,13 @@ class Matching:
                 found="flip",
                 remedy="leave it out of the recipe's augment",
             )
-        both = np.stack([images, targets["view"]], axis=1).reshape(-1, *images.shape[1:])
+        both = _both(images, targets)
         there = targets["homography"].astype(np.float32)
         back = np.linalg.inv(targets["homography"].astype(np.float64))
         maps = np.stack([there, (back / back[:, 2:, 2:]).astype(np.float32)], axis=1)
         return lit_only(both, how, rng, self.name), maps.reshape(-1, 3, 3)
+
+
+def _both(images: Pixels, targets: Any) -> Pixels:
+    """Rows 2i and 2i + 1 are the views of pair i."""
+    return np.stack([images, targets["view"]], axis=1).reshape(-1, *images.shape[1:])

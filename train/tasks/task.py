@@ -23,7 +23,8 @@ class Task(Protocol):
     A task may also have `distill(teacher_output, student_output) -> scalar tensor`, the loss by
     which its networks learn from a teacher; without it the task is not distilled. And it may have
     `augment(images, targets, how, rng) -> (images, targets)`, instead of train.augment.augment,
-    which moves pictures alone; without it, what moves pictures is refused.
+    which moves pictures alone; without it, what moves pictures is refused. And `seen(split)`: the
+    pictures of a split that its network is shown, where these are not `split.images` alone.
     """
 
     @property
@@ -40,6 +41,12 @@ class Task(Protocol):
     def score(self, split: Split, predict: Predict) -> dict[str, float]:
         """Figures over a split, the headline metric first."""
         ...
+
+
+def seen(task: Task, split: Split) -> Any:
+    """The pictures of a split that the task's network is shown, uint8 [N or more, H, W, C]."""
+    of = getattr(task, "seen", None)
+    return split.images if of is None else of(split)
 
 
 @dataclass(frozen=True)
