@@ -28,6 +28,8 @@ PAIRS = {
         ("block-m1", "block-twin", "BiNeal, m = 1, against the 8-bit twin"),
         ("block-m2", "block-twin", "BiNeal, m = 2, against the 8-bit twin"),
         ("block-m2-67", "block-twin", "BiNeal, m = 2.67, against the 8-bit twin"),
+        ("block-stem8", "block-m1", "BiNeal, m = 1: an 8-bit first layer against a binary one"),
+        ("block-stem8", "block-twin", "BiNeal, m = 1, 8-bit first layer, against the 8-bit twin"),
         ("block-m1", "block-bireal", "BiNeal, m = 1, against Bi-Real"),
         ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
     ),

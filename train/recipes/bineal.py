@@ -25,6 +25,7 @@ NET = Backbone(widths=(12, 24, 48), blocks=(1, 1, 1), strides=(2, 2, 2), pool=Tr
 TWIN = NET.twin()
 
 BINEAL = "arXiv 2202.03716 (BiNeal); formulas, skip kernel and size reconstructed or ours"
+STEM8 = "; 8-bit first layer, as a third party reads the paper; converts with --int8"
 
 
 def arm(name: str, source: str, **net: Any) -> Recipe:
@@ -42,7 +43,8 @@ RECIPES = (
     arm("alpha-nckk", BINEAL + "; α of shape N×C×K×K", block=BiNeal(alpha="NCKK")),
     arm("plain-signs", BINEAL + "; no τ, b0, b1", block=BiNeal(activations=False)),
     arm("int4", BINEAL + "; branches clamped to INT4", block=BiNeal(add="int4")),
-    arm("stem8", BINEAL + "; 8-bit first layer; converts with --int8", stem="int8"),
+    arm("stem8", BINEAL + STEM8, stem="int8"),
+    arm("m2-67-stem8", BINEAL + STEM8, stem="int8", multiplier=8 / 3),
     arm("bireal", "arXiv 1808.00278 (Bi-Real) on the same backbone", block="bireal"),
     arm("reactnet", "arXiv 2003.03488 (ReActNet) on the same backbone", block="reactnet"),
     arm("xnor", "arXiv 1603.05279 (XNOR-Net) on the same backbone", block=XNOR("computed")),

@@ -129,8 +129,11 @@ _COMPARING = (
         for name, what, priority in _BLOCKS
     ),
     Arm("block-twin", "d", "8-bit twin", "bineal-twin", steps=_EIGHT, priority=16),
-    Arm("block-stem8", "d", "BiNeal, m = 1, 8-bit first layer", "bineal-stem8", priority=75,
-        options={"convert": ("--int8",)}),
+    *(
+        Arm(f"block-{name}", "d", f"BiNeal, m = {m}, 8-bit first layer", f"bineal-{name}",
+            priority=17, options={"convert": ("--int8",)})
+        for name, m in (("stem8", "1"), ("m2-67-stem8", "2.67"))
+    ),
 )  # fmt: skip
 
 _TASKS = (
