@@ -25,9 +25,9 @@ GROUPS = (
     Group(
         "d",
         "BiNeal against other binary blocks and 8 bits",
-        "Accuracy at about equal instructions on the emulated Cortex-M4. Networks whose maps are real "
-        "(Bi-Real, ReActNet, XNOR-Net, the twin) end in a mean and a dense layer, the others in a "
-        "binary convolution over the map.",
+        "Accuracy at about equal instructions on the emulated Cortex-M4. Networks whose maps are "
+        "real (Bi-Real, ReActNet, XNOR-Net, the twin) end in a mean and a dense layer, the others "
+        "in a binary convolution over the map.",
         cost="instructions",
     ),
     Group(
