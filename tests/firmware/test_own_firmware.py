@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -49,7 +48,6 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess:
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=300,
     )
 
@@ -61,7 +59,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bitwake").symlink_to(ROOT)
     (folder / "my_app").mkdir()
     compile_it, _ = blocks("sh")
-    done = shell(compile_it.replace("bitwake/.venv/bin/python", sys.executable), folder)
+    # through the link, ../my_app would lie beside the checkout
+    compile_it = compile_it.replace("../my_app", str(folder / "my_app"))
+    done = shell(compile_it.replace(".venv/bin/python", sys.executable), folder)
     assert done.returncode == 0, done.stderr
     (function,) = blocks("c")
     (folder / "my_app" / "main.c").write_text(function + MAIN)

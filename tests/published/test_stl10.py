@@ -186,6 +186,17 @@ def test_damage_is_named(place: Path) -> None:
     refused("missing")
 
 
+def test_a_manifest_holds_for_the_folds_where_they_are_read(place: Path) -> None:
+    folder = place / "stl10_binary"
+    write_stl10(folder)
+    content = json.loads((folder / MANIFEST).read_text())
+    content["files"]["fold_indices.txt"] = {"md5": "0" * 32}
+    (folder / MANIFEST).write_text(json.dumps(content))
+    load("stl10")
+    with pytest.raises(DataError, match="not the published one"):
+        load("stl10", fold=0)
+
+
 @pytest.mark.parametrize(
     "text",
     [
