@@ -37,7 +37,7 @@ MUTATIONS = [
     ("bw_bmaxpool2d.c", "out[w] &= a[w];", "out[w] |= a[w];"),
     ("bw_bmaxpool2d.c", "iy >= d->in_h", "iy > d->in_h"),
     ("bw_bitcast.c", "*in < 0.0f", "*in <= 0.0f"),
-    ("bw_bitcast.c", "*in < d->zero_point", "*in <= d->zero_point"),
+    ("bw_bitcast.c", "*in - zero_point", "*in - zero_point - 1"),
     ("bw_gather_channels.c", "c + 1u == d->out_c", "c + 2u == d->out_c"),
     ("bw_encode_u8.c", "table += 256u * d->span", "table += 255u * d->span"),
 ]
