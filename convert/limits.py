@@ -20,14 +20,16 @@ MAX_PORTS = 16
 MAX_LAYERS = 4096
 
 
-# The same for people.
-LIMITS = (
-    f"Maps are at most {MAX_SIDE} a side and {MAX_MAP_BYTES >> 20} MiB, of rank 1 to 4 without the "
-    "batch of 1.",
-    f"An input or output is one of {', '.join(PORT_TYPES)}, and is computed.",
-    f"There are 1 to {MAX_PORTS} inputs, 1 to {MAX_PORTS} outputs, 1 to {MAX_LAYERS} layers.",
-    "A layer has at most 2^32 - 1 multiply-accumulates.",
+# In words, for refusals and for the page of supported operators.
+MAPS = (
+    f"maps are at most {MAX_SIDE} a side and {MAX_MAP_BYTES >> 20} MiB, of rank 1 to 4 without the "
+    "batch of 1"
 )
+PORTS = f"an input or output is one of {', '.join(PORT_TYPES)}, and is computed"
+INPUTS = f"a model has 1 to {MAX_PORTS} inputs and 1 to {MAX_LAYERS} layers"
+OUTPUTS = f"a model has 1 to {MAX_PORTS} outputs"
+MACS = "a layer has at most 2^32 - 1 multiply-accumulates"
+LIMITS = (MAPS, PORTS, INPUTS, OUTPUTS, MACS)
 
 
 def _shape_fault(t: Tensor) -> str:
@@ -54,31 +56,26 @@ def beyond_limits(graph: Graph) -> list[Refusal]:
         fault = "" if t.dtype in PORT_TYPES else f"type {t.dtype}"
         fault = fault or ("" if port.tensor in made else "a constant")
         if fault:
-            rule = f"an input or output is one of {', '.join(PORT_TYPES)}, and is computed"
-            out.append(Refusal(port.name, rule, fault, "drop it from the model"))
+            out.append(Refusal(port.name, PORTS, fault, "drop it from the model"))
     if not graph.ops or not 1 <= len(graph.inputs) <= MAX_PORTS or len(graph.ops) > MAX_LAYERS:
-        rule = f"a model has 1 to {MAX_PORTS} inputs and 1 to {MAX_LAYERS} layers"
         found = f"{len(graph.inputs)} inputs, {len(graph.ops)} layers"
-        out.append(Refusal(graph.name, rule, found, "convert a whole network"))
+        out.append(Refusal(graph.name, INPUTS, found, "convert a whole network"))
     if not 1 <= len(graph.outputs) <= MAX_PORTS:
-        rule = f"a model has 1 to {MAX_PORTS} outputs"
-        out.append(Refusal(graph.name, rule, f"{len(graph.outputs)}", "drop some outputs"))
-    rule = f"maps are at most {MAX_SIDE} a side and {MAX_MAP_BYTES >> 20} MiB, of rank 1 to 4"
+        out.append(Refusal(graph.name, OUTPUTS, f"{len(graph.outputs)}", "drop some outputs"))
     for port in graph.inputs:
         fault = _shape_fault(graph.tensors[port.tensor])
         if fault:
-            out.append(Refusal(port.name, rule, fault, "use smaller pictures"))
+            out.append(Refusal(port.name, MAPS, fault, "use smaller pictures"))
     for op in graph.ops:
         for name in op.outputs:
             fault = _shape_fault(graph.tensors[name])
             if fault:
-                out.append(Refusal(op.name, rule, fault, "use smaller maps"))
+                out.append(Refusal(op.name, MAPS, fault, "use smaller maps"))
     if out:
         return out
     for op in graph.ops:
         macs = CALLS[op.kind](graph, op).macs if op.kind in CALLS else 0
         pixels = math.prod(graph.tensors[op.outputs[0]].shape)
         if macs > MAX_COUNT or pixels > MAX_COUNT:
-            rule = "a layer has at most 2^32 - 1 multiply-accumulates"
-            out.append(Refusal(op.name, rule, f"{macs}", "use fewer channels or smaller maps"))
+            out.append(Refusal(op.name, MACS, f"{macs}", "use fewer channels or smaller maps"))
     return out

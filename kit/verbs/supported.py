@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from convert.limits import LIMITS
     from convert.supported import render_supported
 
-    limits = "".join(f"- {limit}\n" for limit in LIMITS)
+    limits = "".join(f"- {limit[0].upper()}{limit[1:]}.\n" for limit in LIMITS)
     text = f"{render_supported()}\n## Limits of a model\n\n{limits}"
     current = PAGE.read_text("utf-8") if PAGE.is_file() else ""
     fresh = current == text
