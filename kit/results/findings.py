@@ -98,8 +98,10 @@ def _pair(found: Found, first: str, second: str, words: str) -> Iterator[str]:
 def _dark(
     found: Found, first: str, second: str, words: str, thermometer: str, rival: str
 ) -> Iterator[str]:
-    mine = over_seeds(found.get(first, ()), in_the_dark)
-    theirs = over_seeds(found.get(second, ()), in_the_dark)
+    ones, others = found.get(first, ()), found.get(second, ())
+    both = {one["seed"] for one in ones} & {other["seed"] for other in others}
+    mine = over_seeds([one for one in ones if one["seed"] in both], in_the_dark)
+    theirs = over_seeds([other for other in others if other["seed"] in both], in_the_dark)
     if mine and theirs:
         ratio = f", {mine.mean / theirs.mean:.2f} times as much" if theirs.mean > 0 else ""
         yield (

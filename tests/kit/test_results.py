@@ -302,7 +302,8 @@ def test_findings_are_paired_by_seed_and_wait_for_both_arms() -> None:
     dark = {"ev": {"0": 0.8, "-3": 0.7}, "gamma": {}}
     worse = {"ev": {"0": 0.8, "-3": 0.6}, "gamma": {}}
     lost = findings("b", {
-        "robust-glt-metered": [made("robust-glt-metered", 0, 0.8, robustness=dark)],
+        "robust-glt-metered": [made("robust-glt-metered", 0, 0.8, robustness=dark),
+                               made("robust-glt-metered", 1, 0.8, robustness=worse)],
         "robust-binary-metered": [made("robust-binary-metered", 0, 0.8, robustness=worse)],
     })  # fmt: skip
     assert "loses 10.00 points, the binary code 20.00, 0.50 times as much" in lost[0]
