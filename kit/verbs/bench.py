@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     folder = shared.run_folder("bench", board, model)
     write_whole(folder / "bench.csv", tflm_csv(result["layers"]).encode())
     write_whole(folder / "layers.csv", layer_csv(result["layers"]).encode())
-    write_whole(folder / "bench.json", (json.dumps(result, indent=2) + "\n").encode())
+    write_json(str(folder / "bench.json"), result)
     if args.json:
         write_json(args.json, result)
     show(result)

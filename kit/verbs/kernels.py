@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def measured(board: Board, only: str) -> list[dict[str, Any]]:
             for case, outcome in zip(part, outcomes, strict=True)
         ]
     folder = ROOT / "runs" / "kernels" / board.id
-    write_whole(folder / "kernels.json", (json.dumps(rows, indent=2) + "\n").encode())
+    write_json(str(folder / "kernels.json"), rows)
     write_whole(folder / "kernels.csv", as_csv(rows).encode())
     write_whole(folder / "kernels.png", plot.png(rows))
     show(rows, {case.name: case.shape for case in chosen})

@@ -16,7 +16,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 from convert.errors import BitWakeError, BoardError, DataError
 from kit import boards, console, inputs, models
 from kit.boards import Board
-from kit.files import write_json, write_whole
+from kit.files import write_json
 from kit.inputs import Arrays, Example
 from kit.link.device import Device
 from kit.link.replies import DTYPES, Info, Run, TensorInfo
@@ -157,8 +156,7 @@ def keep(
 ) -> None:
     """Writes the result to the run folder, unless it was falsified, and where --json says."""
     if not args.corrupt:
-        written = shared.run_folder("validate", board, model) / name
-        write_whole(written, (json.dumps(result, indent=2) + "\n").encode())
+        write_json(str(shared.run_folder("validate", board, model) / name), result)
     if args.json:
         write_json(args.json, result)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from convert.errors import ModelError
-from train.backend import exporting, keras, tf
+from train.backend import exporting, keras, larq, tf
 from train.layers.gradual import GradualSign, ScaledKernel
 
 ALPHA_SHAPES = ("N", "NC", "NCKK")
@@ -21,20 +21,6 @@ MIN_SLOPE = 0.25
 # Of λ and k: batch norm takes a convolution's scale away, so that nothing but its epsilon holds
 # them, and at zero the convolution would vanish.
 MIN_GAIN = 0.1
-
-
-@keras.utils.register_keras_serializable("bitwake")
-class Within(keras.constraints.Constraint):
-    """Keeps a weight between -bound and bound."""
-
-    def __init__(self, bound: float) -> None:
-        self.bound = bound
-
-    def __call__(self, w: Any) -> Any:
-        return tf.clip_by_value(w, -self.bound, self.bound)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"bound": self.bound}
 
 
 @keras.utils.register_keras_serializable("bitwake")
@@ -88,7 +74,7 @@ class OverKernel(ScaledKernel):
             name="alpha",
             shape=_alpha_shape(self.alpha_shape, kernel),
             initializer="ones",
-            constraint=Within(1.0),
+            constraint=larq.constraints.WeightClip(1.0),
         )
         gain = {"initializer": "ones", "constraint": AtLeast(MIN_GAIN)}
         self.lam = self.add_weight(name="lambda", shape=(kernel[-1],), **gain)

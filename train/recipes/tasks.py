@@ -3,8 +3,8 @@
 Reduced size: 64x64 gray scenes (synthetic) for classification, detection and segmentation, pieces
 of bundled real photographs for super-resolution and matching; an arm takes about ten minutes on
 one free core. The binary network is m times as wide as its twin, as BiNeal (arXiv 2202.03716) is as
-its own. The twin is trained with real weights; `kit train --compare RUN` makes and judges its 8-bit
-form.
+its own, and its thresholds learn from the quantiles of the data on, as in `scenes-wake`. The twin
+is trained with real weights; `kit train --compare RUN` makes and judges its 8-bit form.
 """
 
 from __future__ import annotations
