@@ -338,7 +338,7 @@ def test_sums_are_rescaled_as_the_int8_kernels_do() -> None:
     """Against the whole-number arithmetic of TensorFlow Lite's reference kernels; the control
     rounds once, and differs now and then."""
     from train.backend import tf
-    from train.layers.stem8 import rescaled
+    from train.layers.int8 import rescaled
 
     rng = np.random.default_rng(3)
     ratios = rng.uniform(0.0005, 0.02, 6)

@@ -7,11 +7,11 @@ from train.layers.glt import GLT
 from train.layers.gradual import GradualKernel, GradualSign
 from train.layers.grouped import GroupedQuantConv2D
 from train.layers.int4 import Int4Add
+from train.layers.int8 import Int8Bits, Int8Conv2D, Int8Norm, Int8Range
 from train.layers.logic import LogicResidual
 from train.layers.rprelu import RPReLU
 from train.layers.rsign import RSign
 from train.layers.shuffle import ChannelShuffle
-from train.layers.stem8 import Int8Conv2D, Int8Norm, Int8Range
 from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "GroupedQuantConv2D",
     "InputScale",
     "Int4Add",
+    "Int8Bits",
     "Int8Conv2D",
     "Int8Norm",
     "Int8Range",

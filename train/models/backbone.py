@@ -11,17 +11,17 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Int8Conv2D, Int8Norm, Int8Range, OverSign, shifts
+from train.layers import Int8Range, OverSign, shifts
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
-from train.models.blocks.flow import BN_MOMENTUM, Signs, bconv, norm
+from train.models.blocks.flow import Signs, bconv, norm
+from train.models.blocks.int8 import bit_map, byte_map, conv8
 from train.models.blocks.real import conv
 from train.models.counting import count_model
 
 # Real values of -128 and 127: of batch norm's output, in steps of 1/32, and of logits, of 1/8.
 NORMED, LOGITS = (-4.0, 3.96875), (-16.0, 15.875)
-NORMED_STEP = (NORMED[1] - NORMED[0]) / 255
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,16 @@ class Backbone:
             strides: of its first block.
         multiplier: m, on all widths.
         stem: "bits" (encoder, then a binary convolution), "int8" (a convolution with 8-bit
-            weights and activations; the network then has int8 input and output), or "real".
+            weights and activations; the network then has int8 input and output, and tasks' heads
+            are in eight bits too), or "real".
         planes: bits that the encoder makes of a sample.
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
         pool: max pooling before a stage, on bits an OR, in place of its first block's stride: as
             many MACs where the block's first convolution has the stride, fewer in `Compact`.
         window, shift: how signs are trained, see `Signs`.
         head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
-            real dense layer; "" chooses "conv" for blocks that give bits.
+            real dense layer, in eight bits behind an 8-bit stem; "" chooses "conv" for blocks that
+            give bits.
     """
 
     block: Block | str = "bineal"
@@ -94,11 +96,11 @@ class Backbone:
                     found=repr(value),
                     remedy=f"known: {', '.join(map(repr, known))}",
                 )
-        if self.stem == "int8" and (not named(self.block).bits or self.head == "mean"):
+        if self.stem == "int8" and not named(self.block).bits:
             raise ModelError(
                 "an 8-bit stem needs int8 maps or bits all the way to the output",
-                found=f"block {self.block}, head {self.head!r}",
-                remedy="take a block that gives bits and the head 'conv', or the stem 'bits'",
+                found=f"block {self.block}",
+                remedy="take a block that gives bits, or the stem 'bits'",
             )
 
     @property
@@ -143,8 +145,17 @@ class Backbone:
             if self.stem == "int8":
                 x = Int8Range(*LOGITS, name="head_int8")(x)
             return keras.Model(image, keras.layers.Flatten(name="logits")(x))
+        if self.stem == "int8":
+            return keras.Model(image, self._mean8(last))
         x = keras.layers.GlobalAveragePooling2D(name="mean")(last.map)
         return keras.Model(image, keras.layers.Dense(self.classes, name="logits")(x))
+
+    def _mean8(self, last: Feature) -> Any:
+        """Logits in eight bits. The dense layer comes before the mean, which is the same but for
+        rounding, because a layer that reads bits is trained exactly as the device rounds."""
+        each = conv8(bit_map(last, "bits"), self.classes, 1, "head", LOGITS)
+        mean = keras.layers.GlobalAveragePooling2D(name="mean")(each)
+        return Int8Range(*LOGITS, name="logits")(mean)
 
     def count(self) -> Cost:
         """Multiply-accumulates and weight bits of the classifier."""
@@ -172,24 +183,10 @@ def _real_stem(net: Backbone, image: Any, channels: int) -> Any:
 
 def _int8_stem(net: Backbone, image: Any, channels: int) -> Any:
     """As the real one in int8: bytes in, the range of batch norm's output fixed."""
-    x = Int8Range(0.0, 255.0, name="bytes")(image)
-    first = Int8Conv2D(
-        channels,
-        net.stem_kernel,
-        strides=net.stem_stride,
-        padding="same",
-        use_bias=False,
-        name="stem",
-    )
-    norm8 = Int8Norm(
-        first,
-        NORMED_STEP,
-        momentum=BN_MOMENTUM,
-        beta_initializer=shifts(net.shift),
-        name="stem_bn",
-    )
-    x = norm8(first(x))
-    return Int8Range(*NORMED, name="stem_int8")(x)
+    return conv8(
+        byte_map(image), channels, net.stem_kernel, "stem", NORMED,
+        stride=net.stem_stride, beta=shifts(net.shift),
+    )  # fmt: skip
 
 
 STEMS = {"bits": _bits_stem, "int8": _int8_stem, "real": _real_stem}

@@ -44,6 +44,7 @@ SMALL = replace(
 VIEWS = replace(SCENES, widths=(16, 32), blocks=(1, 1), strides=(1, 2))
 
 _BINEAL = "BiNeal blocks (arXiv 2202.03716), reconstructed; "
+_ENDS = "8-bit first and last layer, converts with --int8; "
 _TWIN = "8-bit twin, real weights in training; "
 
 
@@ -55,18 +56,27 @@ def narrow(net: Any) -> Any:
     return replace(twin, backbone=replace(twin.backbone, multiplier=1.0))
 
 
-def pair(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, Recipe]:
-    """A task's recipe and that of its twin."""
+def ends8(net: Any) -> Any:
+    """A network with its first and last layers in eight bits."""
+    ends = {"stem": "int8", "head": "mean"}
+    if isinstance(net, Backbone):
+        return replace(net, **ends)
+    return replace(net, backbone=replace(net.backbone, **ends))
+
+
+def trio(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, ...]:
+    """A task's recipe, with all layers binary and with 8-bit ends, and that of its twin."""
     usual = {"epochs": EPOCHS, "evaluate_every": EPOCHS, "glt_rate": GLT_RATE, **fields}
     return (
         reduced(f"tasks-{name}", net, _BINEAL + source, **usual),
+        reduced(f"tasks-{name}-ends8", ends8(net), _BINEAL + _ENDS + source, **usual),
         reduced(f"tasks-{name}-int8", narrow(net), _TWIN + source, **usual),
     )
 
 
 RECIPES = (
-    *pair("classify", SCENES, "person or not", augment=AUGMENT),
-    *pair(
+    *trio("classify", SCENES, "person or not", augment=AUGMENT),
+    *trio(
         "detect",
         DetectNet(SCENES),
         "CenterNet's head (arXiv 1904.07850) on people",
@@ -74,7 +84,7 @@ RECIPES = (
         task=Detection(),
         augment=FLIP,
     ),
-    *pair(
+    *trio(
         "segment",
         SegmentNet(SCENES),
         "a fully convolutional head (arXiv 1411.4038) on people",
@@ -82,7 +92,7 @@ RECIPES = (
         task=Segmentation(),
         augment=FLIP,
     ),
-    *pair(
+    *trio(
         "upscale",
         UpscaleNet(SMALL),
         "EDSR's shape (arXiv 1707.02921), a correction to bicubic enlargement ×2",
@@ -93,7 +103,7 @@ RECIPES = (
         epochs=20,
         batch=16,
     ),
-    *pair(
+    *trio(
         "match",
         MatchNet(VIEWS),
         "R2D2's losses (arXiv 1906.06195) in cells of 4x4 pixels",

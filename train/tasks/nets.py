@@ -1,9 +1,9 @@
 """Networks of the tasks: a backbone and a head that answers with a map.
 
-With a backbone of binary blocks every convolution is binary, the last ones too: what the papers
-keep in 8 bits there (facts known of BiNeal: first and last layer of super-resolution, last two of
-matching) gives real numbers here from binary weights and batch norm, because mixed precision is
-left out. With a backbone of real blocks the heads are real, for the 8-bit twin.
+The heads follow the backbone. With an encoder in front all convolutions are binary, the last ones
+too, and give real numbers by their batch norm. With an 8-bit stem the last ones are in eight bits
+as well, as what is known of BiNeal has it (first and last layer of super-resolution, the last two
+of matching). With real blocks they are real, for the 8-bit twin.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras, tf
+from train.layers import Int8Range
 from train.models.backbone import Backbone
 from train.models.binary import Cost
 from train.models.blocks import Flow, named
 from train.models.blocks.flow import BN_MOMENTUM, bconv
+from train.models.blocks.int8 import Bounds, bit_map, byte_map, conv8, sum8
 from train.models.blocks.real import Real
 from train.models.counting import count_model
 from train.tasks.match_accuracy import CELL
@@ -24,6 +26,9 @@ from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
 
 RARE = -2.19  # CenterNet's: a centre's logit begins at a probability of 0.1
 START = 0.25  # with which scores begin: they regress numbers, and noise of 1 would have to shrink
+# Real values of -128 and 127 behind an 8-bit stem: of scores, in steps of 1/16, of grey levels, and
+# of what is added to them, in steps of half a level.
+SCORES, LEVELS8, DETAIL = (-8.0, 7.9375), (0.0, 255.0), (-64.0, 63.5)
 
 
 def whole_cells(net: Backbone, coarsest: int) -> None:
@@ -52,13 +57,22 @@ def scores(
     *,
     spread: float = 1.0,
     middle: tuple[float, ...] = (),
+    bounds: Bounds = SCORES,
 ) -> Any:
     """Real numbers [N, H', W', channels] of a map: a convolution as the backbone's, batch norm.
 
     Args:
         spread, middle: what batch norm begins with as its factor and, channel by channel, its
             offset; none is 0.
+        bounds: of the numbers behind an 8-bit stem.
     """
+    gamma = keras.initializers.Constant(spread)
+    beta = keras.initializers.Constant(list(middle) if middle else 0.0)
+    if net.stem == "int8":
+        bits = bit_map(x, f"{name}_bits")
+        return conv8(
+            bits, channels, kernel, name, bounds, stride=stride, gamma=gamma, beta=beta
+        )
     if isinstance(named(net.block), Real):
         y = keras.layers.Conv2D(
             channels, kernel, strides=stride, padding="same", use_bias=False, name=name
@@ -66,11 +80,15 @@ def scores(
     else:
         y = bconv(x, channels, kernel, name, stride=stride)
     return keras.layers.BatchNormalization(
-        momentum=BN_MOMENTUM,
-        gamma_initializer=keras.initializers.Constant(spread),
-        beta_initializer=keras.initializers.Constant(list(middle) if middle else 0.0),
-        name=f"{name}_bn",
+        momentum=BN_MOMENTUM, gamma_initializer=gamma, beta_initializer=beta, name=f"{name}_bn"
     )(y)
+
+
+def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> Any:
+    """Two maps added, in the numbers of the network's ends."""
+    if net.stem == "int8":
+        return sum8(a, b, name, bounds)
+    return keras.layers.Add(name=name)([a, b])
 
 
 def fused(
@@ -121,7 +139,7 @@ def fused(
         )
     total = found[0]
     for k, y in enumerate(found[1:], 1):
-        total = keras.layers.Add(name=f"sum{k}")([total, y])
+        total = added(net, total, y, f"sum{k}")
     return total
 
 
@@ -214,14 +232,18 @@ class UpscaleNet(_Net):
                 found=f"stride {last.stride}, {self.input_shape[2]} channels",
                 remedy="set stem_stride=1 and strides=(1, …), and one channel",
             )
-        y = scores(self.backbone, last, 4, "detail")
+        net = self.backbone
+        y = scores(net, last, 4, "detail", bounds=DETAIL)
         y = DepthToSpace(2, name="spread")(y)
-        if isinstance(named(self.backbone.block), Real):
+        if net.stem == "int8":
+            base = Bicubic(convolve=True, name="bicubic")(byte_map(image, "levels"))
+            base = Int8Range(*LEVELS8, name="bicubic_int8")(base)
+        elif isinstance(named(net.block), Real):
             base = Bicubic(convolve=True, name="bicubic")(image)
         else:
             bits = bytes_through_bits(image)
             base = Bicubic(0.5, LEVELS / 2, name="bicubic")(bits)
-        return keras.layers.Add(name="picture")([base, y])
+        return added(net, base, y, "picture", LEVELS8)
 
 
 @dataclass(frozen=True)
@@ -248,8 +270,9 @@ class MatchNet(_Net):
                 found=f"{fine.stride} and {last.stride}",
                 remedy="set stem_stride=2 and strides=(1, 2, …)",
             )
-        described = scores(self.backbone, last, self.descriptor + 1, "describe")
-        near = scores(self.backbone, fine, 16, "repeat_fine", kernel=5, stride=2)
-        far = scores(self.backbone, last, 16, "repeat")
-        repeat = keras.layers.Add(name="repeatability")([near, far])
+        net = self.backbone
+        described = scores(net, last, self.descriptor + 1, "describe")
+        near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)
+        far = scores(net, last, 16, "repeat")
+        repeat = added(net, near, far, "repeatability")
         return keras.layers.Concatenate(name="cells")([described, repeat])

@@ -1,14 +1,14 @@
-"""A first layer in eight bits: int8 weights and activations between the picture and the first sign.
+"""First and last layers in eight bits: int8 weights and activations around the binary ones.
 
-What BiNeal's paper has in front of its binary layers. Trained with the rounding that the device
-does, so that the signs behind it are the device's.
+What BiNeal's paper has in front of its binary layers and, in some tasks, behind them. Trained with
+the rounding that the device does, so that the signs between them are the device's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from train.backend import exporting, keras, tf
+from train.backend import exporting, keras, larq, tf
 
 LEVELS = 127.0  # of a weight: -127 .. 127
 
@@ -46,7 +46,7 @@ def rescaled(sums: Any, ratio: Any) -> Any:
 
 @keras.utils.register_keras_serializable("bitwake")
 class Int8Norm(keras.layers.BatchNormalization):
-    """Batch norm between an Int8Conv2D that reads bytes and an Int8Range.
+    """Batch norm between an Int8Conv2D that reads whole numbers, bytes or ±1, and an Int8Range.
 
     Folded into the convolution it becomes an int32 bias and a factor, and the sum is rounded twice
     (`rescaled`). At inference this layer does just that: otherwise one value in 500 would be
@@ -93,3 +93,13 @@ class Int8Range(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@keras.utils.register_keras_serializable("bitwake")
+class Int8Bits(keras.layers.Layer):
+    """±1 bits as int8 of scale 1, for an Int8Conv2D. In export mode it takes their sign, as
+    `AlreadyBits` does."""
+
+    def call(self, x: Any) -> Any:
+        bits = larq.quantizers.ste_sign(x) if exporting() else x
+        return tf.quantization.fake_quant_with_min_max_args(bits, min=-128.0, max=127.0)

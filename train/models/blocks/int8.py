@@ -1,0 +1,60 @@
+"""A convolution in eight bits at either end of a network of binary blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from train.backend import keras
+from train.layers import Int8Bits, Int8Conv2D, Int8Norm, Int8Range
+from train.models.blocks.flow import BN_MOMENTUM, Flow
+
+Bounds = tuple[float, float]  # real values of -128 and 127
+STEPS = 255  # between them
+
+
+def byte_map(image: Any, name: str = "bytes") -> Any:
+    """A picture's bytes, 0 … 255, as int8 of scale 1."""
+    return Int8Range(0.0, 255.0, name=name)(image)
+
+
+def bit_map(x: Flow, name: str) -> Any:
+    """A block's bits as int8 of scale 1."""
+    return Int8Bits(name=name)(x.map)
+
+
+def conv8(
+    x: Any,
+    channels: int,
+    kernel: int,
+    name: str,
+    bounds: Bounds,
+    *,
+    stride: int = 1,
+    padding: str = "same",
+    gamma: Any = "ones",
+    beta: Any = "zeros",
+) -> Any:
+    """int8 [N, H', W', channels] of a fixed range: a convolution without bias, batch norm.
+
+    Args:
+        x: whole numbers in int8 of scale 1: `byte_map` or `bit_map`.
+        bounds: of the result.
+        gamma, beta: initializers of batch norm's factor and offset.
+    """
+    first = Int8Conv2D(
+        channels, kernel, strides=stride, padding=padding, use_bias=False, name=name
+    )
+    norm8 = Int8Norm(
+        first,
+        (bounds[1] - bounds[0]) / STEPS,
+        momentum=BN_MOMENTUM,
+        gamma_initializer=gamma,
+        beta_initializer=beta,
+        name=f"{name}_bn",
+    )
+    return Int8Range(*bounds, name=f"{name}_int8")(norm8(first(x)))
+
+
+def sum8(a: Any, b: Any, name: str, bounds: Bounds) -> Any:
+    """Two int8 maps added, in a fixed range."""
+    return Int8Range(*bounds, name=f"{name}_int8")(keras.layers.Add(name=name)([a, b]))
