@@ -100,7 +100,8 @@ def fused(
     middle: tuple[float, ...] = (),
 ) -> Any:
     """Scores of several stages at one stride, added, as a fully convolutional network does it
-    (arXiv 1411.4038): a coarse stage gives those of all fine pixels below one of its own.
+    (arXiv 1411.4038): a coarse stage gives those of all fine pixels below one of its own. In eight
+    bits, which are dear, coarse stages are scored pixel by pixel, as that network scores them.
 
     Args:
         net: the backbone.
@@ -125,6 +126,7 @@ def fused(
             feature,
             channels * block * block,
             f"score{stage}",
+            kernel=1 if found and net.stem == "int8" else 3,
             spread=START,
             middle=start,
         )
@@ -273,6 +275,6 @@ class MatchNet(_Net):
         net = self.backbone
         described = scores(net, last, self.descriptor + 1, "describe")
         near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)
-        far = scores(net, last, 16, "repeat")
+        far = scores(net, last, 16, "repeat", kernel=1 if net.stem == "int8" else 3)
         repeat = added(net, near, far, "repeatability")
         return keras.layers.Concatenate(name="cells")([described, repeat])
