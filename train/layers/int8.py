@@ -46,7 +46,7 @@ def rescaled(sums: Any, ratio: Any) -> Any:
 
 @keras.utils.register_keras_serializable("bitwake")
 class Int8Norm(keras.layers.BatchNormalization):
-    """Batch norm between an Int8Conv2D that reads whole numbers, bytes or ±1, and an Int8Range.
+    """Batch norm between an Int8Conv2D and an Int8Range.
 
     Folded into the convolution it becomes an int32 bias and a factor, and the sum is rounded twice
     (`rescaled`). At inference this layer does just that: otherwise one value in 500 would be
@@ -55,18 +55,25 @@ class Int8Norm(keras.layers.BatchNormalization):
     Args:
         conv: the convolution; None makes it plain batch norm.
         step: of the int8 behind it.
+        unit: what the convolution reads are whole multiples of; 1 for bytes and ±1.
     """
 
-    def __init__(self, conv: Int8Conv2D | None = None, step: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        conv: Int8Conv2D | None = None,
+        step: float = 1.0,
+        unit: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.source, self.step = conv, step
+        self.source, self.step, self.unit = conv, step, unit
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         known = self._get_training_value(training)
         if exporting() or self.source is None or not (known is False or known == 0):
             return super().call(inputs, training=training)
         wide = tf.float64
-        units = tf.cast(steps(self.source.kernel), wide)
+        units = self.unit * tf.cast(steps(self.source.kernel), wide)
         gamma, beta = tf.cast(self.gamma, wide), tf.cast(self.beta, wide)
         mean, variance = tf.cast(self.moving_mean, wide), tf.cast(self.moving_variance, wide)
         factor = gamma / tf.sqrt(variance + self.epsilon)

@@ -112,12 +112,17 @@ class Backbone:
         """Channels of each stage, the multiplier applied."""
         return tuple(max(1, round(width * self.multiplier)) for width in self.widths)
 
-    def features(self, image: Any) -> list[Feature]:
-        """The stem and all stages on a Keras tensor [N, H, W, C] of raw bytes as float32: the
-        output of every stage, finest first."""
+    def entry(self, image: Any) -> Flow:
+        """The stem's batch norm on a Keras tensor [N, H, W, C] of raw bytes as float32: real."""
+        stem = STEMS[self.stem](self, image, self.channels()[0])
+        return Flow(stem, False, signs=self.signs)
+
+    def features(self, image: Any, entry: Flow | None = None) -> list[Feature]:
+        """The stem, or what `entry` gave of it, and all stages: the output of every stage, finest
+        first."""
         block = named(self.block)
         widths = self.channels()
-        first = Flow(STEMS[self.stem](self, image, widths[0]), False, signs=self.signs)
+        first = entry or self.entry(image)
         if self.stem == "int8":  # a plain sign: a threshold of its own would leave int8
             sign = OverSign(over=False, window=self.signs.window, name="stem_out")
             x = first.then(sign(first.map), bits=True)

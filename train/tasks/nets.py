@@ -14,11 +14,11 @@ from typing import Any
 from convert.errors import ModelError
 from train.backend import keras, tf
 from train.layers import Int8Range
-from train.models.backbone import Backbone
+from train.models.backbone import NORMED, Backbone
 from train.models.binary import Cost
 from train.models.blocks import Flow, named
 from train.models.blocks.flow import BN_MOMENTUM, bconv
-from train.models.blocks.int8 import Bounds, bit_map, byte_map, conv8, sum8
+from train.models.blocks.int8 import Bounds, bit_map, byte_map, conv8, relu8, step, sum8
 from train.models.blocks.real import Real
 from train.models.counting import count_model
 from train.tasks.match_accuracy import CELL
@@ -82,6 +82,19 @@ def scores(
     return keras.layers.BatchNormalization(
         momentum=BN_MOMENTUM, gamma_initializer=gamma, beta_initializer=beta, name=f"{name}_bn"
     )(y)
+
+
+def stem_scores(
+    entry: Flow,
+    channels: int,
+    name: str,
+    kernel: int = 3,
+    stride: int = 1,
+    bounds: Bounds = SCORES,
+) -> Any:
+    """Numbers of an 8-bit stem's own map, past the binary layers: EDSR's long skip."""
+    x = relu8(entry.map, f"{name}_relu", NORMED)
+    return conv8(x, channels, kernel, name, bounds, stride=stride, unit=step(NORMED))
 
 
 def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> Any:
@@ -227,15 +240,18 @@ class UpscaleNet(_Net):
     """
 
     def head(self, image: Any) -> Any:
-        last = self.backbone.features(image)[-1]
+        net = self.backbone
+        entry = net.entry(image)
+        last = net.features(image, entry)[-1]
         if last.stride != 1 or self.input_shape[2] != 1:
             raise ModelError(
                 "super-resolution works at the picture's own resolution, in gray",
                 found=f"stride {last.stride}, {self.input_shape[2]} channels",
                 remedy="set stem_stride=1 and strides=(1, …), and one channel",
             )
-        net = self.backbone
         y = scores(net, last, 4, "detail", bounds=DETAIL)
+        if net.stem == "int8":
+            y = added(net, y, stem_scores(entry, 4, "detail_near", bounds=DETAIL), "details", DETAIL)
         y = DepthToSpace(2, name="spread")(y)
         if net.stem == "int8":
             base = Bicubic(convolve=True, name="bicubic")(byte_map(image, "levels"))
@@ -264,7 +280,9 @@ class MatchNet(_Net):
 
     def head(self, image: Any) -> Any:
         whole_cells(self.backbone, CELL)
-        features = self.backbone.features(image)
+        net = self.backbone
+        entry = net.entry(image)
+        features = net.features(image, entry)
         fine, last = features[0], features[-1]
         if (fine.stride, last.stride) != (2, 4):
             raise ModelError(
@@ -272,9 +290,13 @@ class MatchNet(_Net):
                 found=f"{fine.stride} and {last.stride}",
                 remedy="set stem_stride=2 and strides=(1, 2, …)",
             )
-        net = self.backbone
         described = scores(net, last, self.descriptor + 1, "describe")
-        near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)
+        if net.stem == "int8":
+            more = stem_scores(entry, self.descriptor + 1, "describe_fine", stride=2)
+            described = added(net, described, more, "described")
+            near = stem_scores(entry, 16, "repeat_fine", kernel=5, stride=2)
+        else:
+            near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)
         far = scores(net, last, 16, "repeat", kernel=1 if net.stem == "int8" else 3)
         repeat = added(net, near, far, "repeatability")
         return keras.layers.Concatenate(name="cells")([described, repeat])

@@ -9,7 +9,11 @@ from train.layers import Int8Bits, Int8Conv2D, Int8Norm, Int8Range
 from train.models.blocks.flow import BN_MOMENTUM, Flow
 
 Bounds = tuple[float, float]  # real values of -128 and 127
-STEPS = 255  # between them
+
+
+def step(bounds: Bounds) -> float:
+    """What one unit of int8 is worth in a range."""
+    return (bounds[1] - bounds[0]) / 255
 
 
 def byte_map(image: Any, name: str = "bytes") -> Any:
@@ -22,6 +26,11 @@ def bit_map(x: Flow, name: str) -> Any:
     return Int8Bits(name=name)(x.map)
 
 
+def relu8(x: Any, name: str, bounds: Bounds) -> Any:
+    """An int8 map of a range, without its negative numbers."""
+    return Int8Range(*bounds, name=f"{name}_int8")(keras.layers.ReLU(name=name)(x))
+
+
 def conv8(
     x: Any,
     channels: int,
@@ -29,6 +38,7 @@ def conv8(
     name: str,
     bounds: Bounds,
     *,
+    unit: float = 1.0,
     stride: int = 1,
     padding: str = "same",
     gamma: Any = "ones",
@@ -37,8 +47,9 @@ def conv8(
     """int8 [N, H', W', channels] of a fixed range: a convolution without bias, batch norm.
 
     Args:
-        x: whole numbers in int8 of scale 1: `byte_map` or `bit_map`.
+        x: an int8 map.
         bounds: of the result.
+        unit: one step of x: 1 for `byte_map` and `bit_map`.
         gamma, beta: initializers of batch norm's factor and offset.
     """
     first = Int8Conv2D(
@@ -46,7 +57,8 @@ def conv8(
     )
     norm8 = Int8Norm(
         first,
-        (bounds[1] - bounds[0]) / STEPS,
+        step(bounds),
+        unit,
         momentum=BN_MOMENTUM,
         gamma_initializer=gamma,
         beta_initializer=beta,
