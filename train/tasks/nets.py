@@ -88,13 +88,12 @@ def stem_scores(
     entry: Flow,
     channels: int,
     name: str,
-    kernel: int = 3,
     stride: int = 1,
     bounds: Bounds = SCORES,
 ) -> Any:
     """Numbers of an 8-bit stem's own map, past the binary layers: EDSR's long skip."""
     x = relu8(entry.map, f"{name}_relu", NORMED)
-    return conv8(x, channels, kernel, name, bounds, stride=stride, unit=step(NORMED))
+    return conv8(x, channels, 3, name, bounds, stride=stride, unit=step(NORMED))
 
 
 def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> Any:
@@ -294,7 +293,7 @@ class MatchNet(_Net):
         if net.stem == "int8":
             more = stem_scores(entry, self.descriptor + 1, "describe_fine", stride=2)
             described = added(net, described, more, "described")
-            near = stem_scores(entry, 16, "repeat_fine", kernel=5, stride=2)
+            near = stem_scores(entry, 16, "repeat_fine", stride=2)
         else:
             near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)
         far = scores(net, last, 16, "repeat", kernel=1 if net.stem == "int8" else 3)
