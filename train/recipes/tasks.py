@@ -64,19 +64,23 @@ def ends8(net: Any) -> Any:
     return replace(net, backbone=replace(net.backbone, **ends))
 
 
-def trio(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, ...]:
-    """A task's recipe, with all layers binary and with 8-bit ends, and that of its twin."""
+def family(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, ...]:
+    """A task's recipe: all layers binary; with 8-bit ends; these taught by the twin as well as by
+    the targets; and the twin's own."""
     usual = {"epochs": EPOCHS, "evaluate_every": EPOCHS, "glt_rate": GLT_RATE, **fields}
+    twin = f"tasks-{name}-int8"
+    ends = reduced(f"tasks-{name}-ends8", ends8(net), _BINEAL + _ENDS + source, **usual)
     return (
         reduced(f"tasks-{name}", net, _BINEAL + source, **usual),
-        reduced(f"tasks-{name}-ends8", ends8(net), _BINEAL + _ENDS + source, **usual),
-        reduced(f"tasks-{name}-int8", narrow(net), _TWIN + source, **usual),
+        ends,
+        replace(ends, name=f"tasks-{name}-taught", teacher=twin, label_weight=1.0),
+        reduced(twin, narrow(net), _TWIN + source, **usual),
     )
 
 
 RECIPES = (
-    *trio("classify", SCENES, "person or not", augment=AUGMENT),
-    *trio(
+    *family("classify", SCENES, "person or not", augment=AUGMENT),
+    *family(
         "detect",
         DetectNet(SCENES),
         "CenterNet's head (arXiv 1904.07850) on people",
@@ -84,7 +88,7 @@ RECIPES = (
         task=Detection(),
         augment=FLIP,
     ),
-    *trio(
+    *family(
         "segment",
         SegmentNet(SCENES),
         "a fully convolutional head (arXiv 1411.4038) on people",
@@ -92,7 +96,7 @@ RECIPES = (
         task=Segmentation(),
         augment=FLIP,
     ),
-    *trio(
+    *family(
         "upscale",
         UpscaleNet(SMALL),
         "EDSR's shape (arXiv 1707.02921), a correction to bicubic enlargement ×2",
@@ -103,7 +107,7 @@ RECIPES = (
         epochs=20,
         batch=16,
     ),
-    *trio(
+    *family(
         "match",
         MatchNet(VIEWS),
         "R2D2's losses (arXiv 1906.06195) in cells of 4x4 pixels",

@@ -148,6 +148,17 @@ class Matching:
         peaks = [tf.reduce_mean(_pool(m, "MAX") - _pool(m, "AVG")) for m in (mine, other)]
         return (1 - alike) + 0.5 * ((1 - peaks[0]) + (1 - peaks[1]))
 
+    def distill(self, teacher: Any, student: Any) -> Any:
+        """1 - cosine of the descriptors, and cross-entropies of reliability and repeatability under
+        the teacher's probabilities; means over cells, and over pixels."""
+        d = self.descriptor
+        told = [tf.math.l2_normalize(o[..., :d], axis=-1, epsilon=1e-6) for o in (teacher, student)]
+        alike = tf.reduce_sum(tf.stop_gradient(told[0]) * told[1], axis=-1)
+        wanted = tf.stop_gradient(tf.sigmoid(teacher[..., d:]))
+        entropy = tf.nn.sigmoid_cross_entropy_with_logits(wanted, student[..., d:])
+        reliable, repeat = tf.reduce_mean(entropy[..., 0]), tf.reduce_mean(entropy[..., 1:])
+        return tf.reduce_mean(1 - alike) + reliable + repeat
+
     def score(self, split: Split, predict: Predict) -> dict[str, float]:
         """`MMA`, the mean over 1 to 10 pixels, and that at each; means over pairs."""
         assert split.targets is not None

@@ -44,6 +44,11 @@ class Segmentation:
             tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(target, output.dtype), output)
         )
 
+    def distill(self, teacher: Any, student: Any) -> Any:
+        """Cross-entropy of the student's pixels under the teacher's probabilities, averaged."""
+        wanted = tf.stop_gradient(tf.sigmoid(teacher))
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(wanted, student))
+
     def score(self, split: Split, predict: Predict) -> dict[str, float]:
         """`mIoU`, the mean of both classes' IoU over all pixels of the split, each class's, and
         the share of pixels told rightly."""

@@ -80,6 +80,10 @@ class SuperResolution:
         """Mean absolute error in grey levels, EDSR's (arXiv 1707.02921)."""
         return tf.reduce_mean(tf.abs(tf.cast(target, output.dtype) - output))
 
+    def distill(self, teacher: Any, student: Any) -> Any:
+        """Mean absolute difference from the teacher's picture, in grey levels."""
+        return tf.reduce_mean(tf.abs(tf.stop_gradient(teacher) - student))
+
     def score(self, split: Split, predict: Predict) -> dict[str, float]:
         """`PSNR` in dB and `SSIM`, means over pictures, and the same of bicubic enlargement."""
         assert split.targets is not None
