@@ -34,10 +34,14 @@ PAIRS = {
         ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
     ),
     "e": tuple(
-        (f"task-{task}", f"task-{task}-int8", f"{words}: BiNeal against the 8-bit twin")
+        (f"task-{task}{suffix}", f"task-{task}-int8", f"{words}: {ours} against the 8-bit twin")
         for task, words in (
             ("classify", "Classification"), ("detect", "Detection"), ("segment", "Segmentation"),
             ("upscale", "Super-resolution"), ("match", "Matching"),
+        )
+        for suffix, ours in (
+            ("", "BiNeal"), ("-ends8", "BiNeal with 8-bit ends"),
+            ("-taught", "BiNeal with 8-bit ends, taught by the twin,"),
         )
     ),
     "f": (

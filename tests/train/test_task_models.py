@@ -51,6 +51,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Ho
     for task in TASKS:
         whole = converted(shrunk(recipes.get(f"tasks-{task}").net), count=SHOTS)
         made[task] = (whole.converted.content, whole.pictures)
+        ends = shrunk(recipes.get(f"tasks-{task}-ends8").net)
+        whole = converted(ends, count=SHOTS, int8=True)
+        made[f"{task}_ends8"] = (whole.converted.content, whole.pictures)
         twin = shrunk(recipes.get(f"tasks-{task}-int8").net)
         shots = pictures(1, SHOTS, twin.input_shape)
         made[f"{task}_int8"] = (quantize(twin.build(), shots), shots)
@@ -70,6 +73,9 @@ def test_no_convolution_is_float(models: tuple[dict[str, Any], HostModels]) -> N
         if name.endswith("_int8"):
             assert "CONV_2D" in kinds, name
             assert not any(kind.startswith("Lce") for kind in kinds), name
+        elif name.endswith("_ends8"):
+            assert kinds.count("CONV_2D") >= 2, name  # the first and the last layer
+            assert kinds.count("LceBconv2d") >= 6, name
         else:
             assert "CONV_2D" not in kinds, name
             assert kinds.count("LceBconv2d") >= 8, name

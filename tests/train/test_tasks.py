@@ -272,6 +272,35 @@ def test_the_matching_loss_knows_right_from_wrong(pairs: Dataset) -> None:
 
 
 @pytest.mark.keras
+def test_a_student_follows_its_teacher_s_map() -> None:
+    """Descent on each task's distillation leads from noise to the teacher's answer; descent from
+    the answer itself stays there. The teacher gets no gradient."""
+    from train import recipes
+    from train.backend import keras, tf
+
+    rng = np.random.default_rng(11)
+    shapes = {"detect": (4, 4, 5), "segment": (6, 6, 1), "upscale": (6, 6, 1), "match": (3, 3, 49)}
+    for name, shape in shapes.items():
+        task: Any = recipes.get(f"tasks-{name}").task
+        teacher = tf.Variable(rng.normal(0, 2, (2, *shape)), dtype=tf.float32)
+        noise = rng.normal(0, 2, (2, *shape)).astype(np.float32)
+        ends = []
+        for start in (teacher.numpy(), noise):
+            student, descent = tf.Variable(start), keras.optimizers.Adam(0.05)
+            with tf.GradientTape() as tape:
+                first = task.distill(teacher, student)
+            assert tape.gradient(first, teacher) is None, name
+            for _ in range(150):
+                with tf.GradientTape() as tape:
+                    value = task.distill(teacher, student)
+                descent.apply_gradients([(tape.gradient(value, student), student)])
+            ends.append((float(first), float(task.distill(teacher, student))))
+        (kept, still), (far, near) = ends
+        assert far > kept + 0.05, name
+        assert still == pytest.approx(kept, abs=0.02), name
+        assert near - kept < 0.15 * (far - kept), name
+
+
 def test_bicubic_layer_is_pillows(halves: Dataset) -> None:
     """Equal but for rounding (Pillow rounds twice), away from the border, whose pixels Pillow
     weighs otherwise; through bits the same."""

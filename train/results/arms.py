@@ -102,6 +102,7 @@ _PRUNING = (
 )  # fmt: skip
 
 _EIGHT = ("train", "int8", "bench")
+_INT8 = {"convert": ("--int8",)}
 # Recipe of train.recipes.bineal or .compact, words for tables, priority.
 _BLOCKS = (
     ("bineal-m1", "BiNeal, m = 1", 16),
@@ -131,7 +132,7 @@ _COMPARING = (
     Arm("block-twin", "d", "8-bit twin", "bineal-twin", steps=_EIGHT, priority=16),
     *(
         Arm(f"block-{name}", "d", f"BiNeal, m = {m}, 8-bit first layer", f"bineal-{name}",
-            priority=17, options={"convert": ("--int8",)})
+            priority=17, options=_INT8)
         for name, m in (("stem8", "1"), ("m2-67-stem8", "2.67"))
     ),
 )  # fmt: skip
@@ -143,13 +144,19 @@ _TASKS = (
     ("upscale", "super-resolution ×2"),
     ("match", "matching"),
 )
+_BINARY = ("train", "convert", "bench")
+# Suffix of the recipe, words for tables, steps, their options, priority.
+_WAYS: tuple[tuple[str, str, tuple[str, ...], dict[str, tuple[str, ...]], int], ...] = (
+    ("", "BiNeal, m = 2", _BINARY, {}, 22),
+    ("-ends8", "BiNeal, m = 2, 8-bit ends", _BINARY, _INT8, 23),
+    ("-taught", "BiNeal, m = 2, 8-bit ends, taught by the twin", _BINARY, _INT8, 21),
+    ("-int8", "8-bit twin", _EIGHT, {}, 21),
+)
 _FIVE = tuple(
     Arm(f"task-{name}{suffix}", "e", f"{what}, {words}", f"tasks-{name}{suffix}", steps=steps,
-        priority=22)
+        options=options, priority=priority)
     for name, what in _TASKS
-    for suffix, words, steps in (
-        ("", "BiNeal, m = 2", ("train", "convert", "bench")), ("-int8", "8-bit twin", _EIGHT),
-    )
+    for suffix, words, steps, options, priority in _WAYS
 )  # fmt: skip
 
 ARMS: tuple[Arm, ...] = (

@@ -52,9 +52,7 @@ def conv8(
         unit: one step of x: 1 for `byte_map` and `bit_map`.
         gamma, beta: initializers of batch norm's factor and offset.
     """
-    first = Int8Conv2D(
-        channels, kernel, strides=stride, padding=padding, use_bias=False, name=name
-    )
+    first = Int8Conv2D(channels, kernel, strides=stride, padding=padding, use_bias=False, name=name)
     norm8 = Int8Norm(
         first,
         step(bounds),
