@@ -78,11 +78,15 @@ def stem_scores(
     channels: int,
     name: str,
     stride: int = 1,
+    *,
+    spread: float = 1.0,
     bounds: Bounds = SCORES,
 ) -> Any:
-    """Numbers of an 8-bit stem's own map, past the binary layers: EDSR's long skip."""
+    """Numbers of an 8-bit stem's own map, past the binary layers: EDSR's long skip. Arguments as
+    those of `scores`."""
     x = relu8(entry.map, f"{name}_relu", NORMED)
-    return conv8(x, channels, 3, name, bounds, stride=stride, unit=step(NORMED))
+    gamma = keras.initializers.Constant(spread)
+    return conv8(x, channels, 3, name, bounds, stride=stride, unit=step(NORMED), gamma=gamma)
 
 
 def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> Any:
@@ -102,7 +106,8 @@ def fused(
 ) -> Any:
     """Scores of several stages at one stride, added, as a fully convolutional network does it
     (arXiv 1411.4038): a coarse stage gives those of all fine pixels below one of its own. In eight
-    bits, which are dear, coarse stages are scored pixel by pixel, as that network scores them.
+    bits, which are dear, coarse stages are scored pixel by pixel, as that network scores them, and
+    the stem's own map is scored too.
 
     Args:
         net: the backbone.
@@ -116,7 +121,8 @@ def fused(
         ModelError: no stage is fit.
     """
     found: list[Any] = []
-    for stage, feature in enumerate(net.features(image), 1):
+    entry = net.entry(image)
+    for stage, feature in enumerate(net.features(image, entry), 1):
         if not feature.stride <= coarsest or feature.stride % stride:
             continue
         whole_cells(net, feature.stride)
@@ -134,6 +140,11 @@ def fused(
         if block > 1:
             y = DepthToSpace(block, name=f"spread{stage}")(y)
         found.append(y)
+    if net.stem == "int8" and found:
+        block = max(1, net.stem_stride // stride)
+        coarser = max(1, stride // net.stem_stride)
+        y = stem_scores(entry, channels * block * block, "score0", coarser, spread=START)
+        found.append(DepthToSpace(block, name="spread0")(y) if block > 1 else y)
     if not found:
         raise ModelError(
             "no stage of the backbone has a stride that the head can use",
