@@ -107,7 +107,7 @@ def compile_graph(
     refusals = supported.check(graph)
     if refusals:
         return refusals
-    lowered, refusals = lower(graph, Context(scaling_of(graph.metadata)), watch)
+    lowered, refusals = lower(graph, Context(scaling_of(graph.metadata), options.core), watch)
     refusals = refusals or beyond_limits(lowered)
     if refusals:
         return refusals

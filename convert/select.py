@@ -36,6 +36,11 @@ def table_of(core: str) -> str:
     return table if table in TABLE else "m4"
 
 
+def has_lanes(core: str) -> bool:
+    """Whether a core has two 16-bit lanes in a word, and nothing better."""
+    return table_of(core) == "m4"
+
+
 def packed_instructions(shape: ConvShape, core: str) -> float:
     """Predicted instructions of `bw_bconv2d_bits`."""
     words = shape.taps * -(-shape.in_c // 32)

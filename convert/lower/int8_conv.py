@@ -12,6 +12,7 @@ from convert.builtin_rules import constant
 from convert.ir import Array, Graph, Op, Tensor
 from convert.lower.rewrite import Context, Rewrite
 from convert.quantize import activation_range, float_scale, quantize_multiplier
+from convert.select import has_lanes
 
 
 def int8_op(graph: Graph, op: Op, *kinds: str) -> bool:
@@ -100,6 +101,29 @@ def padded_rows(taps: Array) -> Array:
     return np.pad(taps, [(0, 0), (0, -taps.shape[1] % 4)]).astype(np.int8)
 
 
+# Filters of so many channels and taps at most are packed: it takes over twice their flash again.
+MOST_PACKED, MOST_TAPS = 4, 64
+# The order of 3x3 taps in the 16-bit lanes that bw_conv2d_i8_nine reads; 9 is a tap of zero.
+_NINE = (0, 2, 3, 5, 6, 8, 1, 4, 7, 9)
+
+
+def packed(taps: Array, fields: dict[str, Any]) -> Array:
+    """int32 [records, words]: the filters once more, as `bw_conv2d_i8.packed` has them."""
+    n, row = len(taps), fields["row"]
+    bias, factor, shift = fields["channels"].transpose(1, 0, 2).reshape(3, -1)[:, :n, None]
+    centre = np.full((n, 1), 1 + 2 * fields["out_zero"])
+    double = np.pad(2 * taps, [(0, 0), (0, row - taps.shape[1])]).astype("<i2")
+    if (fields["k_h"], fields["k_w"], fields["in_c"]) == (3, 3, 1):
+        lanes = np.ascontiguousarray(double[:, _NINE]).view("<i4")
+        return np.hstack([2 * bias, lanes, factor, ~shift, centre]).astype(np.int32)
+    lanes = np.ascontiguousarray(double.reshape(n, -1, 4)[..., (0, 2, 1, 3)]).view("<i4")
+    ends = np.hstack([factor, ~shift])
+    two = np.minimum(np.arange(n + n % 2).reshape(-1, 2), n - 1)  # filters of each record
+    words = lanes[two].transpose(0, 2, 3, 1).reshape(len(two), row)
+    parts = [2 * bias[two, 0], words, ends[two].reshape(-1, 4), centre[two[:, 0]]]
+    return np.hstack(parts).astype(np.int32)
+
+
 def _scratch(op: Op, row: int, patches: int) -> Tensor:
     """Two patches of 16-bit samples, and one of bytes where the map cannot be read in words."""
     return Tensor(f"{op.outputs[0]}.scratch", (1, patches, row), "int16")
@@ -123,6 +147,9 @@ def conv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     taps = flat.astype(np.int64)
     fields |= _fields(graph, op, a, w, padded_rows(taps), taps, fold=True)
     fields["macs"] = out.elements * taps.shape[1]
+    few = a.channels <= MOST_PACKED and 1 < kh * kw and taps.shape[1] <= MOST_TAPS
+    if few and fields["narrow"] and has_lanes(context.core):
+        fields["packed"] = packed(taps, fields)
     return _with_scratch(op, a, fields, out)
 
 

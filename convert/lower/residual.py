@@ -60,8 +60,10 @@ def residual(graph: Graph, op: Op, context: Context) -> Rewrite | None:
     for field in _SIDES:
         add[f"{field}_a"] = op.attrs[f"{field}_{side}"]
         add[f"{field}_b"] = op.attrs[f"{field}_{beside}"]
+    # Packed filters have no kernel with a sum.
+    kept = {name: value for name, value in maker.attrs.items() if name != "packed"}
     made = Op(
         SUMS[maker.kind], maker.name, (maker.inputs[0], other),
-        (*op.outputs, *maker.outputs[1:]), {**maker.attrs, "add": add},
+        (*op.outputs, *maker.outputs[1:]), {**kept, "add": add},
     )  # fmt: skip
     return Rewrite((made,), (), (maker,))

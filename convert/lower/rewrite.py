@@ -12,9 +12,11 @@ from convert.rules import Refusal
 
 @dataclass(frozen=True)
 class Context:
-    """What lowering knows beside the graph: what a byte of a float input stands for."""
+    """What lowering knows beside the graph: what a byte of a float input stands for, and the core
+    whose instructions are to be saved."""
 
     scaling: Scaling | None = None
+    core: str = "cortex-m4"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from kit.kernels.case import Case
 from kit.kernels.int8 import Int8Shape
 
 CORES = ("cortex-m4", "cortex-m7", "cortex-m55")
-INT8: tuple[tuple[str, Int8Shape, tuple[int, int, int]], ...] = (
+INT8: tuple[tuple[str, Int8Shape, tuple[int, ...]], ...] = (
     ("1x1 32 24x24", Int8Shape("CONV_2D", 24, 24, 32, 32), (1589861, 1566821, 365911)),
     ("1x1 128 6x6", Int8Shape("CONV_2D", 6, 6, 128, 128), (1079621, 1060037, 166705)),
     ("3x3 16 32x32", Int8Shape("CONV_2D", 32, 32, 16, 16, 3), (5493404, 5541699, 942245)),
@@ -22,6 +22,10 @@ INT8: tuple[tuple[str, Int8Shape, tuple[int, int, int]], ...] = (
         Int8Shape("CONV_2D", 96, 96, 3, 8, 3, 2),
         (3045290, 3153827, 1050462),
     ),
+    ("3x3 1 to 16, stride 2, 64x64", Int8Shape("CONV_2D", 64, 64, 1, 16, 3, 2), ()),
+    ("3x3 1 to 48, stride 2, 64x64", Int8Shape("CONV_2D", 64, 64, 1, 48, 3, 2), ()),
+    ("5x5 1 to 16, 32x32", Int8Shape("CONV_2D", 32, 32, 1, 16, 5), ()),
+    ("3x3 3 to 32, 32x32", Int8Shape("CONV_2D", 32, 32, 3, 32, 3), ()),
     (
         "depthwise 3x3 64 12x12",
         Int8Shape("DEPTHWISE_CONV_2D", 12, 12, 64, 64, 3),
@@ -52,6 +56,6 @@ def make(core: str) -> list[Case]:
                 one = pair.case(f"{name} {about}", shapes2, layout, core, len(cases), table=tabled)
                 cases.append(one)
     for about, shape8, figures in INT8:
-        peer = dict(zip(CORES, figures, strict=True))
-        cases.append(int8.case(f"int8 {about}", shape8, len(cases), peer))
+        peer = dict(zip(CORES, figures, strict=True)) if figures else {}
+        cases.append(int8.case(f"int8 {about}", shape8, core, len(cases), peer))
     return cases

@@ -103,12 +103,13 @@ def convolve(s: Int8Shape, x: Array, graph: Graph, op: Op) -> Array:
     return np.clip(scaled + zero_out, -128, 127).astype(np.int8)
 
 
-def case(name: str, s: Int8Shape, index: int, peer: dict[str, int]) -> Case:
+def case(name: str, s: Int8Shape, core: str, index: int, peer: dict[str, int]) -> Case:
     """A convolution with the kernel that the compiler takes for it.
 
     Args:
         name: for people.
         s: its shape; the input's bytes fill whole words.
+        core: that it is compiled for.
         index: of the case; seeds constants and, on the board, the input.
         peer: instructions of CMSIS-NN by core.
     """
@@ -118,7 +119,7 @@ def case(name: str, s: Int8Shape, index: int, peer: dict[str, int]) -> Case:
     out = convolve(s, x, graph, op).reshape(-1)
     words = np.full(-(-len(out) // 4), GUARD, np.uint32)
     words.view(np.int8)[: len(out)] = out
-    rewrite = LOWER[s.op](graph, op, Context())
+    rewrite = LOWER[s.op](graph, op, Context(core=core))
     assert rewrite is not None
     made = graph.with_ops(rewrite.ops, rewrite.tensors)
     (kernel,) = rewrite.ops

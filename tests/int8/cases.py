@@ -52,13 +52,16 @@ def _bias(rng: Any, n: int, a: T, w: T, optional: bool = True) -> T | None:
     )
 
 
-def _window(rng: Any, shape: tuple[int, ...]) -> tuple[dict[str, int], tuple[int, ...], int, int]:
-    """Options, output sides, kernel sides; the kernel fits where there is no padding."""
+def _window(
+    rng: Any, shape: tuple[int, ...], wish: int = 0
+) -> tuple[dict[str, int], tuple[int, ...], int, int]:
+    """Options, output sides, kernel sides; the kernel, of the side wished for if any, is smaller
+    where it would not fit without padding."""
     padding = int(rng.integers(0, 2))
     options, sides, kernel = {"padding": padding}, [], []
     plain = rng.random() < 0.5
     for k, axis in ((1, "H"), (2, "W")):
-        side, stride = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        side, stride = wish or int(rng.integers(1, 5)), int(rng.integers(1, 4))
         dilation = 1 if plain or stride > 1 else int(rng.integers(1, 3))
         while padding == VALID and (side - 1) * dilation + 1 > shape[k]:
             side -= 1
@@ -76,6 +79,20 @@ def conv_2d(rng: Any, k: int) -> Model:
     out = _map(rng, (1, *sides, co), scale=_scale(rng, 0.02, 3))
     options["fusedActivationFunction"] = int(rng.integers(0, 4))
     return one_op(f"{options} {a} {co}", "CONV_2D", [a, w, _bias(rng, co, a, w, False)], [out],
+                  ("Conv2DOptions", options))  # fmt: skip
+
+
+def few_channels(rng: Any, k: int) -> Model:
+    """One to four channels under windows of 3x3, 5x5 and others, down to maps of one sample."""
+    a = _map(rng, (1, *(int(v) for v in rng.integers(1, 14, 2)), (1, 1, 1, 2, 3, 4)[k % 6]))
+    options, sides, kh, kw = _window(rng, a.shape, (3, 3, 5, 3, int(rng.integers(1, 8)))[k % 5])
+    co = int(rng.integers(1, 20))
+    w = _filter(rng, (co, kh, kw, a.shape[3]), 0)
+    w.data.reshape(-1)[rng.integers(0, w.data.size)] = -128
+    out = _map(rng, (1, *sides, co), scale=_scale(rng, 0.05, 3))
+    options["fusedActivationFunction"] = int(rng.integers(0, 4))
+    return one_op(f"{options} {a} {kh} {kw} {co}", "CONV_2D",
+                  [a, w, _bias(rng, co, a, w, False)], [out],
                   ("Conv2DOptions", options))  # fmt: skip
 
 
@@ -304,6 +321,7 @@ def resize_bilinear(rng: Any, k: int) -> Model:
 
 ARITHMETIC: dict[str, Maker] = {
     "CONV_2D": conv_2d,
+    "CONV_2D of few channels": few_channels,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "TRANSPOSE_CONV": transpose_conv,
     "FULLY_CONNECTED": fully_connected,

@@ -14,7 +14,8 @@ from tests.int8.flat_networks import Net
 
 pytestmark = [pytest.mark.emulator, pytest.mark.host_c]
 
-KINDS = {"CONV_2D": 40, "CONV_2D and ADD": 30, "DEPTHWISE_CONV_2D": 40, "FULLY_CONNECTED": 20,
+KINDS = {"CONV_2D": 40, "CONV_2D of few channels": 60, "CONV_2D and ADD": 30,
+         "DEPTHWISE_CONV_2D": 40, "FULLY_CONNECTED": 20,
          "ADD": 12, "SUB": 6, "TRANSPOSE_CONV": 4, "SOFTMAX": 3, "MEAN": 4,
          "QUANTIZE float32": 2}  # fmt: skip
 
@@ -93,5 +94,5 @@ def test_instructions(core: str, column: int, most: float, tmp_path: Any) -> Non
     }
     for name, ratio in ratios.items():
         print(f"{core} {name}: {ratio:.2f}")
-    assert min(ratios.values()) > 0.2, "the emulator's clock is not what it was"
+    assert ratios["1x1 6x6x128 -> 128"] > 0.5, "the emulator's clock is not what it was"
     assert max(ratios.values()) <= most, ratios

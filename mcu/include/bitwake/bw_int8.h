@@ -44,7 +44,21 @@ typedef struct {
     const int8_t
         *weights; /* conv [out_c][row], zero behind the filter; see depthwise, transposed */
     const int32_t *channels;
+    const int32_t *packed; /* the same filters once more, or NULL */
 } bw_conv2d_i8;
+
+/* Packed filters are for cores with the DSP extension: `narrow` convolutions of one to four
+ * channels by windows of several taps. Biases and taps are doubled, taps 16-bit lanes of a word,
+ * the lower first; `first` is -1 - shift, `centre` 1 + 2 * out_zero.
+ *
+ * 3x3 taps of one channel, BW_NINE words a filter: bias; taps 0 and 2, 3 and 5, 6 and 8, 1 and 4, 7
+ * and a zero; multiplier; first; centre.
+ *
+ * Others, row + BW_PAIR words for two filters f and g (of an odd number, the last stands for both):
+ * biases of f and g; for every four taps k..k+3 of a row, f's k and k + 2, g's, f's k + 1 and k +
+ * 3, g's; multiplier and first of f, of g; centre. */
+#define BW_NINE 9u
+#define BW_PAIR 7u
 
 /* in: [in_h][in_w][in_c]; out: [out_h][out_w][out_c]. scratch, 4-byte aligned: 6 * row bytes; 4 *
  * row where a 1x1 kernel or in_c % 4 == 0 lets patches be read from the map; NULL for a 1x1 kernel

@@ -5,28 +5,99 @@
 
 #include <string.h>
 
+/* Lines of a few bytes are written in words where a word may lie anywhere: what is written behind
+ * them, up to three bytes, is overwritten by the next or is room behind the patch. */
+#if (defined(__arm__) && !defined(__ARM_FEATURE_UNALIGNED)) || defined(__riscv)
+#define WORDS false
+#else
+#define WORDS true
+#endif
+
+static inline void fill(int8_t *to, int8_t value, uint32_t n)
+{
+    if (!WORDS) {
+        memset(to, value, n);
+        return;
+    }
+    const uint32_t word = (uint32_t)(uint8_t)value * 0x01010101u;
+    for (uint32_t k = 0; k < n; k += 4) {
+        memcpy(to + k, &word, 4);
+    }
+}
+
+/* Reads no byte at `end` or behind. */
+static inline void copy(int8_t *to, const int8_t *from, uint32_t n, const int8_t *end)
+{
+    if (!WORDS || end - from < (int32_t)n + 3) {
+        memcpy(to, from, n);
+        return;
+    }
+    for (uint32_t k = 0; k < n; k += 4) {
+        memcpy(to + k, from + k, 4);
+    }
+}
+
+/* x between 0 and most. */
+static inline uint32_t within(int32_t x, uint32_t most)
+{
+    return x < 0 ? 0 : (uint32_t)x > most ? most : (uint32_t)x;
+}
+
+/* The line of a window with gaps, which begins at column `left`. */
+static void dilated(const bw_conv2d_i8 *d, const int8_t *line, int32_t left, const int8_t *end,
+                    int8_t *to)
+{
+    const uint32_t c = d->in_c;
+    for (uint32_t kx = 0; kx < d->k_w; kx++, to += c) {
+        const int32_t ix = left + (int32_t)(kx * d->dilation_w);
+        if (ix < 0 || ix >= d->in_w) {
+            fill(to, d->in_zero, c);
+        } else {
+            copy(to, line + (uint32_t)ix * c, c, end);
+        }
+    }
+}
+
+/* A window that is not whole in the map. */
+static void border(const bw_conv2d_i8 *d, const int8_t *in, int32_t top, int32_t left,
+                   int8_t *patch)
+{
+    const uint32_t c = d->in_c, n = d->k_w * c, pitch = d->in_w * c;
+    const int8_t *end = in + d->in_h * pitch;
+    /* Of a line's n bytes, those before the map and those up to its end; where the map's begin. */
+    const uint32_t before = within(-left, d->k_w) * c, until = within(d->in_w - left, d->k_w) * c;
+    const uint32_t first = within(left, d->in_w) * c;
+    for (uint32_t k = d->k_h; k > 0; k--, top += d->dilation_h, patch += n) {
+        if (top < 0 || top >= d->in_h) {
+            fill(patch, d->in_zero, n);
+            continue;
+        }
+        const int8_t *line = in + (uint32_t)top * pitch;
+        if (d->dilation_w != 1) {
+            dilated(d, line, left, end, patch);
+        } else {
+            fill(patch, d->in_zero, before);
+            copy(patch + before, line + first, until - before, end);
+            fill(patch + until, d->in_zero, n - until);
+        }
+    }
+}
+
 void bw_conv2d_i8_patch(const bw_conv2d_i8 *d, const int8_t *in, uint32_t y, uint32_t x,
                         int8_t *patch)
 {
-    const uint32_t c = d->in_c;
+    const uint32_t c = d->in_c, n = d->k_w * c, pitch = d->in_w * c;
     const int32_t top = (int32_t)(y * d->stride_h) - d->pad_top;
     const int32_t left = (int32_t)(x * d->stride_w) - d->pad_left;
-    const bool whole = d->dilation_w == 1 && left >= 0 && left + d->k_w <= d->in_w;
-    for (uint32_t ky = 0; ky < d->k_h; ky++) {
-        const int32_t iy = top + (int32_t)(ky * d->dilation_h);
-        if (whole && iy >= 0 && iy < d->in_h) {
-            memcpy(patch, in + ((uint32_t)iy * d->in_w + (uint32_t)left) * c, d->k_w * c);
-            patch += d->k_w * c;
-            continue;
-        }
-        for (uint32_t kx = 0; kx < d->k_w; kx++, patch += c) {
-            const int32_t ix = left + (int32_t)(kx * d->dilation_w);
-            if (iy < 0 || iy >= d->in_h || ix < 0 || ix >= d->in_w) {
-                memset(patch, d->in_zero, c);
-            } else {
-                memcpy(patch, in + ((uint32_t)iy * d->in_w + (uint32_t)ix) * c, c);
-            }
-        }
+    const bool across = left >= 0 && left + d->k_w <= d->in_w && d->dilation_w == 1;
+    if (!across || top < 0 || top + (d->k_h - 1) * d->dilation_h >= d->in_h) {
+        border(d, in, top, left, patch);
+        return;
+    }
+    const int8_t *end = in + d->in_h * pitch;
+    in += (uint32_t)top * pitch + (uint32_t)left * c;
+    for (uint32_t k = d->k_h; k > 0; k--, in += d->dilation_h * pitch, patch += n) {
+        copy(patch, in, n, end);
     }
 }
 

@@ -22,7 +22,16 @@ bool bw_conv2d_add_i8_fast(const bw_conv2d_add_i8 *d, const int8_t *in, const in
                            int8_t *out, int16_t *scratch);
 bool bw_depthwise_i8_fast(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out);
 
-/* The bytes under the kernel at output (y, x) as [k_h][k_w][in_c]; in_zero outside the map. */
+/* Of the DSP extension, for `narrow` layers: with packed filters; those of 3x3 taps; a 1x1 layer of
+ * one pixel. */
+void bw_conv2d_i8_packed(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int16_t *scratch);
+void bw_conv2d_i8_nine(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int8_t *patch);
+void bw_conv2d_i8_dense(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out);
+/* All outputs between act_min and act_max. */
+void bw_clamp_map_i8(const bw_conv2d_i8 *d, int8_t *map);
+
+/* The bytes under the kernel at output (y, x) as [k_h][k_w][in_c]; in_zero outside the map. Up to
+ * three bytes more are written. */
 void bw_conv2d_i8_patch(const bw_conv2d_i8 *d, const int8_t *in, uint32_t y, uint32_t x,
                         int8_t *patch);
 

@@ -66,6 +66,14 @@ static inline int32_t bw_smlatt(uint32_t a, uint32_t b, int32_t acc)
     return y;
 }
 
+/* The low lanes of both, a's below b's. */
+static inline uint32_t bw_lows(uint32_t a, uint32_t b)
+{
+    uint32_t y;
+    __asm("pkhbt %0, %1, %2, lsl #16" : "=r"(y) : "r"(a), "r"(b));
+    return y;
+}
+
 /* (a * b + 2^31) >> 32 */
 static inline int32_t bw_smmulr(int32_t a, int32_t b)
 {
@@ -110,6 +118,11 @@ static inline int32_t bw_smlad(uint32_t a, uint32_t b, int32_t acc)
     return bw_smlatt(a, b, bw_smlabb(a, b, acc));
 }
 
+static inline uint32_t bw_lows(uint32_t a, uint32_t b)
+{
+    return (a & 0xFFFFu) | b << 16;
+}
+
 static inline int32_t bw_smmulr(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
@@ -130,10 +143,16 @@ static inline int32_t bw_half_to_i8(int32_t x)
  * ties away from zero, is (t + (t < 0 ? -1 : 0) + 2^(e-1)) >> e; taking e - 1 bits first leaves
  * (u + 1) >> 1, and the zero point joins the 1: `centre` is 1 + 2 * out_zero, so that the last bit
  * is shifted out by the saturation itself. */
+static inline int32_t bw_narrow_twice(int32_t twice, int32_t multiplier, uint32_t first,
+                                      int32_t centre)
+{
+    const int32_t t = bw_smmulr(twice, multiplier);
+    return bw_half_to_i8(((t - (t < 0)) >> first) + centre);
+}
+
 static inline int32_t bw_narrow(int32_t acc, int32_t multiplier, int32_t shift, int32_t centre)
 {
-    const int32_t t = bw_smmulr(acc * 2, multiplier);
-    return bw_half_to_i8(((t - (t < 0)) >> (uint32_t)~shift) + centre);
+    return bw_narrow_twice(acc * 2, multiplier, (uint32_t)~shift, centre);
 }
 
 #endif
