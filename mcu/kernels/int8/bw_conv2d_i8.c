@@ -5,17 +5,18 @@
 
 #include <string.h>
 
-/* Lines of a few bytes are written in words where a word may lie anywhere: what is written behind
- * them, up to three bytes, is overwritten by the next or is room behind the patch. */
+/* A line of a few bytes is written in words where a word may lie anywhere: what is written behind
+ * it, up to three bytes, is overwritten by the next or is room behind the patch. A long one is for
+ * the library. */
 #if (defined(__arm__) && !defined(__ARM_FEATURE_UNALIGNED)) || defined(__riscv)
-#define WORDS false
+#define FEW 0u
 #else
-#define WORDS true
+#define FEW 32u
 #endif
 
 static inline void fill(int8_t *to, int8_t value, uint32_t n)
 {
-    if (!WORDS) {
+    if (FEW == 0u) {
         memset(to, value, n);
         return;
     }
@@ -25,10 +26,16 @@ static inline void fill(int8_t *to, int8_t value, uint32_t n)
     }
 }
 
-/* Reads no byte at `end` or behind. */
+/* Up to where a map may be read in words when a window has lines of n bytes. */
+static inline const int8_t *end_of_words(const bw_conv2d_i8 *d, const int8_t *in, uint32_t n)
+{
+    return n > FEW ? in : in + (uint32_t)d->in_h * d->in_w * d->in_c;
+}
+
+/* Reads no byte at `end` or behind in words. */
 static inline void copy(int8_t *to, const int8_t *from, uint32_t n, const int8_t *end)
 {
-    if (!WORDS || end - from < (int32_t)n + 3) {
+    if (end - from < (int32_t)n + 3) {
         memcpy(to, from, n);
         return;
     }
@@ -63,7 +70,7 @@ static void border(const bw_conv2d_i8 *d, const int8_t *in, int32_t top, int32_t
                    int8_t *patch)
 {
     const uint32_t c = d->in_c, n = d->k_w * c, pitch = d->in_w * c;
-    const int8_t *end = in + d->in_h * pitch;
+    const int8_t *end = end_of_words(d, in, n);
     /* Of a line's n bytes, those before the map and those up to its end; where the map's begin. */
     const uint32_t before = within(-left, d->k_w) * c, until = within(d->in_w - left, d->k_w) * c;
     const uint32_t first = within(left, d->in_w) * c;
@@ -94,7 +101,7 @@ void bw_conv2d_i8_patch(const bw_conv2d_i8 *d, const int8_t *in, uint32_t y, uin
         border(d, in, top, left, patch);
         return;
     }
-    const int8_t *end = in + d->in_h * pitch;
+    const int8_t *end = end_of_words(d, in, n);
     in += (uint32_t)top * pitch + (uint32_t)left * c;
     for (uint32_t k = d->k_h; k > 0; k--, in += d->dilation_h * pitch, patch += n) {
         copy(patch, in, n, end);
