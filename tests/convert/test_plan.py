@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convert.ir import Graph, Op, Port, Tensor
-from convert.plan import ALIGN, aligned, lives, make_plan
+from convert.plan import ALIGN, aligned, lives, make_plan, roots
 from convert.plan_check import PlanError, check_plan
 
 
@@ -81,11 +81,8 @@ def test_one_moved_offset_is_rejected(graph: Graph, random: object) -> None:
     a, b = random.choice(pairs)  # type: ignore[attr-defined]
     offsets = dict(plan.offsets)
     shift = offsets[b.name] - offsets[a.name]
-    group = {a.name}
-    for op in graph.ops:  # an alias moves with what it aliases
-        if op.kind == "alias" and op.inputs[0] in group:
-            group |= set(op.outputs)
-    for name in group:
+    owner = roots(graph)  # aliases and what is written in place move with what they share
+    for name in {name for name, root in owner.items() if root == a.name}:
         offsets[name] += shift
     with pytest.raises(PlanError):
         check_plan(graph, offsets, 2 * plan.arena_bytes + 400)
