@@ -107,7 +107,7 @@ def fused(
     """Scores of several stages at one stride, added, as a fully convolutional network does it
     (arXiv 1411.4038): a coarse stage gives those of all fine pixels below one of its own. In eight
     bits, which are dear, coarse stages are scored pixel by pixel, as that network scores them, and
-    the stem's own map is scored too.
+    the stem's own map is scored too where it is no finer than the result.
 
     Args:
         net: the backbone.
@@ -140,10 +140,9 @@ def fused(
         if block > 1:
             y = DepthToSpace(block, name=f"spread{stage}")(y)
         found.append(y)
-    if net.stem == "int8" and found:
-        block = max(1, net.stem_stride // stride)
-        coarser = max(1, stride // net.stem_stride)
-        y = stem_scores(entry, channels * block * block, "score0", coarser, spread=START)
+    if net.stem == "int8" and found and net.stem_stride % stride == 0:
+        block = net.stem_stride // stride
+        y = stem_scores(entry, channels * block * block, "score0", spread=START)
         found.append(DepthToSpace(block, name="spread0")(y) if block > 1 else y)
     if not found:
         raise ModelError(
