@@ -37,8 +37,8 @@ def table_of(core: str) -> str:
 
 
 def has_lanes(core: str) -> bool:
-    """Whether a core has two 16-bit lanes in a word, and nothing better."""
-    return table_of(core) == "m4"
+    """Whether a core is known to have two 16-bit lanes in a word, and nothing better."""
+    return CORES.get(core) == "m4"
 
 
 def packed_instructions(shape: ConvShape, core: str) -> float:

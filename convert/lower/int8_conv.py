@@ -61,7 +61,8 @@ def _fields(
     zero = zero_of(a)
     if fold:
         bias = bias - zero * taps.sum(1)
-    pairs = factors(graph, op, a, w, out.channels)
+    # A factor of 0 gives 0 by any shift; this one does not keep the layer from the fast kernel.
+    pairs = [(m, shift if m else -1) for m, shift in factors(graph, op, a, w, out.channels)]
     worst = int((np.abs(bias) + 128 * np.abs(taps).sum(1)).max())
     low, high = activation_range(int(op.attrs.get("activation", 0)), out.quant)
     return {

@@ -34,14 +34,17 @@ PAIRS = {
         ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
     ),
     "e": tuple(
-        (f"task-{task}{suffix}", f"task-{task}-int8", f"{words}: {ours} against the 8-bit twin")
+        (f"task-{task}{one}", f"task-{task}{other}", f"{words}: {ours} against {theirs}")
         for task, words in (
             ("classify", "Classification"), ("detect", "Detection"), ("segment", "Segmentation"),
             ("upscale", "Super-resolution"), ("match", "Matching"),
         )
-        for suffix, ours in (
-            ("", "BiNeal"), ("-ends8", "BiNeal with 8-bit ends"),
-            ("-taught", "BiNeal with 8-bit ends, taught by the twin,"),
+        for one, other, ours, theirs in (
+            ("", "-int8", "BiNeal", "the 8-bit twin"),
+            ("-ends8", "", "8-bit ends", "binary ones"),
+            ("-ends8", "-int8", "BiNeal with 8-bit ends", "the 8-bit twin"),
+            ("-taught", "-ends8", "taught by the twin", "by targets alone"),
+            ("-taught", "-int8", "BiNeal with 8-bit ends, taught by the twin,", "the 8-bit twin"),
         )
     ),
     "f": (

@@ -4,6 +4,7 @@ beside maps and scratch, and what they cost."""
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,21 @@ def test_instructions(tmp_path: Path) -> None:
         each = run.instructions / model.graph.ops[0].attrs["macs"]
         print(f"{name}: {each:.3f}, was {before}")
         assert 1.0 < each <= most, name
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
+@pytest.mark.parametrize("optimize", ["-O1", "-Os", "-O2", "-O3"])
+def test_the_loops_compile_where_a_frame_pointer_is_asked_for(
+    optimize: str, tmp_path: Path
+) -> None:
+    """As Zephyr does; it would take one of the registers that the loops need."""
+    sources = sorted((batch.MCU / "kernels/int8").glob("*_dsp.c"))
+    assert len(sources) > 4
+    folders = [f"-I{batch.MCU / name}" for name in ("include", "kernels")]
+    flags = ["-mthumb", "-mcpu=cortex-m4", "-fno-omit-frame-pointer", optimize, "-std=c11", "-Wall",
+             "-Wextra", "-Werror", *folders]  # fmt: skip
+    made = subprocess.run(
+        ["arm-none-eabi-gcc", *flags, "-c", *map(str, sources)],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr

@@ -337,6 +337,7 @@ def test_wrong_descriptions_are_refused_with_a_remedy() -> None:
 def test_sums_are_rescaled_as_the_int8_kernels_do() -> None:
     """Against the whole-number arithmetic of TensorFlow Lite's reference kernels; the control
     rounds once, and differs now and then."""
+    from convert.quantize import quantize_multiplier, rescale
     from train.backend import tf
     from train.layers.int8 import rescaled
 
@@ -352,5 +353,11 @@ def test_sums_are_rescaled_as_the_int8_kernels_do() -> None:
     wanted = (first >> shift) + (rest > ((1 << shift) - 1 >> 1) + (first < 0))
     found = rescaled(tf.constant(sums, tf.float64), tf.constant(ratios, tf.float64)).numpy()
     assert np.array_equal(found, wanted)
+    large = np.array([0.7, 1.1, 2.3, 9.1])
+    whole = np.arange(-300, 300)[:, None] * np.ones(4, np.int64)
+    exact = np.stack([rescale(whole[:, 0], *quantize_multiplier(r)) for r in large], 1)
+    near = rescaled(tf.constant(whole, tf.float64), tf.constant(large, tf.float64)).numpy()
+    off_tie = np.abs(np.abs(whole * large) % 1 - 0.5) > 1e-6
+    assert np.array_equal(near[off_tie], exact[off_tie])
     once = np.rint(sums * ratios)
     assert 0 < (once != wanted).mean() < 0.02

@@ -301,6 +301,7 @@ def test_a_student_follows_its_teacher_s_map() -> None:
         assert near - kept < 0.15 * (far - kept), name
 
 
+@pytest.mark.keras
 def test_bicubic_layer_is_pillows(halves: Dataset) -> None:
     """Equal but for rounding (Pillow rounds twice), away from the border, whose pixels Pillow
     weighs otherwise; through bits the same."""

@@ -1,7 +1,8 @@
 """First and last layers in eight bits: int8 weights and activations around the binary ones.
 
-What BiNeal's paper has in front of its binary layers and, in some tasks, behind them. Trained with
-the rounding that the device does, so that the signs between them are the device's.
+What BiNeal's paper has in front of its binary layers and, in some tasks, behind them. Training
+rounds weights and maps in fake quantization; inference rounds as the device's kernels do, so that
+the signs between them are the device's.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ class Int8Conv2D(keras.layers.Conv2D):
 
 def rescaled(sums: Any, ratio: Any) -> Any:
     """Whole sums times `ratio` [N], to whole numbers as TensorFlow Lite's int8 kernels round them:
-    with ratio = m * 2^e and 0.5 <= m < 1, first sums * m, then that * 2^e, halves away from 0.
-    float64 in and out."""
+    with ratio = m * 2^e and 0.5 <= m < 1, first sums * m, before that * 2^e where e > 0, then
+    that * 2^e where e < 0, halves away from 0. float64 in and out."""
     power = 2.0 ** (tf.floor(tf.math.log(ratio) / tf.math.log(tf.constant(2.0, tf.float64))) + 1.0)
-    first = tf.floor(sums * (ratio / power) + 0.5)
-    return tf.sign(first) * tf.floor(tf.abs(first) * power + 0.5)
+    first = tf.floor(sums * tf.maximum(power, 1.0) * (ratio / power) + 0.5)
+    return tf.sign(first) * tf.floor(tf.abs(first) * tf.minimum(power, 1.0) + 0.5)
 
 
 @keras.utils.register_keras_serializable("bitwake")

@@ -1,4 +1,5 @@
-"""Five tasks, each by a network of BiNeal blocks and by its 8-bit twin.
+"""Five tasks, each by a network of BiNeal blocks, all of it binary or with 8-bit ends, these also
+taught by the 8-bit twin, and by the twin.
 
 Reduced size: 64x64 gray scenes (synthetic) for classification, detection and segmentation, pieces
 of bundled real photographs for super-resolution and matching; an arm takes about ten minutes on
@@ -73,7 +74,13 @@ def family(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, ...
     return (
         reduced(f"tasks-{name}", net, _BINEAL + source, **usual),
         ends,
-        replace(ends, name=f"tasks-{name}-taught", teacher=twin, label_weight=1.0),
+        replace(
+            ends,
+            name=f"tasks-{name}-taught",
+            source=f"{ends.source}; taught by its 8-bit twin",
+            teacher=twin,
+            label_weight=1.0,
+        ),
         reduced(twin, narrow(net), _TWIN + source, **usual),
     )
 

@@ -33,8 +33,8 @@ GROUPS = (
     Group(
         "e",
         "Five tasks against their 8-bit twins",
-        "The same backbone with BiNeal blocks and with int8 convolutions. With 8-bit ends the first "
-        "and last layers are int8 around the binary ones, as the paper has them.",
+        "The same backbone with BiNeal blocks and with int8 convolutions. With 8-bit ends, our "
+        "reading of the paper (see tasks), the first and last layers are int8 around binary ones.",
         cost="instructions",
     ),
     Group(

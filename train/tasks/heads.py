@@ -129,11 +129,13 @@ def fused(
         ModelError: no stage is fit.
     """
     found: list[Any] = []
+    finest = 0
     entry = net.entry(image)
     for stage, feature in enumerate(net.features(image, entry), 1):
         if not feature.stride <= coarsest or feature.stride % stride:
             continue
         whole_cells(net, feature.stride)
+        finest = finest or feature.stride
         block = feature.stride // stride
         start = () if found else middle * (block * block)
         y = scores(
@@ -141,7 +143,7 @@ def fused(
             feature,
             channels * block * block,
             f"score{stage}",
-            kernel=1 if found and net.stem == "int8" else 3,
+            kernel=1 if feature.stride > finest and net.stem == "int8" else 3,
             spread=START,
             middle=start,
         )

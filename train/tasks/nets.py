@@ -153,14 +153,15 @@ class MatchNet(_Net):
                 remedy="set stem_stride=2 and strides=(1, 2, …)",
             )
         if net.stem == "int8":
+            step = CELL // net.stem_stride  # from the stem's map to cells
             hidden = added(
                 net,
                 scores(net, last, self.descriptor, "hidden"),
-                stem_scores(entry, self.descriptor, "hidden_fine", stride=2),
+                stem_scores(entry, self.descriptor, "hidden_fine", step),
                 "hidden_sum",
             )
             described = rectified_scores(hidden, SCORES, self.descriptor + 1, "describe", 1)
-            near = stem_scores(entry, 16, "repeat_fine", stride=2)
+            near = stem_scores(entry, 16, "repeat_fine", step)
             far = rectified_scores(hidden, SCORES, 16, "repeat", 1)
         else:
             described = scores(net, last, self.descriptor + 1, "describe")

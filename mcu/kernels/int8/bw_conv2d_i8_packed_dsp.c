@@ -2,7 +2,7 @@
  *
  * As in bw_conv2d_i8_dsp.c, but filters are there as lanes, and what scales the sums lies behind
  * them, so that one pointer runs through everything: a step of four samples is three ldm and eight
- * smlad, 11 instructions for 16 products, and some 33 begin and end four outputs.
+ * smlad, 11 instructions for 16 products, and some 36 begin and end four outputs.
  */
 #include "bw_conv2d_i8_spread.h"
 
@@ -53,7 +53,8 @@ typedef struct {
                                                            "strb  %[b1], [r5], #1\n"               \
                                                            "strd  r4, r5, %[to]\n"
 
-/* All pairs of filters up to `last`: two steps a turn until x is at `middle`, then REST. */
+/* All pairs of filters up to `last`: two steps a turn until x is at `middle`, then REST. ldrd and
+ * strd reach `to` within 1,020 bytes of the stack pointer: the frame is far smaller. */
 #define PAIRS(REST)                                                                                \
     __asm volatile("1:\n"                                                                          \
                    "ldm   %[f]!, {r0, r1}\n"                                                       \

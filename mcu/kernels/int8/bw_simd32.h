@@ -10,10 +10,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The innermost loops take every register: without optimization the compiler keeps one for itself.
- */
+/* The innermost loops take every register: without optimization the compiler keeps one for itself,
+ * and with -fno-omit-frame-pointer, as some systems build, another. */
 #if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
 #define BW_LOOPS_IN_ASSEMBLY
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("omit-frame-pointer")
+#endif
 #endif
 
 /* Four bytes of any alignment. */
