@@ -59,10 +59,9 @@ def narrow(net: Any) -> Any:
 
 def ends8(net: Any) -> Any:
     """A network with its first and last layers in eight bits."""
-    ends = {"stem": "int8", "head": "mean"}
     if isinstance(net, Backbone):
-        return replace(net, **ends)
-    return replace(net, backbone=replace(net.backbone, **ends))
+        return replace(net, stem="int8", head="mean")
+    return replace(net, backbone=ends8(net.backbone))
 
 
 def family(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, ...]:

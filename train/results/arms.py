@@ -102,8 +102,8 @@ _PRUNING = (
     ),
 )  # fmt: skip
 
-_EIGHT = ("train", "int8", "bench")
-_INT8 = {"convert": ("--int8",)}
+_EIGHT: tuple[str, ...] = ("train", "int8", "bench")
+_INT8: dict[str, tuple[str, ...]] = {"convert": ("--int8",)}
 # Recipe of train.recipes.bineal or .compact, words for tables, priority.
 _BLOCKS = (
     ("bineal-m1", "BiNeal, m = 1", 16),
@@ -145,7 +145,7 @@ _TASKS = (
     ("upscale", "super-resolution ×2"),
     ("match", "matching"),
 )
-_BINARY = ("train", "convert", "bench")
+_BINARY: tuple[str, ...] = ("train", "convert", "bench")
 # Suffix of the recipe, words for tables, steps, their options, priority.
 _WAYS: tuple[tuple[str, str, tuple[str, ...], dict[str, tuple[str, ...]], int], ...] = (
     ("", "BiNeal, m = 2", _BINARY, {}, 22),
