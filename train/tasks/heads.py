@@ -73,28 +73,20 @@ def scores(
     )(y)
 
 
-def rectified_scores(
-    x: Any,
-    within: Bounds,
+def stem_scores(
+    entry: Flow,
     channels: int,
     name: str,
-    kernel: int = 3,
     stride: int = 1,
     *,
     spread: float = 1.0,
     bounds: Bounds = SCORES,
 ) -> Any:
-    """Numbers of an int8 map of a range `within`, rectified. Other arguments as those of
-    `scores`."""
-    x = relu8(x, f"{name}_relu", within)
+    """Numbers of an 8-bit stem's own map, past the binary layers: EDSR's long skip. Arguments as
+    those of `scores`."""
+    x = relu8(entry.map, f"{name}_relu", NORMED)
     gamma = keras.initializers.Constant(spread)
-    return conv8(x, channels, kernel, name, bounds, stride=stride, unit=step(within), gamma=gamma)
-
-
-def stem_scores(entry: Flow, channels: int, name: str, stride: int = 1, **more: Any) -> Any:
-    """Numbers of an 8-bit stem's own map, past the binary layers: EDSR's long skip. `more` as in
-    `rectified_scores`."""
-    return rectified_scores(entry.map, NORMED, channels, name, stride=stride, **more)
+    return conv8(x, channels, 3, name, bounds, stride=stride, unit=step(NORMED), gamma=gamma)
 
 
 def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> Any:

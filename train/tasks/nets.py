@@ -14,16 +14,7 @@ from train.models.blocks import named
 from train.models.blocks.int8 import byte_map
 from train.models.blocks.real import Real
 from train.models.counting import count_model
-from train.tasks.heads import (
-    SCORES,
-    DepthToSpace,
-    added,
-    fused,
-    rectified_scores,
-    scores,
-    stem_scores,
-    whole_cells,
-)
+from train.tasks.heads import DepthToSpace, added, fused, scores, stem_scores, whole_cells
 from train.tasks.match_accuracy import CELL
 from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
 
@@ -152,19 +143,14 @@ class MatchNet(_Net):
                 found=f"{fine.stride} and {last.stride}",
                 remedy="set stem_stride=2 and strides=(1, 2, …)",
             )
+        described = scores(net, last, self.descriptor + 1, "describe")
         if net.stem == "int8":
             step = CELL // net.stem_stride  # from the stem's map to cells
-            hidden = added(
-                net,
-                scores(net, last, self.descriptor, "hidden"),
-                stem_scores(entry, self.descriptor, "hidden_fine", step),
-                "hidden_sum",
-            )
-            described = rectified_scores(hidden, SCORES, self.descriptor + 1, "describe", 1)
+            more = stem_scores(entry, self.descriptor + 1, "describe_fine", step)
+            described = added(net, described, more, "described")
             near = stem_scores(entry, 16, "repeat_fine", step)
-            far = rectified_scores(hidden, SCORES, 16, "repeat", 1)
+            far = scores(net, last, 16, "repeat", kernel=1)
         else:
-            described = scores(net, last, self.descriptor + 1, "describe")
             near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)
             far = scores(net, last, 16, "repeat")
         repeat = added(net, near, far, "repeatability")
