@@ -47,10 +47,10 @@ def floor_of(points: Sequence[Point]) -> float:
     return next(low for low in FLOORS if low <= least)
 
 
-def words(value: float) -> str:
-    """A tick's label: 2.5 M, 400 k."""
+def tick(value: float) -> str:
+    """A tick's label: 2.5 M, 400 k, 0.5."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= size:
+        if abs(value) >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
 
@@ -87,7 +87,7 @@ def chart(points: Sequence[Point], unit: str, title: str, per: str = " per infer
         value = right * step / QUARTERS
         anchor = "end" if step == QUARTERS else "middle"
         place = {"x": across(value), "y": TOP + HEIGHT + 20, "text_anchor": anchor}
-        body.append(tag("text", words(value), class_="figure", **place))
+        body.append(tag("text", tick(value), class_="figure", **place))
     place = {"x": "97%", "y": TOP + HEIGHT + 40, "text_anchor": "end"}
     body.append(tag("text", f"{unit}{per}", class_="figure", **place))
     for point in points:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from kit.report.scatter import tick
+
 WIDTH, HEIGHT = 720, 414
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 54, 52
 LINE = 18  # px of a line of the legend
@@ -53,14 +55,6 @@ def ticks(low: float, high: float) -> list[float]:
     step = step_of(span)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(k * step, 10) for k in range(first, max(last, first + 1) + 1)]
-
-
-def number(value: float) -> str:
-    """A tick's label: 2.5 M, 400 k, 0.5."""
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= size:
-            return f"{value / size:g}{unit}"
-    return f"{value:g}"
 
 
 def _marker(kind: int, x: float, y: float, colour: str) -> str:
@@ -107,9 +101,9 @@ def chart(series: Sequence[Series], title: str, across: str, up: str) -> str:
     ]
     for y in ys:
         out.append(f'<path d="M{LEFT} {py(y):.1f}H{right}" stroke="{INK}" stroke-opacity="0.3"/>')
-        out.append(text(LEFT - 8, py(y) + 4, number(y), "end"))
+        out.append(text(LEFT - 8, py(y) + 4, tick(y), "end"))
     for x in xs:
-        out.append(text(px(x), bottom + 20, number(x), "middle"))
+        out.append(text(px(x), bottom + 20, tick(x), "middle"))
     out.append(text(right, bottom + 40, across, "end"))
     out.append(text(LEFT - 56, TOP - 12, up))
     for kind, one in enumerate(series):
