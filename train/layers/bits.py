@@ -7,6 +7,12 @@ from typing import Any
 from train.backend import exporting, keras, larq, tf
 
 
+def taken(bits: Any) -> Any:
+    """±1 as they are, with their gradient; in export mode their sign, which the converter looks
+    for."""
+    return larq.quantizers.ste_sign(bits) if exporting() else bits
+
+
 @keras.utils.register_keras_serializable("bitwake")
 class AlreadyBits(larq.quantizers.Quantizer):
     """Passes ±1 on, with its gradient; in export mode the sign that the converter looks for.
@@ -18,8 +24,7 @@ class AlreadyBits(larq.quantizers.Quantizer):
     precision = 1
 
     def call(self, inputs: Any) -> Any:
-        passed = larq.quantizers.ste_sign(inputs) if exporting() else inputs
-        return super().call(passed)
+        return super().call(taken(inputs))
 
 
 @keras.utils.register_keras_serializable("bitwake")
@@ -35,8 +40,7 @@ class RepeatChannels(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         order = list(range(int(x.shape[-1]))) * self.times
-        bits = larq.quantizers.ste_sign(x) if exporting() else x
-        return tf.gather(bits, order, axis=-1)
+        return tf.gather(taken(x), order, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "times": self.times}

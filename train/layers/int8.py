@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from train.backend import exporting, keras, larq, tf
+from train.backend import exporting, keras, tf
+from train.layers.bits import taken
 
 LEVELS = 127.0  # of a weight: -127 .. 127
 
@@ -109,5 +110,4 @@ class Int8Bits(keras.layers.Layer):
     `AlreadyBits` does."""
 
     def call(self, x: Any) -> Any:
-        bits = larq.quantizers.ste_sign(x) if exporting() else x
-        return tf.quantization.fake_quant_with_min_max_args(bits, min=-128.0, max=127.0)
+        return tf.quantization.fake_quant_with_min_max_args(taken(x), min=-128.0, max=127.0)

@@ -49,19 +49,21 @@ _ENDS = "8-bit first and last layer, converts with --int8; "
 _TWIN = "8-bit twin, real weights in training; "
 
 
+def on_backbone(net: Any, **fields: Any) -> Any:
+    """A network with other fields of its backbone, which may be the network itself."""
+    if isinstance(net, Backbone):
+        return replace(net, **fields)
+    return replace(net, backbone=on_backbone(net.backbone, **fields))
+
+
 def narrow(net: Any) -> Any:
     """The twin of a network, without the multiplier."""
-    twin = net.twin()
-    if isinstance(twin, Backbone):
-        return replace(twin, multiplier=1.0)
-    return replace(twin, backbone=replace(twin.backbone, multiplier=1.0))
+    return on_backbone(net.twin(), multiplier=1.0)
 
 
 def ends8(net: Any) -> Any:
     """A network with its first and last layers in eight bits."""
-    if isinstance(net, Backbone):
-        return replace(net, stem="int8", head="mean")
-    return replace(net, backbone=ends8(net.backbone))
+    return on_backbone(net, stem="int8", head="mean")
 
 
 def family(name: str, net: Any, source: str, **fields: Any) -> tuple[Recipe, ...]:

@@ -145,12 +145,11 @@ _TASKS = (
     ("upscale", "super-resolution ×2"),
     ("match", "matching"),
 )
-_BINARY: tuple[str, ...] = ("train", "convert", "bench")
 # Suffix of the recipe, words for tables, steps, their options, priority.
 _WAYS: tuple[tuple[str, str, tuple[str, ...], dict[str, tuple[str, ...]], int], ...] = (
-    ("", "BiNeal, m = 2", _BINARY, {}, 22),
-    ("-ends8", "BiNeal, m = 2, 8-bit ends", _BINARY, _INT8, 23),
-    ("-taught", "BiNeal, m = 2, 8-bit ends, taught by the twin", _BINARY, _INT8, 21),
+    ("", "BiNeal, m = 2", Arm.steps, {}, 22),
+    ("-ends8", "BiNeal, m = 2, 8-bit ends", Arm.steps, _INT8, 23),
+    ("-taught", "BiNeal, m = 2, 8-bit ends, taught by the twin", Arm.steps, _INT8, 21),
     ("-int8", "8-bit twin", _EIGHT, {}, 21),
 )
 _FIVE = tuple(

@@ -16,7 +16,7 @@ from train.models.backbone import NORMED, Backbone
 from train.models.blocks import Flow, named
 from train.models.blocks.flow import BN_MOMENTUM, bconv
 from train.models.blocks.int8 import Bounds, bit_map, conv8, relu8, step, sum8
-from train.models.blocks.real import Real
+from train.models.blocks.real import Real, conv
 
 START = 0.25  # with which scores begin: they regress numbers, and noise of 1 would have to shrink
 SCORES = (-8.0, 7.9375)  # real values of -128 and 127 of 8-bit scores: steps of 1/16
@@ -63,9 +63,7 @@ def scores(
         bits = bit_map(x, f"{name}_bits")
         return conv8(bits, channels, kernel, name, bounds, stride=stride, gamma=gamma, beta=beta)
     if isinstance(named(net.block), Real):
-        y = keras.layers.Conv2D(
-            channels, kernel, strides=stride, padding="same", use_bias=False, name=name
-        )(x.map)
+        y = conv(x.map, channels, kernel, name, stride)
     else:
         y = bconv(x, channels, kernel, name, stride=stride)
     return keras.layers.BatchNormalization(
@@ -94,6 +92,11 @@ def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> 
     if net.stem == "int8":
         return sum8(a, b, name, bounds)
     return keras.layers.Add(name=name)([a, b])
+
+
+def spread_out(x: Any, block: int, name: str) -> Any:
+    """What each pixel says of its block x block fine ones, in their places."""
+    return DepthToSpace(block, name=name)(x) if block > 1 else x
 
 
 def fused(
@@ -139,13 +142,11 @@ def fused(
             spread=START,
             middle=start,
         )
-        if block > 1:
-            y = DepthToSpace(block, name=f"spread{stage}")(y)
-        found.append(y)
+        found.append(spread_out(y, block, f"spread{stage}"))
     if net.stem == "int8" and found and net.stem_stride % stride == 0:
         block = net.stem_stride // stride
         y = stem_scores(entry, channels * block * block, "score0", spread=START)
-        found.append(DepthToSpace(block, name="spread0")(y) if block > 1 else y)
+        found.append(spread_out(y, block, "spread0"))
     if not found:
         raise ModelError(
             "no stage of the backbone has a stride that the head can use",

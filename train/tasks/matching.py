@@ -151,9 +151,8 @@ class Matching:
     def distill(self, teacher: Any, student: Any) -> Any:
         """1 - cosine of the descriptors, and cross-entropies of reliability and repeatability under
         the teacher's probabilities; means over cells, and over pixels."""
-        d = self.descriptor
-        told = [tf.math.l2_normalize(o[..., :d], axis=-1, epsilon=1e-6) for o in (teacher, student)]
-        alike = tf.reduce_sum(tf.stop_gradient(told[0]) * told[1], axis=-1)
+        d, wish = self.descriptor, tf.stop_gradient(self._parts(teacher)[0])
+        alike = tf.reduce_sum(wish * self._parts(student)[0], axis=-1)
         wanted = tf.stop_gradient(tf.sigmoid(teacher[..., d:]))
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(wanted, student[..., d:])
         reliable, repeat = tf.reduce_mean(entropy[..., 0]), tf.reduce_mean(entropy[..., 1:])

@@ -7,11 +7,10 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Int8Range
 from train.models.backbone import Backbone
 from train.models.binary import Cost
 from train.models.blocks import named
-from train.models.blocks.int8 import byte_map
+from train.models.blocks.int8 import BYTES, byte_map
 from train.models.blocks.real import Real
 from train.models.counting import count_model
 from train.tasks.heads import DepthToSpace, added, fused, scores, stem_scores, whole_cells
@@ -19,9 +18,9 @@ from train.tasks.match_accuracy import CELL
 from train.tasks.upsample import LEVELS, Bicubic, bytes_through_bits
 
 RARE = -2.19  # CenterNet's: a centre's logit begins at a probability of 0.1
-# Real values of -128 and 127 behind an 8-bit stem: of grey levels, and of what is added to them, in
-# steps of half a level.
-GREYS, DETAIL = (0.0, 255.0), (-64.0, 63.5)
+# Real values of -128 and 127 of what is added to grey levels behind an 8-bit stem: steps of half a
+# level.
+DETAIL = (-64.0, 63.5)
 
 
 @dataclass(frozen=True)
@@ -108,13 +107,13 @@ class UpscaleNet(_Net):
         y = DepthToSpace(2, name="spread")(y)
         if net.stem == "int8":
             base = Bicubic(convolve=True, name="bicubic")(byte_map(image, "levels"))
-            base = Int8Range(*GREYS, name="bicubic_int8")(base)
+            base = byte_map(base, "bicubic_int8")
         elif isinstance(named(net.block), Real):
             base = Bicubic(convolve=True, name="bicubic")(image)
         else:
             bits = bytes_through_bits(image)
             base = Bicubic(0.5, LEVELS / 2, name="bicubic")(bits)
-        return added(net, base, y, "picture", GREYS)
+        return added(net, base, y, "picture", BYTES)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,12 @@ typedef struct {
     int8_t *out;
 } target;
 
+BW_INLINE sums clamped(const sums *q, int32_t low, int32_t high)
+{
+    return (sums){bw_clamp_i8(q->a0, low, high), bw_clamp_i8(q->a1, low, high),
+                  bw_clamp_i8(q->b0, low, high), bw_clamp_i8(q->b1, low, high)};
+}
+
 /* Four additions side by side, so that each constant is loaded once for all. */
 BW_INLINE sums added(const bw_residual *r, const sums *q, const sums *residual)
 {
@@ -111,9 +117,7 @@ BW_INLINE sums added(const bw_residual *r, const sums *q, const sums *residual)
                bw_narrow(s.b0, r->multiplier, r->shift, r->centre),
                bw_narrow(s.b1, r->multiplier, r->shift, r->centre)};
     if (r->clamps) {
-        const int32_t low = r->low, high = r->high;
-        s = (sums){bw_clamp_i8(s.a0, low, high), bw_clamp_i8(s.a1, low, high),
-                   bw_clamp_i8(s.b0, low, high), bw_clamp_i8(s.b1, low, high)};
+        s = clamped(&s, r->low, r->high);
     }
     return s;
 }
@@ -123,12 +127,6 @@ BW_INLINE sums scaled(const sums *s, const int32_t *c0, const int32_t *c1, int32
 {
     return (sums){bw_narrow(s->a0, c0[4], c0[8], centre), bw_narrow(s->a1, c1[4], c1[8], centre),
                   bw_narrow(s->b0, c0[4], c0[8], centre), bw_narrow(s->b1, c1[4], c1[8], centre)};
-}
-
-BW_INLINE sums clamped(const sums *q, int32_t low, int32_t high)
-{
-    return (sums){bw_clamp_i8(q->a0, low, high), bw_clamp_i8(q->a1, low, high),
-                  bw_clamp_i8(q->b0, low, high), bw_clamp_i8(q->b1, low, high)};
 }
 
 /* Both pixels through filter o and the one behind it (more: 1), or through o alone (0), which then

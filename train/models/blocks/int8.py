@@ -9,6 +9,7 @@ from train.layers import Int8Bits, Int8Conv2D, Int8Norm, Int8Range
 from train.models.blocks.flow import BN_MOMENTUM, Flow
 
 Bounds = tuple[float, float]  # real values of -128 and 127
+BYTES: Bounds = (0.0, 255.0)  # int8 of scale 1
 
 
 def step(bounds: Bounds) -> float:
@@ -17,8 +18,8 @@ def step(bounds: Bounds) -> float:
 
 
 def byte_map(image: Any, name: str = "bytes") -> Any:
-    """A picture's bytes, 0 … 255, as int8 of scale 1."""
-    return Int8Range(0.0, 255.0, name=name)(image)
+    """A picture's grey levels, 0 … 255, as int8 of scale 1."""
+    return Int8Range(*BYTES, name=name)(image)
 
 
 def bit_map(x: Flow, name: str) -> Any:
