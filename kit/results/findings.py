@@ -52,6 +52,10 @@ PAIRS = {
         ("grouping-grouped", "grouping-dense", "Grouped against dense, equal channels"),
         ("grouping-grouped", "grouping-unshuffled", "With the shuffle against without"),
     ),
+    "g": (
+        ("headline-glt", "headline-binary", "GLT against the natural binary code"),
+        ("headline-glt", "headline-int8", "1 bit, GLT, against MobileNetV1-0.25 in 8 bits"),
+    ),
 }  # fmt: skip
 # The "linear ADC" of such a comparison is its binary code, or a thermometer of even thresholds.
 DARK = tuple(

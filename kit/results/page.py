@@ -24,8 +24,8 @@ How to read it:
 
 - **Mean ± sample deviation** over training seeds, with their number *n*; "1 of {seeds}" means that
   the others have not run yet. A single seed has no deviation. The data's own seed is 0 throughout.
-- Experiments run at a **reduced size**, stated in each section. They compare networks with one
-  another; they do not say what a full training reaches.
+- All but the headline networks run at a **reduced size**, stated in each section. They compare
+  networks with one another; they do not say what a full training reaches.
 - **`scenes` is synthetic**: rendered pictures. With {pictures} test pictures the sampling error of
   one accuracy is about one point; differences within a section are paired, on the same pictures.
 - **Instructions** are counted on an emulated Cortex-M4 (board `netduino2plus`), with seed 0: they

@@ -43,6 +43,13 @@ GROUPS = (
         "What do groups cost in accuracy, at equal channels and at equal weight bits?",
         cost="instructions",
     ),
+    Group(
+        "g",
+        "The headline networks at full size",
+        "96×96 pixels, 20,000 training pictures, 40 epochs: what does the learned thermometer bring "
+        "there, and how far is a binary network below 8 bits?",
+        cost="instructions",
+    ),
 )
 
 _GROUPING = (
@@ -159,6 +166,15 @@ _FIVE = tuple(
     for suffix, words, steps, options, priority in _WAYS
 )  # fmt: skip
 
+# Half an hour a seed on one core, not the ten minutes of the others: behind all of these.
+_HEADLINE = (
+    Arm("headline-glt", "g", "scenes-wake: GLT, 1 bit", "scenes-wake", priority=30),
+    Arm("headline-binary", "g", "the same behind the natural binary code", "scenes-wake-binary",
+        priority=30),
+    Arm("headline-int8", "g", "MobileNetV1-0.25, 8 bits", "scenes-mobilenet", steps=_EIGHT,
+        priority=31),
+)  # fmt: skip
+
 ARMS: tuple[Arm, ...] = (
     *_ENCODING,
     *_ROBUSTNESS,
@@ -166,4 +182,5 @@ ARMS: tuple[Arm, ...] = (
     *_COMPARING,
     *_FIVE,
     *_GROUPING,
+    *_HEADLINE,
 )
