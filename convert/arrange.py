@@ -1,18 +1,21 @@
-"""From a lowered graph to the one that is emitted: layouts, row-streaming, memory.
+"""From a lowered graph to the one that is emitted: tables, layouts, row-streaming, memory.
 
-Layouts are chosen first, by cost. Then come the ways to save RAM (`convert.memory`); the cheapest
-candidate that fits is taken.
+Layouts are chosen first, by cost, with and without table convolutions (`convert.level_choice`).
+Then come the ways to save RAM (`convert.memory`); the cheapest candidate that fits is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from convert.costs import Model
+from convert.costs import Model, predicted
 from convert.ir import Graph, Op
-from convert.layout import LAYOUTS, PACKED, PLANAR, Costs, choose
-from convert.memory import FUSED, POOLED, Candidate, Wish, candidates
+from convert.layout import LAYOUTS, PACKED, PLANAR, Costs, choose, total
+from convert.level_choice import TABLE, Pairs, possible, weight, with_tables
+from convert.lower.levels import KIND as LEVEL_CONV
+from convert.lower.planar import to_planar
+from convert.memory import FUSED, POOLED, Candidate, Found, Wish, candidates
 from convert.plan import Plan
 from convert.rules import Refusal
 
@@ -25,8 +28,10 @@ class Options:
 
     Attributes:
         core: whose instructions are minimised: cortex-m4, …; see convert.costs.
-        layout: "auto", or "packed" or "planar" wherever there is such a kernel.
-        layouts: the same for single layers, by name; unknown names are refused. "fused" for a
+        layout: "auto", or "packed", "planar" or "table" wherever there is such a kernel.
+        layouts: the same for single layers, by name; unknown names are refused. "table" for a first
+            convolution: it reads the picture's bytes, and the encoder in front of it is gone; either
+            layout, for one of the two or for all layers, leaves that out. "fused" for a
             max pooling: it becomes part of the planar convolution in front of it, whose map is
             never whole. Left alone, that is done where it saves RAM and costs nothing to speak of.
         max_ram: most bytes of arena; None for no limit.
@@ -60,7 +65,50 @@ class Arranged:
     candidates: tuple[Candidate, ...]
 
 
-def _assign(graph: Graph, options: Options) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Way:
+    """A graph, with some table convolutions or none, the layouts of its maps, and instructions."""
+
+    graph: Graph
+    layouts: Mapping[str, str]
+    instructions: int
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        return tuple(op.name for op in self.graph.ops if op.kind == LEVEL_CONV)
+
+    @property
+    def weight(self) -> int:
+        """Instructions, and what tables in flash count for."""
+        return self.instructions + sum(weight(op) for op in self.graph.ops)
+
+    def beside(self, core: str) -> int:
+        """Instructions of what a Candidate does not count: encoders, conversions, poolings."""
+        return self.instructions - predicted(to_planar(self.graph, self.layouts, core), core)
+
+
+def _way(graph: Graph, options: Options) -> _Way:
+    layouts, costs = _assign(graph, options)
+    return _Way(graph, layouts, total(graph, layouts, costs))
+
+
+def _ways(graph: Graph, options: Options, tables: Pairs) -> list[_Way]:
+    """The best way first, and the one with no more table convolutions than were asked for."""
+    asked = options.layouts
+    forced = {n: pair for n, pair in tables.items() if asked.get(n, options.layout) == TABLE}
+    base = best = _way(with_tables(graph, forced), options)
+    for name, (encoder, one) in tables.items():
+        reader = best.graph.sole_consumer(one.outputs[0])
+        named = {name, encoder.name} & set(asked)
+        joined = reader is not None and asked.get(reader.name) == FUSED
+        if name in forced or options.layout != AUTO or named or joined:
+            continue
+        trial = _way(with_tables(best.graph, {name: (encoder, one)}), options)
+        best = min(best, trial, key=lambda way: way.weight)
+    return [base] if best is base else [best, base]
+
+
+def _assign(graph: Graph, options: Options) -> tuple[dict[str, str], Costs]:
     fixed = dict(options.layouts)
     for name in [name for name, layout in fixed.items() if layout == FUSED]:
         pool = next(op for op in graph.ops if op.name == name)
@@ -69,18 +117,21 @@ def _assign(graph: Graph, options: Options) -> dict[str, str]:
     if options.layout in LAYOUTS:
         fixed = {op.name: options.layout for op in graph.ops} | fixed
     model = Model(options.core)
-    return choose(graph, Costs(model.run, model.convert, fixed))
+    costs = Costs(model.run, model.convert, fixed)
+    return choose(graph, costs), costs
 
 
-def unknown_layers(graph: Graph, options: Options) -> list[Refusal]:
+def unknown_layers(graph: Graph, options: Options, tables: Pairs) -> list[Refusal]:
     """Layers named in the options that the network does not have, or that have no such kernel."""
     refusals = []
     model = Model(options.core)
     ops = {op.name: op for op in graph.ops}
     for name, layout in options.layouts.items():
         having = [la for la in LAYOUTS if name in ops and costed(model, graph, ops[name], la)]
-        if name in ops and _fuses(model, graph, ops[name]):
+        if name in ops and _fuses(model, graph, ops[name], options):
             having.append(FUSED)
+        if name in tables:
+            having.append(TABLE)
         if layout not in having:
             known = ", ".join(name for name in ops)
             remedy = f"layouts: {', '.join(having)}" if having else f"layers: {known}"
@@ -89,13 +140,14 @@ def unknown_layers(graph: Graph, options: Options) -> list[Refusal]:
     return refusals
 
 
-def _fuses(model: Model, graph: Graph, op: Op) -> bool:
+def _fuses(model: Model, graph: Graph, op: Op, options: Options) -> bool:
     """A planar max pooling that alone reads what a planar convolution makes."""
     maker = graph.producer(op.inputs[0] or "")
     return (
         op.kind == "bmaxpool2d_bits"
         and maker is not None
         and maker.kind in POOLED
+        and options.layouts.get(maker.name) != TABLE
         and graph.sole_consumer(maker.outputs[0]) is op
         and costed(model, graph, op, PLANAR)
         and costed(model, graph, maker, PLANAR)
@@ -115,25 +167,41 @@ def arrange(
     Returns:
         The arrangement, or why there is none within the options.
     """
-    refusals = unknown_layers(graph, options)
+    tables = possible(graph, options.core)
+    refusals = unknown_layers(graph, options, tables)
     if refusals:
         return refusals
-    layouts = _assign(graph, options)
-    asked = {n: options.layouts[n] == FUSED for n in options.layouts}
-    wish = Wish(layouts, options.core, options.rows, options.max_ram, asked)
-    found = candidates(graph, wish)
+    ways = _ways(graph, options, tables)
+    found: list[tuple[_Way, Found]] = []
+    for way in ways:
+        if not found or options.max_ram is not None:
+            found += _candidates(way, ways[-1], options)
     if not found:
         rule = "--rows streams a thermometer and a binary convolution at the front of the network"
         return [Refusal("the picture", rule, "no such chain", "leave --rows out")]
     limit = options.max_ram
-    fitting = [one for one in found if limit is None or one[0].arena_bytes <= limit]
+    fitting = [one for one in found if limit is None or one[1][0].arena_bytes <= limit]
     if not fitting:
-        least = min(one[0].arena_bytes for one in found)
+        least = min(one[0].arena_bytes for _, one in found)
         remedy = f"allow {least} bytes" + ("" if options.rows else ", or feed the picture: --rows")
         rule = f"the arena must fit --max-ram {limit}"
         return [Refusal("memory", rule, f"{least} bytes at least", remedy)]
-    chosen, made, plan = min(fitting, key=lambda one: (one[0].instructions, one[0].arena_bytes))
+    way, (chosen, made, plan) = min(
+        fitting, key=lambda one: (one[1][0].instructions, one[1][0].arena_bytes)
+    )
     if watch is not None:
         watch("layout", made)
-    planar = {name: la for name, la in layouts.items() if la != PACKED}
-    return Arranged(made, plan, planar, chosen, tuple(one[0] for one in found))
+    said = {name: la for name, la in way.layouts.items() if la != PACKED}
+    said |= dict.fromkeys(way.tables, TABLE)
+    return Arranged(made, plan, said, chosen, tuple(one[0] for _, one in found))
+
+
+def _candidates(way: _Way, base: _Way, options: Options) -> list[tuple[_Way, Found]]:
+    """Ways to lay out a way in memory, with instructions that compare with those of `base`."""
+    asked = {n: options.layouts[n] == FUSED for n in options.layouts}
+    wish = Wish(way.layouts, options.core, options.rows, options.max_ram, asked)
+    more = 0 if way is base else way.beside(options.core) - base.beside(options.core)
+    return [
+        (way, (replace(one, instructions=one.instructions + more, tables=way.tables), made, plan))
+        for one, made, plan in candidates(way.graph, wish)
+    ]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from convert import level_cost
 from convert.ir import Graph, Op, Tensor
 from convert.layout import PLANAR
+from convert.lower.levels import KIND as LEVEL_CONV
 from convert.planar import cost, geometry
 from convert.planar import pair as pairs
 from convert.planar.geometry import ConvShape
@@ -42,6 +44,8 @@ class Model:
             return self.convolution(graph, op, planar)
         if op.kind == "encode_u8":
             return self.encode(graph, op, planar)
+        if op.kind == LEVEL_CONV:
+            return self.tables(op) + (self.convert(graph.tensor(op.outputs[0]), PLANAR) * planar)
         if op.kind == "gather_channels_bits":
             out = graph.tensor(op.outputs[0])
             return out.channels if planar else 8 * out.elements
@@ -91,8 +95,9 @@ class Model:
         return round(choice.instructions) + sum(splits)
 
     def split(self, shape: ConvShape, before: Op | None) -> int:
-        """Parting a map into phases; an encoder writes them without."""
-        if shape.stride_h == shape.stride_w == 1 or (before and before.kind == "encode_u8"):
+        """Parting a map into phases; what makes planes of bytes writes them without."""
+        without = before is not None and before.kind in ("encode_u8", LEVEL_CONV)
+        if shape.stride_h == shape.stride_w == 1 or without:
             return 0
         strides = (shape.stride_h, shape.stride_w)
         planes = shape.in_c * shape.groups
@@ -130,6 +135,11 @@ class Model:
         terms = cost.encode_terms(h, w, in_c, planes, 1, table_of(self.core))
         return self.instructions("encode", terms)
 
+    def tables(self, op: Op) -> int:
+        """A table convolution to packed words."""
+        attrs = op.attrs
+        return round(level_cost.instructions(attrs["shape"], attrs["tables"], table_of(self.core)))
+
     def convert(self, tensor: Tensor, layout: str) -> int:
         """Instructions to turn a map from one layout to the other."""
         pixels = tensor.shape[1] * tensor.shape[2]
@@ -145,6 +155,8 @@ class Model:
             shape, chunk = op.attrs["shape"], op.attrs["arrays"].chunk
             terms = cost.lane_terms(shape, chunk, op.attrs["blocks"], table_of(self.core))
             return self.instructions("lanes", terms)
+        if op.kind.removeprefix("planar_") == LEVEL_CONV:
+            return self.tables(op)
         if op.kind == "split_planes":
             return 0  # the same with and without streams, but for rows that are parted twice
         return self.streamed(op) if op.kind == "stream" else 0

@@ -79,13 +79,16 @@ class Candidate:
         streamed: layers at the front that run by rows; 0 for none.
         arena_bytes: what it needs.
         instructions: of the binary convolutions, as the cost model predicts them.
+            Of an encoder and conversions, what they take more, or less, than without tables.
         segments: layers elsewhere that run by rows, each "first ... last".
+        tables: table convolutions, which read the picture's bytes.
     """
 
     streamed: int
     arena_bytes: int
     instructions: int
     segments: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

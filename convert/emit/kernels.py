@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from convert.emit import encoder, int8, planar, real
+from convert.emit import encoder, int8, level, planar, real
 from convert.emit.call import Call, Fields, decided
 from convert.emit.writer import c_int
 from convert.ir import Array, Graph, Op
@@ -189,6 +189,7 @@ CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     "dequantize_f32": bitcast,
     "dequantize_i8": bitcast,
     **encoder.CALLS,
+    **level.CALLS,
     **int8.CALLS,
     **real.CALLS,
     **planar.CALLS,

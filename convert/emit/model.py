@@ -147,6 +147,7 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
     w.line()
     w.line('#include "bitwake/bw_int8.h"')
     w.line('#include "bitwake/bw_kernels.h"')
+    w.line('#include "bitwake/bw_level.h"')
     w.line('#include "bitwake/bw_planar.h"')
     w.line('#include "bitwake/bw_real.h"')
     w.line('#include "bitwake/bw_stream.h"')

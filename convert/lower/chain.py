@@ -18,6 +18,7 @@ from convert.stream.schedule import Stage
 ENCODER, MAP = "planar_encode_u8", "map"
 CONV, PAIR, POOL = "planar_conv_bits", "planar_pair_bits", "planar_bmaxpool2d_bits"
 LAYERS = (CONV, PAIR, POOL)
+PHASES = ("split_planes", ENCODER, "planar_level_conv_u8")  # what may write phases
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,8 @@ def chain_at(graph: Graph, name: str) -> tuple[Link, ...]:
     op = next(op for op in graph.ops if op.name == name and op.kind in LAYERS)
     source = op.inputs[0] or ""
     maker = graph.producer(source)
-    attrs = {"stride_h": maker.attrs["stride_h"]} if maker and maker.kind == "split_planes" else {}
-    if maker and maker.kind == ENCODER:
-        attrs = {"stride_h": maker.attrs.get("stride_h", 1)}
+    phases = maker is not None and maker.kind in PHASES
+    attrs = {"stride_h": maker.attrs.get("stride_h", 1)} if maker and phases else {}
     first = Link(Op(MAP, source, (), (source,), attrs), None, graph.tensor(source))
     return _on(graph, first, op)
 

@@ -17,6 +17,7 @@ import numpy as np
 from convert.ir import Array, Graph, Op, Tensor
 from convert.layout import PLANAR
 from convert.lower.join.logic import WHICH
+from convert.lower.levels import KIND as LEVEL_CONV
 from convert.planar import geometry
 from convert.planar import pair as pairs
 from convert.planar.lanes import pack as pack_lanes
@@ -24,6 +25,8 @@ from convert.planar.pack import pack, pack_counts
 from convert.select import conv_shape, kernel_choice, packed_instructions, pair_shapes, table_of
 from convert.words import unpack
 
+# Kernels of bytes that write planes, and phases of them.
+MAKERS = ("planar_encode_u8", f"planar_{LEVEL_CONV}")
 # Bytes of scratch of a convolution: for all alike, by operation's name, or the default.
 Scratch = int | Mapping[str, int] | None
 
@@ -212,9 +215,10 @@ class _Rewriter:
         outputs = (out.name, scratch.name)
         self.add(Op("planar_bmaxpool2d_bits", op.name, (view.planes,), outputs, a))
 
-    def encode(self, op: Op) -> None:
+    def from_bytes(self, op: Op) -> None:
+        """An encoder or a table convolution: the kernel writes planes itself."""
         out = self.planes_of(op.outputs[0])
-        self.add(replace(op, kind="planar_encode_u8", outputs=(out.name,)))
+        self.add(replace(op, kind=f"planar_{op.kind}", outputs=(out.name,)))
 
 
 def to_planar(
@@ -235,7 +239,8 @@ def to_planar(
         "bmaxpool2d_bits": r.maxpool,
         "bconv2d_pair_bits": r.pair,
         "logic_bits": r.logic,
-        "encode_u8": r.encode,
+        "encode_u8": r.from_bytes,
+        LEVEL_CONV: r.from_bytes,
     }
     for op in graph.ops:
         if assignment.get(op.name) == PLANAR and op.kind in actions:
@@ -249,17 +254,17 @@ def to_planar(
         r.packed.update(op.outputs)
     for port in graph.outputs:
         r.need_packed(port.tensor)
-    return encode_phases(graph.with_ops(r.ops, r.tensors))
+    return made_phases(graph.with_ops(r.ops, r.tensors))
 
 
-def encode_phases(graph: Graph) -> Graph:
-    """An encoder whose planes are only split writes the phases itself."""
+def made_phases(graph: Graph) -> Graph:
+    """What makes planes of bytes writes the phases itself where the planes are only split."""
     for op in graph.ops:
-        split = graph.sole_consumer(op.outputs[0]) if op.kind == "planar_encode_u8" else None
+        split = graph.sole_consumer(op.outputs[0]) if op.kind in MAKERS else None
         if split is not None and split.kind == "split_planes":
             strides = {name: split.attrs[name] for name in ("stride_h", "stride_w")}
             attrs = {**op.attrs, **strides}
             made = replace(op, outputs=split.outputs, attrs=attrs)
             ops = [made if one is op else one for one in graph.ops if one is not split]
-            return encode_phases(graph.with_ops(ops))
+            return made_phases(graph.with_ops(ops))
     return graph

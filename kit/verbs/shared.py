@@ -10,6 +10,7 @@ from pathlib import Path
 from convert.arrange import AUTO, Options
 from convert.errors import BitWakeError, BoardError, DependencyError
 from convert.layout import LAYOUTS
+from convert.level_choice import TABLE
 from convert.memory import FUSED
 from kit import boards, build, console, models, sizes
 from kit.boards import Board
@@ -40,7 +41,8 @@ def compile_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         action="append",
         default=[],
-        help="auto (default), packed, planar, LAYER=packed|planar or POOL=fused; may be repeated",
+        help="auto (default), packed, planar, table, LAYER=packed|planar|table or POOL=fused; may be "
+        "repeated",
     )
     parser.add_argument(
         "--max-ram", type=positive, metavar="BYTES", help="of the arena; trades instructions for it"
@@ -61,11 +63,12 @@ def compile_options(args: argparse.Namespace) -> Options:
             layouts[name] = value
         else:
             layout = value
-        if value not in (*LAYOUTS, AUTO, *([FUSED] if equals else [])):
+        if value not in (*LAYOUTS, AUTO, TABLE, *([FUSED] if equals else [])):
             raise BitWakeError(
                 "there is no such layout",
                 found=text,
-                remedy="auto, packed, planar, or LAYER=packed, LAYER=planar, POOL=fused",
+                remedy="auto, packed, planar, table, or LAYER=packed, LAYER=planar, LAYER=table, "
+                "POOL=fused",
             )
     return Options(layout=layout, layouts=layouts, max_ram=args.max_ram, rows=args.rows)
 
