@@ -109,7 +109,7 @@ def _ways(graph: Graph, options: Options, tables: Pairs) -> list[_Way]:
 
 
 def _assign(graph: Graph, options: Options) -> tuple[dict[str, str], Costs]:
-    fixed = dict(options.layouts)
+    fixed = {name: la for name, la in options.layouts.items() if la != TABLE}
     for name in [name for name, layout in fixed.items() if layout == FUSED]:
         pool = next(op for op in graph.ops if op.name == name)
         maker = graph.producer(pool.inputs[0] or "")

@@ -13,24 +13,24 @@ from convert.planar.geometry import ConvShape
 Terms = dict[str, float]
 COST: dict[str, dict[str, float]] = {
     "m4": {
-        "rows": 129.88, "pairs": 120.70, "singles": 185.07, "bytes": 25.53,
-        "bytes_groups": 26.29, "bytes_taps": 8.06, "pixels": 241.04, "halves": 35.00,
-        "adds": 14.99, "edge_taps": 32.76,
+        "rows": 148.06, "pairs": 120.54, "singles": 184.93, "bytes": 24.94,
+        "bytes_groups": 26.14, "bytes_taps": 8.29, "pixels": 242.96, "halves": 34.99,
+        "adds": 14.92, "edge_taps": 23.29,
     },
     "m3": {
-        "rows": 144.40, "pairs": 118.36, "singles": 178.75, "bytes": 29.71,
-        "bytes_groups": 17.71, "bytes_taps": 9.94, "pixels": 229.73, "halves": 33.17,
-        "adds": 15.61, "edge_taps": 32.77,
+        "rows": 160.07, "pairs": 118.20, "singles": 178.60, "bytes": 29.13,
+        "bytes_groups": 17.61, "bytes_taps": 10.13, "pixels": 231.14, "halves": 33.19,
+        "adds": 15.56, "edge_taps": 24.41,
     },
     "m55": {
-        "rows": 150.95, "pairs": 62.09, "singles": 90.67, "bytes": 20.36, "bytes_groups": 5.51,
-        "bytes_taps": 8.69, "pixels": 208.25, "halves": 24.88, "adds": 6.15,
-        "edge_taps": 32.97,
+        "rows": 164.92, "pairs": 61.93, "singles": 90.52, "bytes": 19.93, "bytes_groups": 5.48,
+        "bytes_taps": 8.79, "pixels": 210.50, "halves": 24.78, "adds": 6.09,
+        "edge_taps": 24.88,
     },
     "m0plus": {
-        "rows": 173.42, "pairs": 211.85, "singles": 357.20, "bytes": 46.78,
-        "bytes_groups": 37.51, "bytes_taps": 9.35, "pixels": 341.50, "halves": 50.43,
-        "adds": 28.75, "edge_taps": 50.89,
+        "rows": 179.85, "pairs": 211.30, "singles": 356.57, "bytes": 45.98,
+        "bytes_groups": 37.29, "bytes_taps": 9.69, "pixels": 338.51, "halves": 50.82,
+        "adds": 28.80, "edge_taps": 34.25,
     },
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from convert.planar.geometry import ConvShape, plane_words
 
 
 def taps(s: ConvShape, in_c: int) -> Array:
-    """bw_level_tap [k_h, k_w, in_c], two words each."""
+    """Where each tap lies and its channel's part of `level`: uint32 [k_h, k_w, in_c, 2]."""
     ky, kx, c = np.ogrid[: s.k_h, : s.k_w, :in_c]
     places = (ky * s.dilation_h * s.in_w + kx * s.dilation_w) * in_c + c
     return np.stack(np.broadcast_arrays(places, 256 * c), axis=-1).astype(np.uint32)

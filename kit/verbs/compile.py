@@ -17,6 +17,8 @@ from pathlib import Path
 
 from convert.arrange import Arranged, Options
 from convert.errors import ModelError
+from convert.layout import PLANAR
+from convert.level_choice import TABLE
 from convert.select import CORES
 from kit import console, models
 from kit.files import ROOT, shown, write_json
@@ -93,8 +95,10 @@ def run(args: argparse.Namespace) -> int:
 
 def show_choices(made: Arranged) -> None:
     """What the compiler decided, and what RAM would cost otherwise."""
-    if made.layouts:
-        console.say(f"planar maps: {', '.join(sorted(made.layouts))}")
+    for layout, about in ((PLANAR, "planar maps"), (TABLE, "tables of the picture's bytes")):
+        names = sorted(name for name, chosen in made.layouts.items() if chosen == layout)
+        if names:
+            console.say(f"{about}: {', '.join(names)}")
     if made.chosen.segments:
         console.say(f"layers by rows, reading a map: {', '.join(made.chosen.segments)}")
     if len(made.candidates) > 1:
@@ -102,6 +106,7 @@ def show_choices(made: Arranged) -> None:
             (
                 one.streamed or "none",
                 ", ".join(one.segments),
+                ", ".join(one.tables),
                 one.arena_bytes,
                 one.instructions,
                 "chosen" if one == made.chosen else "",
@@ -111,6 +116,7 @@ def show_choices(made: Arranged) -> None:
         heads = (
             "#first layers by rows",
             "others",
+            "tables",
             "#arena",
             "#instructions (predicted, binary convolutions)",
             "",

@@ -41,8 +41,8 @@ def compile_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         action="append",
         default=[],
-        help="auto (default), packed, planar, table, LAYER=packed|planar|table or POOL=fused; may be "
-        "repeated",
+        help="auto (default), packed, planar, table, LAYER=packed|planar|table or POOL=fused; may "
+        "be repeated",
     )
     parser.add_argument(
         "--max-ram", type=positive, metavar="BYTES", help="of the arena; trades instructions for it"

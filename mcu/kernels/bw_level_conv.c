@@ -6,7 +6,6 @@
 #include "bw_level_conv.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "bw_level_sum.h"
 
@@ -77,15 +76,15 @@ static void decide_edge(const bw_level_conv *d, const uint8_t *in, int32_t y0, i
                         uint32_t *out)
 {
     uint8_t level[BW_LEVEL_MOST_TAPS], *to = level;
-    for (uint32_t ky = 0; ky < d->k_h; ky++) {
-        const int32_t y = y0 + (int32_t)(ky * d->dilation_h);
-        for (uint32_t kx = 0; kx < d->k_w; kx++) {
-            const int32_t x = x0 + (int32_t)(kx * d->dilation_w);
-            const bool inside = y >= 0 && y < d->in_h && x >= 0 && x < d->in_w;
-            const uint8_t *from =
-                inside ? in + ((uint32_t)y * d->in_w + (uint32_t)x) * d->in_c : NULL;
-            for (uint32_t c = 0; c < d->in_c; c++) {
-                *to++ = inside ? d->level[256u * c + from[c]] : 0;
+    const uint32_t in_w = d->in_w, in_c = d->in_c, right = d->dilation_w;
+    uint32_t y = (uint32_t)y0; /* one before the picture is large too */
+    for (uint32_t ky = d->k_h; ky > 0; ky--, y += d->dilation_h) {
+        const uint32_t inside = y < d->in_h ? in_w : 0u, row = y * in_w;
+        uint32_t x = (uint32_t)x0;
+        for (uint32_t kx = d->k_w; kx > 0; kx--, x += right) {
+            const uint8_t *table = d->level;
+            for (uint32_t c = 0; c < in_c; c++, table += 256) {
+                *to++ = x < inside ? table[in[(row + x) * in_c + c]] : 0;
             }
         }
     }
@@ -100,7 +99,7 @@ static void decide_wide(const bw_level_conv *d, const uint8_t *in, uint32_t step
     const uint32_t taps = (uint32_t)d->k_h * d->k_w * d->in_c, words = BW_WORDS((uint32_t)d->out_c);
     for (; count > 0; count--, in += step, out += words) {
         for (uint32_t k = 0; k < taps; k++) {
-            level[k] = d->level[d->taps[k].level + in[d->taps[k].from]];
+            level[k] = d->level[d->taps[2u * k + 1u] + in[d->taps[2u * k]]];
         }
         decide(d, level, out);
     }
@@ -119,26 +118,27 @@ static void decide_bytes(const bw_level_conv *d, const uint32_t *tables, const u
     const uint32_t *const singles_end = behind(t.singles, t.single);
     const uint8_t *level = d->level;
     for (; count > 0; count--, in += step, out += words) {
-        const bw_level_tap *tap = d->taps;
+        const uint32_t *tap = d->taps;
         const uint32_t *table = t.pairs;
         bw_level_sum v;
         if (table != pairs_end) {
-            const uint32_t a = level[tap[0].level + in[tap[0].from]];
-            const uint32_t b = level[tap[1].level + in[tap[1].from]];
+            const uint32_t a = level[tap[1] + in[tap[0]]];
+            const uint32_t b = level[tap[3] + in[tap[2]]];
             v = bw_level_first(pair_entry(&t, table, a, b));
-            for (tap += 2, table += 8; table != pairs_end; tap += 2, table += 8) {
-                const uint32_t c = level[tap[0].level + in[tap[0].from]];
-                const uint32_t e = level[tap[1].level + in[tap[1].from]];
+            for (tap += 4, table += 8; table != pairs_end; tap += 4, table += 8) {
+                const uint32_t c = level[tap[1] + in[tap[0]]];
+                const uint32_t e = level[tap[3] + in[tap[2]]];
                 bw_level_add(&v, pair_entry(&t, table, c, e));
             }
             table = t.singles;
         } else {
             table = t.singles;
-            v = bw_level_first(behind(table, level[tap->level + in[tap->from]] * t.single));
-            tap++, table += 8;
+            v = bw_level_first(behind(table, level[tap[1] + in[tap[0]]] * t.single));
+            tap += 2;
+            table += 8;
         }
-        for (; table != singles_end; table += 8, tap++) {
-            bw_level_add(&v, behind(table, level[tap->level + in[tap->from]] * t.single));
+        for (; table != singles_end; table += 8, tap += 2) {
+            bw_level_add(&v, behind(table, level[tap[1] + in[tap[0]]] * t.single));
         }
         *out = bw_level_collect(0, &v, BW_LEVEL_BYTES);
     }

@@ -8,8 +8,8 @@ import numpy as np
 
 from convert.ir import Array
 from tests.convert import encoder_cases
-from tests.convert.cases import Case, filter_bits, thresholds_for
-from tests.convert.flat import SAME, VALID, Flat
+from tests.convert.cases import filter_bits, thresholds_for
+from tests.convert.flat import SAME, Flat
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class First:
 
 
 def first_layer(
-    one: First, rng: np.random.Generator, thresholds: Array | None = None, limits: Array | None = None
+    one: First,
+    rng: np.random.Generator,
+    thresholds: Array | None = None,
+    limits: Array | None = None,
 ) -> bytes:
     """The flatbuffer. `limits` of the thermometer [in_c * planes] are between bytes."""
     f = Flat()

@@ -17,7 +17,15 @@ from convert.compile import Compiled
 from convert.emit import emit
 from convert.ir import Graph
 from convert.lower import Context, lower
-from convert.lower.levels import KIND, Tables, codes_of, convolution_of, level_conv, replaced, tables
+from convert.lower.levels import (
+    KIND,
+    Tables,
+    codes_of,
+    convolution_of,
+    level_conv,
+    replaced,
+    tables,
+)
 from convert.pixels import scaling_of
 from convert.plan import make_plan
 from convert.planar.geometry import ConvShape

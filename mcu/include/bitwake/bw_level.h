@@ -30,11 +30,6 @@ extern "C" {
 #define BW_LEVEL_MOST_TAPS     32u
 #define BW_LEVEL_MOST_CHANNELS 64u
 
-/* Where a tap is: bytes behind the first one, and its channel's part of `level`. */
-typedef struct {
-    uint32_t from, level;
-} bw_level_tap;
-
 typedef struct {
     uint16_t in_h, in_w;
     uint8_t in_c; /* 1..4 */
@@ -48,7 +43,8 @@ typedef struct {
     uint8_t pairs;                  /* groups of two taps; 2 * pairs <= taps */
     uint8_t wide;                   /* 0: lanes of 8 bits; 1: of 16 bits */
     const uint8_t *level;           /* [in_c][256]: of a raw byte, < levels */
-    const bw_level_tap *taps;       /* [k_h][k_w][in_c]; level = 256 * channel */
+    /* [k_h][k_w][in_c][2]: bytes of the picture behind the first tap, and 256 * channel. */
+    const uint32_t *taps;
     /* For each block of 32 filters [levels][levels][pairs][8 or 16], by the levels of a pair's
      * first and second tap, and then [levels][single taps][8 or 16]. */
     const uint32_t *tables;
