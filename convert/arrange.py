@@ -30,8 +30,8 @@ class Options:
         core: whose instructions are minimised: cortex-m4, …; see convert.costs.
         layout: "auto", or "packed", "planar" or "table" wherever there is such a kernel.
         layouts: the same for single layers, by name; unknown names are refused. "table" for a first
-            convolution: it reads the picture's bytes, and the encoder in front of it is gone; either
-            layout, for one of the two or for all layers, leaves that out. "fused" for a
+            convolution: it reads the picture's bytes, and the encoder in front of it is gone;
+            either layout, for one of the two or for all layers, leaves that out. "fused" for a
             max pooling: it becomes part of the planar convolution in front of it, whose map is
             never whole. Left alone, that is done where it saves RAM and costs nothing to speak of.
         max_ram: most bytes of arena; None for no limit.

@@ -31,3 +31,16 @@ PAIRS: dict[str, tuple[ConvShape, ConvShape]] = {
     f"3x3 and 1x1 {c} {n}x{n}": (_same(n, c, 3), _same(n, c, 1))
     for n, c in ((8, 128), (12, 64), (24, 32))
 }
+# First layers and channels of the picture: planes of a thermometer that a table convolution never
+# makes.
+TABLES: dict[str, tuple[ConvShape, int]] = {
+    "3x3 8 to 32, stride 3, 96x96": (
+        ConvShape(96, 96, 8, 32, 32, 32, stride_h=3, stride_w=3, pad_top=0, pad_left=0), 1
+    ),
+    "3x3 16 to 32, stride 2, 32x32": (
+        ConvShape(32, 32, 16, 16, 16, 32, stride_h=2, stride_w=2, pad_top=0, pad_left=0), 1
+    ),
+    "3x3 RGB of 8 to 32, stride 2, 64x64": (
+        ConvShape(64, 64, 24, 32, 32, 32, stride_h=2, stride_w=2, pad_top=0, pad_left=0), 3
+    ),
+}  # fmt: skip

@@ -24,7 +24,9 @@ BINARY = """
 for three-input tables of 4-bit counters on Thumb-2, the reference of the plots. The compiler
 chooses the kernel of each layer by predicted cost; here each is shown on the maps it is for.
 `pair`: two convolutions of one map, 3x3 and 1x1, and the sign of the sum of both, which is an
-integer comparison a pixel and output; multiply-accumulates of both.
+integer comparison a pixel and output; multiply-accumulates of both. `table`: encoder and first
+convolution in one, from the picture's bytes to packed words; multiply-accumulates of the
+convolution, over the thermometer's planes.
 
 Scratch is what the compiler takes where RAM is not limited, at most so many bytes:
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from convert.emit.writer import Writer, c_string
 from kit.kernels.case import Case
 
-HEADERS = ("bitwake/bw_int8.h", "bitwake/bw_kernels.h", "bitwake/bw_planar.h", "bw_bench.h")
+HEADERS = ("bitwake/bw_int8.h", "bitwake/bw_kernels.h", "bitwake/bw_level.h",
+           "bitwake/bw_planar.h", "bw_bench.h")  # fmt: skip
 PLACES = {"in0": "in", "out0": "out", "out1": "scratch"}
 
 

@@ -80,7 +80,7 @@ def test_layers_have_the_names_of_keras(road: tuple[dict[str, Network], HostMode
         names = [row["name"] for row in whole.emitted.layers]
         for wanted in ("bconv1", "bconv2", "bconv3", "bconv4", "bconv5", "head"):
             assert wanted in names
-        assert re.search(r"/\* layer \d+: \w*conv\w*_bits, bconv1\n", whole.emitted.source)
+        assert re.search(r"/\* layer \d+: \w*conv\w*_(bits|u8), bconv1\n", whole.emitted.source)
 
 
 def test_same_bytes_twice(road: tuple[dict[str, Network], HostModels], tmp_path: Path) -> None:
