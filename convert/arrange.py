@@ -94,18 +94,29 @@ def _way(graph: Graph, options: Options) -> _Way:
 
 def _ways(graph: Graph, options: Options, tables: Pairs) -> list[_Way]:
     """The best way first, and the one with no more table convolutions than were asked for."""
-    asked = options.layouts
-    forced = {n: pair for n, pair in tables.items() if asked.get(n, options.layout) == TABLE}
+    forced: dict[str, tuple[Op, Op]] = {}
+    free: dict[str, tuple[Op, Op]] = {}
+    for name, pair in tables.items():
+        if options.layouts.get(name) == TABLE:
+            forced[name] = pair
+        elif not _kept(graph, pair, options):
+            (forced if options.layout == TABLE else free)[name] = pair
     base = best = _way(with_tables(graph, forced), options)
-    for name, (encoder, one) in tables.items():
-        reader = best.graph.sole_consumer(one.outputs[0])
-        named = {name, encoder.name} & set(asked)
-        joined = reader is not None and asked.get(reader.name) == FUSED
-        if name in forced or options.layout != AUTO or named or joined:
-            continue
-        trial = _way(with_tables(best.graph, {name: (encoder, one)}), options)
+    for name, pair in free.items():
+        trial = _way(with_tables(best.graph, {name: pair}), options)
         best = min(best, trial, key=lambda way: way.weight)
     return [base] if best is base else [best, base]
+
+
+def _kept(graph: Graph, pair: tuple[Op, Op], options: Options) -> bool:
+    """Whether an encoder and a convolution stay two: the user wants a layout for one of them, or
+    for all, or a pooling to become part of the convolution."""
+    encoder, one = pair
+    reader = graph.sole_consumer(one.outputs[0])
+    joined = reader is not None and options.layouts.get(reader.name) == FUSED
+    return (
+        joined or options.layout in LAYOUTS or bool({encoder.name, one.name} & {*options.layouts})
+    )
 
 
 def _assign(graph: Graph, options: Options) -> tuple[dict[str, str], Costs]:

@@ -45,7 +45,7 @@ class Model:
         if op.kind == "encode_u8":
             return self.encode(graph, op, planar)
         if op.kind == LEVEL_CONV:
-            return self.tables(op) + (self.convert(graph.tensor(op.outputs[0]), PLANAR) * planar)
+            return self.tables(op, planar)
         if op.kind == "gather_channels_bits":
             out = graph.tensor(op.outputs[0])
             return out.channels if planar else 8 * out.elements
@@ -135,10 +135,11 @@ class Model:
         terms = cost.encode_terms(h, w, in_c, planes, 1, table_of(self.core))
         return self.instructions("encode", terms)
 
-    def tables(self, op: Op) -> int:
-        """A table convolution to packed words."""
-        attrs = op.attrs
-        return round(level_cost.instructions(attrs["shape"], attrs["tables"], table_of(self.core)))
+    def tables(self, op: Op, planar: bool = False) -> int:
+        """A table convolution, to packed words or planes."""
+        shape, core = op.attrs["shape"], table_of(self.core)
+        more = level_cost.turning(shape, core) if planar else 0
+        return round(level_cost.instructions(shape, op.attrs["tables"], core) + more)
 
     def convert(self, tensor: Tensor, layout: str) -> int:
         """Instructions to turn a map from one layout to the other."""
@@ -156,7 +157,7 @@ class Model:
             terms = cost.lane_terms(shape, chunk, op.attrs["blocks"], table_of(self.core))
             return self.instructions("lanes", terms)
         if op.kind.removeprefix("planar_") == LEVEL_CONV:
-            return self.tables(op)
+            return self.tables(op, op.kind != LEVEL_CONV)
         if op.kind == "split_planes":
             return 0  # the same with and without streams, but for rows that are parted twice
         return self.streamed(op) if op.kind == "stream" else 0

@@ -8,7 +8,7 @@ them (QEMU, -O2).
 from __future__ import annotations
 
 from convert.lower.levels import BLOCK, Tables
-from convert.planar.geometry import ConvShape
+from convert.planar.geometry import ConvShape, plane_words
 
 Terms = dict[str, float]
 COST: dict[str, dict[str, float]] = {
@@ -33,6 +33,11 @@ COST: dict[str, dict[str, float]] = {
         "adds": 28.80, "edge_taps": 34.25,
     },
 }  # fmt: skip
+
+
+# To planes: turning 32 pixels of 32 filters, and a row's pixels that are made in two pieces because
+# 32 of them end between; the difference to packed words, measured.
+SQUARE = {"m4": (604, 200), "m3": (606, 200), "m55": (468, 200), "m0plus": (1079, 340)}
 
 
 def terms(shape: ConvShape, made: Tables) -> Terms:
@@ -84,3 +89,10 @@ def instructions(shape: ConvShape, made: Tables, core: str) -> float:
     """Of a table convolution to packed words, on a core of `convert.select.table_of`."""
     table = COST[core]
     return sum(table[name] * count for name, count in terms(shape, made).items())
+
+
+def turning(shape: ConvShape, core: str) -> float:
+    """What planes, not split, take more than packed words."""
+    square, piece = SQUARE[core]
+    words = plane_words(shape.out_h, shape.out_w)
+    return words * (square * -(-shape.out_c // BLOCK) + (piece if shape.out_w % 32 else 0))

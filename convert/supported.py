@@ -70,6 +70,10 @@ FUSED: tuple[tuple[str, str], ...] = (
         "one operation that counts both branches and compares whole numbers: no map of numbers",
     ),
     (
+        "an input encoder that treats all pixels alike, LceBconv2d that alone reads it",
+        "where it pays in instructions and flash, one operation from bytes to bits by tables",
+    ),
+    (
         "one or two LceDequantize, element-wise operators, LceQuantize",
         "bit operations with masks, whatever the function: OR, AND, a choice by channel",
     ),

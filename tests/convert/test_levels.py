@@ -288,6 +288,10 @@ def test_tables_are_taken_where_they_pay_and_as_asked() -> None:
         assert not any(KIND in kind for kind in kinds_of(content, layouts={conv: asked}))
         kinds = kinds_of(content, layout=asked, layouts={conv: "table"})
         assert kinds[0] == {"packed": KIND, "planar": taken}[asked]
+        encoder = lowered(content).ops[0].name
+        assert not any(KIND in kind for kind in kinds_of(content, layouts={encoder: asked}))
+        kinds = kinds_of(content, layout="table", layouts={encoder: asked})
+        assert not any(KIND in kind for kind in kinds)
     assert not any(KIND in kind for kind in kinds_of(content, rows=True))
     # 17,568 bytes of tables for a map of 2 x 2 pixels and one filter
     small = first_layer(First((6, 6), planes=60, filters=1), np.random.default_rng(0))

@@ -56,7 +56,7 @@ def write(models: Sequence[Compiled], folder: Path, *, binary: bool = False) -> 
     unit = folder / "models.c"
     text = [renamed(m.emitted.source, k) for k, m in enumerate(models)]
     unit.write_text("\n".join(['#include "bitwake/bw_model.h"', *text]))
-    parts = ("int8", "real", *((".", "planar", "stream") if binary else ()))
+    parts = ("int8", "real", *((".", "level", "planar", "stream") if binary else ()))
     kernels = [f for d in parts for f in sorted((MCU / "kernels" / d).glob("*.[cS]"))]
     return [unit, HERE / "main.c", *kernels]
 

@@ -57,8 +57,8 @@ typedef struct {
  * as in bw_kernels.h. */
 void bw_level_conv_u8(const bw_level_conv *d, const uint8_t *in, uint32_t *out);
 
-/* out: out_c planes, or out_c * phases_h * phases_w, as in bw_planar.h; takes as much stack as the
- * planar kernels. */
+/* out: out_c planes, or out_c * phases_h * phases_w, as in bw_planar.h. Either takes at most 900
+ * bytes of stack. */
 void bw_planar_level_conv_u8(const bw_level_conv *d, const uint8_t *in, uint32_t *out);
 
 #ifdef __cplusplus

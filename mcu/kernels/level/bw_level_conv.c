@@ -214,7 +214,8 @@ static void decide_inside(const bw_level_conv *d, const uint8_t *in, uint32_t st
         return;
     }
     row_kernel *const kernel = choose(d);
-    const uint32_t words = BW_WORDS((uint32_t)d->out_c), block = layout_of(d, d->tables).block;
+    const uint32_t words = BW_WORDS((uint32_t)d->out_c);
+    const uint32_t block = words > 1u ? layout_of(d, d->tables).block : 0u;
     for (uint32_t w = 0; w < words; w++) {
         kernel(d, d->tables + w * block, in, step, count, out + w, words);
     }
