@@ -103,7 +103,7 @@ def codes_of(graph: Graph, encoder: Op, conv: Op) -> Codes | None:
     channels = graph.tensor(encoder.outputs[0]).channels
     in_c = len(table)
     weights = unpack(conv.attrs["weights"], channels).astype(np.int64)
-    signs = 1 - 2 * weights  # [filters, k_h, k_w, channels]
+    signs = 1.0 - 2 * weights  # [filters, k_h, k_w, channels]; sums of them are exact
     levels, deltas = [], []
     for c in range(in_c):
         bits = np.zeros((256, 32 * (int(first[c]) + table.shape[2])), np.int64)
@@ -117,7 +117,8 @@ def codes_of(graph: Graph, encoder: Op, conv: Op) -> Codes | None:
         if level.min() > 0 and not _overhangs(graph, conv):
             codes, level = codes[1:], level - 1
         levels.append(level)
-        deltas.append(np.einsum("lc,fyxc->yxlf", codes, signs))
+        sums = np.tensordot(codes.astype(np.float64), signs, axes=(1, 3)).astype(np.int64)
+        deltas.append(sums.transpose(2, 3, 0, 1))  # [k_h, k_w, levels, filters]
     most = max(d.shape[2] for d in deltas)
     if most > 256:
         return None
