@@ -45,7 +45,7 @@ class Model:
         if op.kind == "encode_u8":
             return self.encode(graph, op, planar)
         if op.kind == LEVEL_CONV:
-            return self.tables(op, planar)
+            return self.tables(op, planar) - (self.unsplit(graph, op) if planar else 0)
         if op.kind == "gather_channels_bits":
             out = graph.tensor(op.outputs[0])
             return out.channels if planar else 8 * out.elements
@@ -95,9 +95,8 @@ class Model:
         return round(choice.instructions) + sum(splits)
 
     def split(self, shape: ConvShape, before: Op | None) -> int:
-        """Parting a map into phases; what makes planes of bytes writes them without."""
-        without = before is not None and before.kind in ("encode_u8", LEVEL_CONV)
-        if shape.stride_h == shape.stride_w == 1 or without:
+        """Parting a map into phases; an encoder writes them without."""
+        if shape.stride_h == shape.stride_w == 1 or (before and before.kind == "encode_u8"):
             return 0
         strides = (shape.stride_h, shape.stride_w)
         planes = shape.in_c * shape.groups
@@ -140,6 +139,16 @@ class Model:
         shape, core = op.attrs["shape"], table_of(self.core)
         more = level_cost.turning(shape, core) if planar else 0
         return round(level_cost.instructions(shape, op.attrs["tables"], core) + more)
+
+    def unsplit(self, graph: Graph, op: Op) -> int:
+        """What a table convolution to planes saves the one behind it, whose phases it writes: at
+        most what planes cost it, so that they never seem cheaper than words where words are read.
+        """
+        reader = graph.sole_consumer(op.outputs[0])
+        if reader is None or reader.kind != "bconv2d_bits":
+            return 0
+        turning = level_cost.turning(op.attrs["shape"], table_of(self.core))
+        return min(self.split(conv_shape(graph, reader), None), round(turning))
 
     def convert(self, tensor: Tensor, layout: str) -> int:
         """Instructions to turn a map from one layout to the other."""
