@@ -55,9 +55,9 @@ def make(core: str) -> list[Case]:
                 tabled = about.endswith("24x24")
                 one = pair.case(f"{name} {about}", shapes2, layout, core, len(cases), table=tabled)
                 cases.append(one)
-    for about, (shape1, in_c) in bench.TABLES.items():
-        cases.append(level.case(f"table {about}", shape1, in_c, core, len(cases)))
     for about, shape8, figures in INT8:
         peer = dict(zip(CORES, figures, strict=True)) if figures else {}
         cases.append(int8.case(f"int8 {about}", shape8, core, len(cases), peer))
+    for about, (shape1, in_c) in bench.TABLES.items():
+        cases.append(level.case(f"table {about}", shape1, in_c, core, len(cases)))
     return cases
