@@ -280,7 +280,7 @@ def kinds_of(content: bytes, **options: Any) -> list[str]:
 
 
 def test_tables_are_taken_where_they_pay_and_as_asked() -> None:
-    content = first_layer(First((48, 48), second=2), np.random.default_rng(0))
+    content = first_layer(First(second=2), np.random.default_rng(0))
     conv, taken = convolution(content), f"planar_{KIND}"
     assert kinds_of(content) == [taken, "planar_conv_bits", "pack_planes"]
     for asked in ("packed", "planar"):
