@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from kit.results import figures, tables
@@ -77,7 +78,7 @@ def _section(
     if not good:
         parts.append(f"Nothing has run yet ({len(planned)} experiments are planned).\n")
     else:
-        parts += [_conditions(good), tables.main_table(named)]
+        parts += [_conditions(good), tables.main_table(named), _measured(good)]
         said = findings(group.key, by_arm(good))
         parts.append("".join(f"- {line}\n" for line in said))
         swept = [(name, [one for one in ones if "robustness" in one]) for name, ones in named]
@@ -106,6 +107,15 @@ def _conditions(good: Sequence[Outcome]) -> str:
             f"{metrics.get('epochs')} epochs; data hash {str(one.get('dataset_hash'))[:12]}.\n"
         )
     return "".join(dict.fromkeys(lines))
+
+
+def _measured(good: Sequence[Outcome]) -> str:
+    """Whose kernels the instructions are of."""
+    commits = [str(one["bench"].get("commit"))[:12] for one in good if "bench" in one]
+    if not commits:
+        return ""
+    counted = [f"`{commit}` ({n})" for commit, n in sorted(Counter(commits).items())]
+    return f"Instructions with the kernels of commit {', '.join(counted)}.\n"
 
 
 def _failures(mine: Sequence[Outcome]) -> str:
