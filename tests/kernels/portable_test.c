@@ -3,59 +3,11 @@
  * direction. Prints the number of checks; the first difference ends the program with status 1.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bitwake/bw_kernels.h"
 #include "bw_bconv2d.h"
-
-static uint64_t state = 88172645463325252u;
-static unsigned long checks;
-
-static uint32_t noise(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
-
-static uint32_t below(uint32_t n)
-{
-    return noise() % n;
-}
-
-static uint32_t between(uint32_t low, uint32_t high)
-{
-    return low + below(high - low + 1u);
-}
-
-static void *block(size_t bytes)
-{
-    void *p = malloc(bytes != 0u ? bytes : 1u);
-    if (p == NULL) {
-        exit(3);
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        ((uint8_t *)p)[i] = (uint8_t)noise();
-    }
-    return p;
-}
-
-static void expect(int holds, const char *what, unsigned long at)
-{
-    checks++;
-    if (!holds) {
-        printf("%s differs at %lu\n", what, at);
-        exit(1);
-    }
-}
-
-static uint32_t bit_of(const uint32_t *words, uint32_t c)
-{
-    return words[c / 32u] >> (c % 32u) & 1u;
-}
+#include "random_blocks.h"
 
 /* Packed maps keep the bits beyond the last channel at 0. */
 static void clear_tails(uint32_t *words, uint32_t pixels, uint32_t channels)

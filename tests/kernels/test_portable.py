@@ -12,19 +12,28 @@ from tests.host_c import FLAGS, MCU, SANITIZERS, WARNINGS, compile_c
 
 pytestmark = pytest.mark.host_c
 
-SOURCE = Path(__file__).parent / "portable_test.c"
-OURS = ("bw_bconv2d.c", "bw_bconv2d_ref.c", "bw_bitcast.c", "bw_bmaxpool2d.c", "bw_encode_u8.c",
-        "bw_gather_channels.c")  # fmt: skip
+HERE = Path(__file__).parent
+# program of this folder -> the kernels it judges
+PROGRAMS = {
+    "portable_test.c": (
+        "bw_bconv2d.c", "bw_bconv2d_ref.c", "bw_bitcast.c", "bw_bmaxpool2d.c", "bw_encode_u8.c",
+        "bw_gather_channels.c",
+    ),
+    "level_test.c": (
+        "level/bw_level_conv.c", "level/bw_level_planes.c", "level/bw_level_square.c",
+    ),
+}  # fmt: skip
 
 
-def test_random_shapes(tmp_path: Path) -> None:
-    program = compile_c(tmp_path, [SOURCE], "portable")
+@pytest.mark.parametrize("source", PROGRAMS)
+def test_random_shapes(tmp_path: Path, source: str) -> None:
+    program = compile_c(tmp_path, [HERE / source], "random")
     done = subprocess.run([str(program)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr[:3000]
     assert int(done.stdout.split()[0]) > 100_000
 
 
-# (file, as it is, wrong): each must be noticed by the program above.
+# (file, as it is, wrong): each must be noticed by a program above.
 MUTATIONS = [
     ("bw_bconv2d.c", "count > d->thresholds[o]", "count >= d->thresholds[o]"),
     ("bw_bconv2d.c", "rest >= 0.5f", "rest > 0.5f"),
@@ -40,42 +49,50 @@ MUTATIONS = [
     ("bw_bitcast.c", "*in - zero_point", "*in - zero_point - 1"),
     ("bw_gather_channels.c", "c + 1u == d->out_c", "c + 2u == d->out_c"),
     ("bw_encode_u8.c", "table += 256u * d->span", "table += 255u * d->span"),
+    ("level/bw_level_conv.c", "y0 + high < d->in_h;", "y0 + high <= d->in_h;"),
+    ("level/bw_level_conv.c", "x_step) + 1u;", "x_step) + 2u;"),
+    ("level/bw_level_planes.c", "y < d->out_h ? inside : 0u", "inside"),
+    ("level/bw_level_square.c", "SWAP(c, d, 1,", "SWAP(c, d, 2,"),
 ]
 
 
-def build(source: Path, target: Path) -> None:
-    line = ["gcc", *FLAGS, *SANITIZERS, "-c", str(source), "-o", str(target)]
+def build(source: Path, target: Path, *more: str) -> None:
+    line = ["gcc", *FLAGS, *SANITIZERS, *more, "-c", str(source), "-o", str(target)]
     subprocess.run(line, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
-def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The test and the kernels as they are, compiled."""
+def objects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
+    """Each program and its kernels as they are, compiled."""
     folder = tmp_path_factory.mktemp("objects")
-    found = {}
-    for path in (SOURCE, *(MCU / "kernels" / name for name in OURS)):
-        found[path.name] = folder / f"{path.stem}.o"
-        build(path, found[path.name])
+    found: dict[str, dict[str, Path]] = {}
+    for program, kernels in PROGRAMS.items():
+        paths = {program: HERE / program, **{name: MCU / "kernels" / name for name in kernels}}
+        found[program] = {name: folder / f"{path.stem}.o" for name, path in paths.items()}
+        for name, path in paths.items():
+            build(path, found[program][name])
     return found
 
 
 @pytest.mark.parametrize(("name", "right", "wrong"), MUTATIONS, ids=lambda v: str(v)[:24])
 def test_a_wrong_kernel_is_noticed(
-    objects: dict[str, Path], tmp_path: Path, name: str, right: str, wrong: str
+    objects: dict[str, dict[str, Path]], tmp_path: Path, name: str, right: str, wrong: str
 ) -> None:
-    text = (MCU / "kernels" / name).read_text()
+    kernel = MCU / "kernels" / name
+    text = kernel.read_text()
     assert text.count(right) == 1
-    source, target, program = tmp_path / name, tmp_path / "wrong.o", tmp_path / "wrong"
+    source, target, program = tmp_path / kernel.name, tmp_path / "wrong.o", tmp_path / "wrong"
     source.write_text(text.replace(right, wrong))
-    build(source, target)
-    parts = [str(target if known == name else path) for known, path in objects.items()]
+    build(source, target, f"-I{kernel.parent}")
+    mine = next(parts for parts in objects.values() if name in parts)
+    parts = [str(target if known == name else path) for known, path in mine.items()]
     subprocess.run(["gcc", *SANITIZERS, *parts, "-o", str(program), "-lm"], check=True)
-    assert subprocess.run([str(program)], capture_output=True).returncode != 0
+    assert subprocess.run([str(program)], capture_output=True, timeout=120).returncode != 0
 
 
 @pytest.mark.parametrize("optimise", ["-Os", "-O3"])
 def test_no_warning_at_any_level(tmp_path: Path, optimise: str) -> None:
-    for name in OURS:
+    for name in (name for kernels in PROGRAMS.values() for name in kernels):
         extra = ["-Wshadow", "-Wcast-align=strict", "-Wstrict-prototypes"]
         line = ["gcc", *FLAGS, *WARNINGS, *extra, optimise, "-c", str(MCU / "kernels" / name)]
         line += ["-o", str(tmp_path / "x.o")]
