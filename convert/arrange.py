@@ -133,7 +133,8 @@ def _assign(graph: Graph, options: Options) -> tuple[dict[str, str], Costs]:
 
 
 def unknown_layers(graph: Graph, options: Options, tables: Pairs) -> list[Refusal]:
-    """Layers named in the options that the network does not have, or that have no such kernel."""
+    """Layers named in the options that the network does not have, that have no such kernel, or
+    that another option takes away."""
     refusals = []
     model = Model(options.core)
     ops = {op.name: op for op in graph.ops}
@@ -148,6 +149,11 @@ def unknown_layers(graph: Graph, options: Options, tables: Pairs) -> list[Refusa
             remedy = f"layouts: {', '.join(having)}" if having else f"layers: {known}"
             rule = "--layout names a layer and a layout that it has a kernel for"
             refusals.append(Refusal(name, rule, f"{name}={layout}", remedy))
+    for name, (encoder, _) in tables.items():
+        if options.layouts.get(name) == TABLE and encoder.name in options.layouts:
+            rule = "with --layout table a convolution takes in its encoder, which then has no layout"
+            found = f"{encoder.name}={options.layouts[encoder.name]} and {name}=table"
+            refusals.append(Refusal(encoder.name, rule, found, "leave one of the two out"))
     return refusals
 
 

@@ -297,8 +297,9 @@ def test_tables_are_taken_where_they_pay_and_as_asked() -> None:
     small = first_layer(First((6, 6), planes=60, filters=1), np.random.default_rng(0))
     assert not any(KIND in kind for kind in kinds_of(small))
     assert KIND in kinds_of(small, layouts={convolution(small): "table"})
-    refused = compile_bytes(content, name="m", options=Options(layouts={"none": "table"}))
-    assert isinstance(refused, list)
+    for wrong in ({"none": "table"}, {encoder: "planar", conv: "table"}):
+        refused = compile_bytes(content, name="m", options=Options(layouts=wrong))
+        assert isinstance(refused, list)
 
 
 def no_table(content: bytes) -> None:

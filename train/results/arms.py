@@ -46,8 +46,8 @@ GROUPS = (
     Group(
         "g",
         "The headline networks at full size",
-        "96×96 pixels, 20,000 training pictures, 40 epochs: what does the learned thermometer bring "
-        "there, and how far is a binary network below 8 bits?",
+        "96×96 pixels, 20,000 training pictures, 40 epochs: what does the learned thermometer "
+        "bring there, and how far is a binary network below 8 bits?",
         cost="instructions",
     ),
 )
