@@ -151,7 +151,7 @@ def unknown_layers(graph: Graph, options: Options, tables: Pairs) -> list[Refusa
             refusals.append(Refusal(name, rule, f"{name}={layout}", remedy))
     for name, (encoder, _) in tables.items():
         if options.layouts.get(name) == TABLE and encoder.name in options.layouts:
-            rule = "with --layout table a convolution takes in its encoder, which then has no layout"
+            rule = "a convolution by tables takes in its encoder, which then has no layout"
             found = f"{encoder.name}={options.layouts[encoder.name]} and {name}=table"
             refusals.append(Refusal(encoder.name, rule, found, "leave one of the two out"))
     return refusals
