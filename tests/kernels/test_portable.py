@@ -52,7 +52,7 @@ MUTATIONS = [
     ("level/bw_level_conv.c", "y0 + high < d->in_h;", "y0 + high <= d->in_h;"),
     ("level/bw_level_conv.c", "x_step) + 1u;", "x_step) + 2u;"),
     ("level/bw_level_planes.c", "y < d->out_h ? inside : 0u", "inside"),
-    ("level/bw_level_square.c", "SWAP(c, d, 1,", "SWAP(c, d, 2,"),
+    ("level/bw_level_square.c", "SWAP(c, d, 8,", "SWAP(c, d, 4,"),
 ]
 
 

@@ -2,23 +2,17 @@
  * 2 and 1 bits change places with those of words as far apart, in any order. */
 #include "bw_level_square.h"
 
-/* Exchanges the bits `mask << s` of x with the bits `mask` of y. */
-#define SWAP(x, y, s, mask)                                                                        \
-    do {                                                                                           \
-        const uint32_t t_ = (((x) >> (s)) ^ (y)) & (mask);                                         \
-        (y) ^= t_;                                                                                 \
-        (x) ^= t_ << (s);                                                                          \
-    } while (0)
+#include "../bw_turn.h"
 
 /* Words 16 and 8 apart. */
 static void far(uint32_t *m)
 {
     for (const uint32_t *end = m + 8; m != end; m++) {
         uint32_t a = m[0], b = m[8], c = m[16], d = m[24];
-        SWAP(a, c, 16, 0x0000ffffu);
-        SWAP(b, d, 16, 0x0000ffffu);
-        SWAP(a, b, 8, 0x00ff00ffu);
-        SWAP(c, d, 8, 0x00ff00ffu);
+        BW_SWAP(a, c, 16, 0x0000ffffu);
+        BW_SWAP(b, d, 16, 0x0000ffffu);
+        BW_SWAP(a, b, 8, 0x00ff00ffu);
+        BW_SWAP(c, d, 8, 0x00ff00ffu);
         m[0] = a;
         m[8] = b;
         m[16] = c;
@@ -31,18 +25,7 @@ void bw_level_square(uint32_t *m, uint32_t planes, uint32_t *out, uint32_t apart
     far(m);
     for (uint32_t left = planes;; left -= 8u, m += 8) {
         uint32_t a = m[0], b = m[1], c = m[2], d = m[3], e = m[4], f = m[5], g = m[6], h = m[7];
-        SWAP(a, e, 4, 0x0f0f0f0fu);
-        SWAP(b, f, 4, 0x0f0f0f0fu);
-        SWAP(c, g, 4, 0x0f0f0f0fu);
-        SWAP(d, h, 4, 0x0f0f0f0fu);
-        SWAP(a, c, 2, 0x33333333u);
-        SWAP(b, d, 2, 0x33333333u);
-        SWAP(e, g, 2, 0x33333333u);
-        SWAP(f, h, 2, 0x33333333u);
-        SWAP(a, b, 1, 0x55555555u);
-        SWAP(c, d, 1, 0x55555555u);
-        SWAP(e, f, 1, 0x55555555u);
-        SWAP(g, h, 1, 0x55555555u);
+        BW_TURN_EIGHT(a, b, c, d, e, f, g, h);
         if (left < 8u) {
             const uint32_t w[8] = {a, b, c, d, e, f, g, h};
             for (uint32_t k = 0; k < left; k++, out += apart) {

@@ -1,13 +1,7 @@
 /* Look-ups that leave eight 8 x 8 bit matrices side by side, turned at once. */
 #include "bw_planar_turn.h"
 
-/* Exchanges the bits `mask << s` of x with the bits `mask` of y. */
-#define SWAP(x, y, s, mask)                                                                        \
-    do {                                                                                           \
-        const uint32_t t_ = (((x) >> (s)) ^ (y)) & (mask);                                         \
-        (y) ^= t_;                                                                                 \
-        (x) ^= t_ << (s);                                                                          \
-    } while (0)
+#include "../bw_turn.h"
 
 /* Word j first holds the bits of pixels j,
  * j + 8, j + 16 and j + 24, a byte each; turning the matrix of word number and bit of byte leaves
@@ -19,18 +13,7 @@ void bw_planar_turn_c(const uint8_t *table, const uint8_t *const *in, uint32_t s
      (uint32_t)table[in[2][(j)*step]] << 16 | (uint32_t)table[in[3][(j)*step]] << 24)
     uint32_t a = LOOK(0u), b = LOOK(1u), c = LOOK(2u), d = LOOK(3u);
     uint32_t e = LOOK(4u), f = LOOK(5u), g = LOOK(6u), h = LOOK(7u);
-    SWAP(a, e, 4, 0x0f0f0f0fu);
-    SWAP(b, f, 4, 0x0f0f0f0fu);
-    SWAP(c, g, 4, 0x0f0f0f0fu);
-    SWAP(d, h, 4, 0x0f0f0f0fu);
-    SWAP(a, c, 2, 0x33333333u);
-    SWAP(b, d, 2, 0x33333333u);
-    SWAP(e, g, 2, 0x33333333u);
-    SWAP(f, h, 2, 0x33333333u);
-    SWAP(a, b, 1, 0x55555555u);
-    SWAP(c, d, 1, 0x55555555u);
-    SWAP(e, f, 1, 0x55555555u);
-    SWAP(g, h, 1, 0x55555555u);
+    BW_TURN_EIGHT(a, b, c, d, e, f, g, h);
     w[0] = a;
     w[1] = b;
     w[2] = c;
