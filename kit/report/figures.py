@@ -126,20 +126,36 @@ def comparisons(place: Place) -> list[Figures]:
     return found
 
 
-def lost(before: Figures, now: Figures) -> list[str]:
-    """Optional figures that a snapshot had and a newer one has not, each with how to bring it back;
-    all others are demanded by `gather`."""
+def keep(before: Figures, now: Figures) -> tuple[Figures, list[str], list[str]]:
+    """Of the optional figures those of an earlier snapshot that no run here has any more: they stay
+    as long as they are of the models that are shipped. All other figures are demanded by `gather`.
 
-    def names(figures: Figures) -> dict[str, str]:
-        folded = {entry["recipe"] for entry in figures.get("folds", [])}
-        compared = {entry["rows"][0]["recipe"] for entry in figures.get("comparison", [])}
-        return {
-            **{f"the folds of {r}": f"make train RECIPE={r} ARGS=--folds" for r in folded},
-            **{f"the networks beside {r}": f"kit train --compare runs/{r} …" for r in compared},
-        }
+    Returns:
+        the snapshot with them; what was kept and what was left out, each with how to make it anew.
+    """
+    recipes = {model["recipe"] for model in now["accuracy"]}
+    kept: list[str] = []
+    left: list[str] = []
+    merged = dict(now)
+    for group, fits, words in (
+        ("folds", lambda e: e["recipe"] in recipes, FOLDED),
+        ("comparison", lambda e: any(beside(e, model) for model in now["accuracy"]), COMPARED),
+    ):
+        known = {_recipe(entry) for entry in now[group]}
+        gone = [entry for entry in before.get(group, []) if _recipe(entry) not in known]
+        merged[group] = sorted([*now[group], *filter(fits, gone)], key=_recipe)
+        for entry in gone:
+            (kept if fits(entry) else left).append(words.format(_recipe(entry)))
+    return merged, kept, left
 
-    left = names(now)
-    return [f"{what}: {how}" for what, how in sorted(names(before).items()) if what not in left]
+
+FOLDED = "the folds of {0}: make train RECIPE={0} ARGS=--folds"
+COMPARED = "the networks beside {0}: kit train --compare runs/{0} …"
+
+
+def _recipe(entry: Figures) -> str:
+    """Of folds, or of the shipped model that a comparison begins with."""
+    return str(entry["recipe"] if "recipe" in entry else entry["rows"][0]["recipe"])
 
 
 def beside(comparison: Figures, model: Figures) -> bool:

@@ -32,18 +32,19 @@ def run(args: argparse.Namespace) -> int:
             console.say(f"out of date: {line}")
         console.say("renew with: kit report --readme" if lines else "README.md is up to date")
         return 1 if lines else 0
-    found = figures.gather(place)
+    found, kept, left = figures.keep(_before(place), figures.gather(place))
     text = place.readme.read_text("utf-8")
     renewed = fill(text, found)
-    lost = figures.lost(_before(place), found)
     write_whole(place.snapshot, (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
     write_whole(place.readme, renewed.encode())
     if args.json:
         write_json(args.json, found)
     changed = "renewed" if renewed != text else "were up to date"
     console.say(f"the figures of {shown(place.readme)} {changed}")
-    for line in lost:
-        console.say(f"left out, because no run here has it any more: {line}")
+    for line in kept:
+        console.say(f"kept from the last snapshot, because no run here has it: {line}")
+    for line in left:
+        console.say(f"left out, because the shipped model is another one: {line}")
     return 0
 
 

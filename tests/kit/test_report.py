@@ -224,17 +224,23 @@ def test_the_readme_is_filled_and_then_fresh(verb, measured: Path, capsys) -> No
     assert (measured / "README.md").read_text() == text
 
 
-def test_figures_whose_runs_are_gone_are_named(verb, measured: Path, capsys) -> None:
+def test_figures_whose_runs_are_gone_stay_with_their_model(verb, measured: Path, capsys) -> None:
     verb("--readme")
-    assert "left out" not in capsys.readouterr().out
+    text = (measured / "README.md").read_text()
+    assert "kept" not in capsys.readouterr().out
     for name in ("folded/folds.json", "first/comparison.json"):
         (measured / "runs" / name).unlink()
     verb("--readme")
     out = " ".join(capsys.readouterr().out.split())
-    assert "the folds of r: make train RECIPE=r ARGS=--folds" in out
+    assert "kept from the last snapshot, because no run here has it: the folds of r" in out
     assert "the networks beside r: kit train --compare runs/r" in out
+    assert (measured / "README.md").read_text() == text
+    another_comparison(measured)
     verb("--readme")
-    assert "left out" not in capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
+    assert "because the shipped model is another one: the networks beside r" in out
+    assert "mobilenet" not in (measured / "README.md").read_text()
+    assert "mean of 2 folds" in (measured / "README.md").read_text()
 
 
 def edit_readme(root: Path) -> None:
