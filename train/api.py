@@ -255,6 +255,4 @@ def folds_command(
 
     chosen, record = prepared(recipe, None, seed, overrides or {})
     folder = run_dir or RUNS / f"{chosen.name}-folds"
-    return cross_validation(
-        chosen, record, folder, lambda fold: load_data(chosen, fold=fold), quiet=quiet
-    )
+    return cross_validation(chosen, record, folder, load_data, quiet=quiet)

@@ -139,6 +139,13 @@ def _loaded(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, 
             remedy="train them with the same data, data options and data seed",
         )
     dataset = load(str(records[0]["data"]), **records[0].get("data_options", {}))
+    if dataset.hash not in hashes:
+        raise DataError(
+            "the data has changed since these runs",
+            where=str(runs[0]),
+            found=f"sha256 {dataset.hash[:12]}, the run had {min(hashes)[:12]}",
+            remedy="train again, or bring the same data back",
+        )
     return records, metrics, dataset
 
 

@@ -7,13 +7,14 @@ pictures, each tested on the whole test split; the published protocol is their m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convert.errors import DataError
-from train.card import command
+from train.card import command, write_card
 from train.data import Dataset, faces
 from train.recipes import Recipe
 from train.runfolder import write_json
@@ -29,7 +30,7 @@ def cross_validation(
     recipe: Recipe,
     record: Mapping[str, Any],
     folder: Path,
-    load: Callable[[int], Dataset],
+    load: Callable[[Recipe], Dataset],
     *,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def cross_validation(
 
     Args:
         record: how the run was asked for, see train.loop.train.
-        load: the dataset of a fold.
+        load: the dataset of a recipe, whose data options name the fold.
 
     Returns:
         folds.json's content: mean, sample deviation and single accuracies, sizes, data hashes, the
@@ -46,7 +47,9 @@ def cross_validation(
     Raises:
         DataError: the recipe's data has no folds.
     """
+    from train.distribute import workers
     from train.loop import train
+    from train.record import finished
 
     if recipe.data not in FOLDED:
         raise DataError(
@@ -58,10 +61,15 @@ def cross_validation(
     count, split = FOLDED[recipe.data]
     rows: list[dict[str, Any]] = []
     for fold in range(count):
-        dataset = load(fold)
-        _, metrics = train(
-            recipe, dataset, folder / f"fold{fold}", resume=True, quiet=quiet, record=record
-        )
+        one = replace(recipe, data_options={**recipe.data_options, "fold": fold})
+        dataset, at = load(one), folder / f"fold{fold}"
+        metrics = finished(at, one, dataset)
+        if metrics is None:
+            _, metrics = train(
+                one, dataset, at, resume=True, quiet=quiet, record=_of_fold(record, fold)
+            )
+            if metrics["finished"] and workers().chief:
+                write_card(at)
         rows.append(metrics)
     accuracies = [row["accuracy"] for row in rows]
     result = {
@@ -83,6 +91,13 @@ def cross_validation(
     }
     write_json(folder / "folds.json", result)
     return {"run": str(folder), **result}
+
+
+def _of_fold(record: Mapping[str, Any], fold: int) -> dict[str, Any]:
+    """How one fold was asked for, so that `--resume` and `convert` find its pictures."""
+    changed = record.get("changed", {})
+    options = {**changed.get("data_options", {}), "fold": fold}
+    return {**record, "changed": {**changed, "data_options": options}}
 
 
 def _wedge_free(rows: list[dict[str, Any]]) -> dict[str, Any]:

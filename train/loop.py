@@ -19,17 +19,28 @@ import numpy.typing as npt
 
 from convert.errors import DataError
 from train import distill
-from train.backend import tf
 from train.data import Dataset
 from train.distribute import Workers, workers
 from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
+from train.events import Events
 from train.figures import further
 from train.recipes.recipe import Recipe
-from train.record import History, commit, identity, restore, same_run, save, write_curves
+from train.record import (
+    History,
+    commit,
+    earlier,
+    identity,
+    restore,
+    same_run,
+    save,
+    write_curves,
+)
 from train.runfolder import (
     Log,
+    alone,
     load_arrays,
     refuse_another,
+    refuse_finished,
     remove_halves,
     save_arrays,
     write_json,
@@ -62,12 +73,13 @@ def train(
     initial: Sequence[npt.NDArray[Any]] | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
 ) -> tuple[Any, dict[str, Any]]:
-    """Run a recipe and leave a run folder.
+    """Run a recipe and leave a run folder, of which one process at a time is the writer.
 
     Args:
         recipe, dataset: what to train on what.
         folder: the run folder (see train.runfolder); made when missing.
-        resume: continue from the folder's checkpoint; without one, start.
+        resume: continue from the folder's checkpoint; without one, start. Waits for another
+            process that trains there.
         quiet: no lines on the terminal.
         stop_after: leave after this many epochs in all, as if interrupted.
         record: further entries of recipe.json: how the run was asked for.
@@ -81,37 +93,65 @@ def train(
         The trained Keras model, batch norm re-estimated, and metrics.json's content.
 
     Raises:
-        DataError: shapes do not match, a run is there and resume is off, or the disk is full.
+        DataError: shapes do not match, a run is there and resume is off, a finished one is there
+            without its checkpoint, another process trains there, or the disk is full.
     """
     _check_shapes(recipe, dataset)
-    checkpoint = folder / "checkpoint.npz"
-    if not resume:
-        refuse_another(folder)
     together = workers()
-    taught = _teacher(recipe, dataset, teacher, quiet)
+    with alone(folder, wait=resume) if together.chief else contextlib.nullcontext():
+        begun = (folder / "checkpoint.npz").exists()
+        if not resume:
+            refuse_another(folder)
+        elif not begun:
+            refuse_finished(folder)
+        taught = _teacher(recipe, dataset, teacher, quiet)
+        first = None if begun else _first_weights(recipe, initial)
+        return _train(
+            recipe, dataset, folder, together, taught, first,
+            quiet, stop_after, record or {}, checkpoint_minutes,
+        )  # fmt: skip
+
+
+def _train(
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path,
+    together: Workers,
+    taught: distill.Teacher | None,
+    first: Sequence[npt.NDArray[Any]] | None,
+    quiet: bool,
+    stop_after: int | None,
+    record: Mapping[str, Any],
+    checkpoint_minutes: float,
+) -> tuple[Any, dict[str, Any]]:
+    """`train` in a folder that is this process's own."""
+    checkpoint = folder / "checkpoint.npz"
     asked = {**recipe.as_dict(), "dataset": dataset.options}
     if taught is not None:
         asked["teacher_sha256"] = taught.record["weights_sha256"]
     dataset_hash = dataset.hash
-    if checkpoint.exists():
+    if checkpoint.exists() or (folder / "recipe.json").exists():
         same_run(folder, recipe, asked, dataset_hash)
-    first = None if checkpoint.exists() else _first_weights(recipe, initial)
     trainer = Trainer(recipe, dataset, recipe.seed, teacher=taught, initial=first, workers=together)
     history: History = []
     progress: Progress | None = None
     if checkpoint.exists():
         history, progress = restore(trainer, checkpoint)
     who = identity(recipe, dataset, dataset_hash, trainer)
+    if progress is None and len(history) == recipe.epochs:
+        who |= earlier(folder)
     if together.chief:
         remove_halves(folder)
-        write_json(folder / "recipe.json", {**asked, **(record or {})})
+        write_json(folder / "recipe.json", {**asked, **record})
     last = recipe.epochs if stop_after is None else min(stop_after, recipe.epochs)
     with contextlib.closing(_log(folder, together, quiet)) as log:
         log(_opening(recipe, dataset, who))
         if (last - len(history)) * trainer.steps_per_epoch >= WORTH_TIMING:
             who["bare_images_per_s"] = trainer.bare_speed()
             log(f"the step alone: {who['bare_images_per_s']:.0f} images/s")
-        with contextlib.closing(_events(folder, together)) as events:
+        with contextlib.closing(
+            Events(folder / "tensorboard" if together.chief else None)
+        ) as events:
             for epoch in range(len(history), last):
                 within = _within(folder, trainer, history, checkpoint_minutes)
                 row = _epoch(trainer, epoch, progress, within)
@@ -149,7 +189,15 @@ def _first_weights(
 ) -> Sequence[npt.NDArray[Any]] | None:
     if initial is not None or not recipe.init_from:
         return initial
-    arrays = load_arrays(Path(recipe.init_from) / "weights.npz")
+    path = Path(recipe.init_from) / "weights.npz"
+    if not path.exists():
+        raise DataError(
+            "init_from names no folder of a finished run",
+            where=f"recipe {recipe.name}",
+            found=f"{recipe.init_from} without weights.npz",
+            remedy="python -m kit train --recipe NAME --run DIR makes one",
+        )
+    arrays = load_arrays(path)
     return [arrays[name] for name in sorted(arrays)]
 
 
@@ -248,34 +296,6 @@ def _log(folder: Path, together: Workers, quiet: bool) -> Log:
     """log.txt; that of worker k > 0 is a file of its own, and it prints nothing."""
     name = "log.txt" if together.chief else f"log-worker{together.rank}.txt"
     return Log(folder / name, quiet or not together.chief)
-
-
-def _events(folder: Path, together: Workers) -> Events:
-    return Events(folder / "tensorboard" if together.chief else None)
-
-
-class Events:
-    """TensorBoard's files: a convenience, so that one that cannot be written stops nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._writer: Any = None
-        if folder is not None:
-            with contextlib.suppress(tf.errors.OpError):
-                self._writer = tf.summary.create_file_writer(str(folder))
-
-    def __call__(self, row: Mapping[str, float], step: int) -> None:
-        if self._writer is None:
-            return
-        with contextlib.suppress(tf.errors.OpError):
-            with self._writer.as_default():
-                for name, value in row.items():
-                    tf.summary.scalar(name, value, step=step)
-            self._writer.flush()
-
-    def close(self) -> None:
-        if self._writer is not None:
-            with contextlib.suppress(tf.errors.OpError):
-                self._writer.close()
 
 
 __all__ = ["commit", "train", "write_curves"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from convert.errors import DataError
 from train.backend import larq, tf
+from train.card import read_json
 from train.data import Dataset
 from train.evaluate import cost
 from train.recipes.recipe import Recipe
@@ -61,16 +62,29 @@ def changes(
     return sorted(found)
 
 
+def _kept(path: Path) -> dict[str, Any]:
+    """A JSON object of a run folder; empty where there is none yet.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    return read_json(path) if path.exists() else {}
+
+
+def earlier(folder: Path) -> dict[str, Any]:
+    """Of a finished run that is looked at again, what says how it was trained."""
+    found = _kept(folder / "metrics.json")
+    names = ("commit", "versions", "workers", "bare_images_per_s")
+    return {name: found[name] for name in names if found.get("finished") and name in found}
+
+
 def same_run(folder: Path, recipe: Recipe, asked: dict[str, Any], dataset_hash: str) -> None:
     """A resumed run must be asked for what it was; otherwise its numbers would mix two recipes.
 
     Raises:
         DataError: a field of the recipe or the data differs; the message names it.
     """
-    kept = {}
-    for name in ("recipe.json", "metrics.json"):
-        path = folder / name
-        kept[name] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    kept = {name: _kept(folder / name) for name in ("recipe.json", "metrics.json")}
     now = json.loads(json.dumps({**asked, "dataset_hash": dataset_hash}, default=str))
     before = {**kept["recipe.json"]}
     if "dataset_hash" in kept["metrics.json"]:
@@ -91,8 +105,7 @@ def finished(folder: Path, recipe: Recipe, dataset: Dataset) -> dict[str, Any] |
     Raises:
         DataError: it is a run of something else.
     """
-    path = folder / "metrics.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    found = _kept(folder / "metrics.json")
     if not found.get("finished"):
         return None
     same_run(folder, recipe, {**recipe.as_dict(), "dataset": dataset.options}, dataset.hash)

@@ -14,12 +14,15 @@ tensorboard/    event files
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import json
 import os
+import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +71,80 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from None
 
 
+@contextmanager
+def locked(folder: Path, waiting: str) -> Iterator[None]:
+    """Holds a folder's lock while the block runs; it goes with the process and leaves no file.
+
+    Args:
+        waiting: a line for people, printed when another process holds it and this one waits; empty
+            does not wait.
+
+    Raises:
+        BlockingIOError: another holds it, and it is not waited for.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not waiting:
+                raise
+            print(waiting, file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def alone(folder: Path, *, wait: bool) -> Iterator[None]:
+    """One training at a time writes a run folder, which is made when missing.
+
+    Args:
+        wait: for a training that runs there to end; else it is an error.
+
+    Raises:
+        DataError: another process trains there, or the folder cannot be made.
+    """
+    waiting = f"{folder}: another training writes there; waiting for it" if wait else ""
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder, waiting))
+        except BlockingIOError:
+            raise DataError(
+                "another training writes to this run folder",
+                where=str(folder),
+                remedy="name another folder with --run, or wait for its end",
+            ) from None
+        except OSError as error:
+            raise DataError(
+                "the run folder cannot be used",
+                where=str(folder),
+                found=error.strerror or str(error),
+                remedy="name another with --run",
+            ) from None
+        yield
+
+
+def refuse_finished(folder: Path) -> None:
+    """Raises DataError where a run left weights and no checkpoint: going on would begin anew and
+    write over them."""
+    if (folder / "weights.npz").exists():
+        raise DataError(
+            "a finished run without a checkpoint has nothing to go on from",
+            where=str(folder),
+            found="weights.npz without checkpoint.npz",
+            remedy="train into another folder, or delete this one",
+        )
+
+
 def refuse_another(folder: Path) -> None:
     """Raises DataError where a run was begun: a new one would mix with it."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(
+            "a run needs a folder", where=str(folder), found="a file", remedy="name another"
+        )
     left = [n for n in ("checkpoint.npz", "weights.npz", "metrics.json") if (folder / n).exists()]
     if left:
         resumable = "continue it with --resume, or " if "checkpoint.npz" in left else ""

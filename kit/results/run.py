@@ -143,7 +143,7 @@ def run_job(job: Job, settings: Settings) -> store.Outcome:
         outcome["commands"].append(public(f"python -m {shlex.join(said)}"))
         begins, began = log.stat().st_size if log.exists() else 0, time.monotonic()
         try:
-            now = steps.resumed(step, said, folder, run)
+            now = steps.resumed(step, said, job, folder, run)
             status = execute(now, log, settings, until)
             if status and step in ONCE_MORE:
                 begins = log.stat().st_size
@@ -225,8 +225,10 @@ def run_queue(
             skipped.append(job.name)
             settings.say(f"skipped {job.name}: there is no recipe {recipe} yet")
             continue
-        if retry and store.path_of(settings.results, job.arm.name, job.seed).exists():
+        failure = store.path_of(settings.results, job.arm.name, job.seed)
+        if failure.exists():  # once: a retry that is stopped goes on like any other arm
             shutil.rmtree(settings.runs / job.name, ignore_errors=True)
+            failure.unlink()
         settings.say(f"{at + 1}/{len(waiting)} {job.name}: {job.arm.what}")
         try:
             outcome = run_job(job, settings)

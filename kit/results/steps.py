@@ -51,11 +51,22 @@ def words(step: str, job: Job, run: str) -> list[str]:
     }[step]  # fmt: skip
 
 
-def resumed(step: str, said: list[str], folder: Path, run: str) -> list[str]:
-    """The same step where an earlier call stopped; training continues from its checkpoint."""
-    if step == "train" and (folder / "checkpoint.npz").exists():
-        return ["kit", "train", "--resume", run]
-    return said
+def resumed(step: str, said: list[str], job: Job, folder: Path, run: str) -> list[str]:
+    """The same step where an earlier call stopped; training continues from its checkpoint.
+
+    Raises:
+        ValueError: the folder's run was asked for something else than the arm.
+    """
+    if step != "train" or not (folder / "checkpoint.npz").exists():
+        return said
+    record = _read(folder / "recipe.json")
+    was = [record.get(name) for name in ("name", "seed", "changed", "replaced_data")]
+    if was != [job.arm.recipe, job.seed, json.loads(json.dumps(dict(job.arm.overrides))), None]:
+        raise ValueError(
+            f"{run} holds another run: recipe {was[0]}, seed {was[1]}, changed {was[2]}; delete "
+            "that folder, then --retry"
+        )
+    return ["kit", "train", "--resume", run]
 
 
 def _read(path: Path) -> dict[str, Any]:

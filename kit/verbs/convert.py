@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.errors import BitWakeError, ModelError
+from convert.errors import BitWakeError, DataError, ModelError
 from kit import console
 from kit.files import shown, write_json, write_whole
 
@@ -109,7 +109,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     weights = [arrays[name] for name in sorted(arrays)]
     builder = network(record)
     trained = AsTrained(_with_weights(builder(), weights, folder))
-    test, labels = _test_pictures(record)
+    test, labels = _test_pictures(record, metrics)
     pictures = None if test is None else test.images
     options = {"scaling": Scaling(1.0, 0.0), "labels": labels, **_options(args)}
     origin = {key: metrics.get(key) for key in ("recipe", "data", "dataset_hash", "seed", "commit",
@@ -213,13 +213,17 @@ def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, A
     return {"score_lce": found[task.metric], "score_lce_pictures": len(test), "scores_lce": found}
 
 
-def _test_pictures(record: Mapping[str, Any]) -> tuple[Any, list[str] | None]:
+def _test_pictures(
+    record: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> tuple[Any, list[str] | None]:
     """Pictures of the run's test split and the classes' names, which a classifier alone has;
-    nothing when the data is not here."""
+    nothing when the data is not here or is not the run's."""
     from train.data import load
 
     try:
         dataset = load(str(record["data"]), **record.get("data_options", {}))
+        if metrics.get("dataset_hash", dataset.hash) != dataset.hash:
+            raise DataError("the data has changed since the run")
     except BitWakeError as error:
         console.say(f"compared on noise only: {error.what}")
         return None, None

@@ -59,10 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def overrides(settings: list[str]) -> dict[str, Any]:
-    """FIELD=VALUE pairs; a value that is JSON is read as such, anything else is text.
+    """FIELD=VALUE pairs; a value that is JSON is read as such, anything else is text. Objects of
+    one field are joined.
 
     Raises:
-        BitWakeError: a setting without `=`.
+        BitWakeError: a setting without `=`, or a second value of a field.
     """
     found: dict[str, Any] = {}
     for setting in settings:
@@ -70,9 +71,19 @@ def overrides(settings: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise BitWakeError("--set takes FIELD=VALUE", found=setting)
         try:
-            found[name] = json.loads(text)
+            value = json.loads(text)
         except ValueError:
-            found[name] = text
+            value = text
+        before = found.get(name, {})
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = {**before, **value}
+        elif name in found:
+            raise BitWakeError(
+                "--set gives a field two values",
+                found=f"{name}: {json.dumps(before)} and {json.dumps(value)}",
+                remedy="leave one of them out",
+            )
+        found[name] = value
     return found
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,9 @@ if words[0] == "train":
     folder = pathlib.Path(after("--run", after("--resume")))
     recipe = after("--recipe", "r")
     folder.mkdir(parents=True, exist_ok=True)
+    if "--recipe" in words:
+        asked = {"name": recipe, "seed": int(after("--seed")), "changed": {}}
+        (folder / "recipe.json").write_text(json.dumps(asked))
     if recipe == "breaks":
         sys.exit("\\nerror: the disk is full\\n  where: " + str(folder.resolve()))
     if recipe == "slow" and not (folder / "checkpoint.npz").exists():
@@ -42,7 +46,6 @@ if words[0] == "train":
     metrics = {"finished": True, "accuracy": 0.75, "size_bits": 1000, "data": "scenes",
                "synthetic": True, "split": "test", "pictures": 4, "dataset_hash": "ab"}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    (folder / "recipe.json").write_text("{}")
 else:
     if words[0] == "convert":
         shutil.copy("models/faces-wake/model.tflite", after("--run"))
@@ -124,6 +127,29 @@ def test_a_stopped_queue_goes_on_where_it_stopped(settings: run.Settings) -> Non
         "--recipe",
         "--resume",
     ], "the second call continues from the checkpoint"
+
+
+def test_a_retry_that_is_stopped_goes_on_too(settings: run.Settings) -> None:
+    queue = jobs((arm("slow", "slow"),), seeds=1)
+    store.save(settings.results, run.run_job(queue[0], replace(settings, arm_minutes=0.01)))
+    hasty = replace(settings, deadline=time.monotonic() + 2)
+    assert run.run_queue(queue, hasty, lambda: KNOWN, retry=True).left == ("slow-s0",)
+    before = [line for line in calls(settings) if line.startswith("train")]
+    assert run.run_queue(queue, settings, lambda: KNOWN, retry=True).finished == ("slow-s0",)
+    [said] = [line for line in calls(settings) if line.startswith("train")][len(before) :]
+    assert "--resume" in said
+
+
+@pytest.mark.parametrize("other", [{"name": "x"}, {"seed": 1}, {"changed": {"epochs": 1}}])
+def test_another_run_is_never_an_arms_result(settings: run.Settings, other: dict[str, Any]) -> None:
+    [job] = jobs((arm("z"),), seeds=1)
+    run.run_job(job, settings)
+    folder = settings.runs / job.name
+    (folder / "checkpoint.npz").write_text("")
+    assert "failed" not in run.run_job(job, settings)
+    record = json.loads((folder / "recipe.json").read_text())
+    (folder / "recipe.json").write_text(json.dumps({**record, **other}))
+    assert "holds another run" in run.run_job(job, settings)["failed"]["message"]
 
 
 def test_an_arm_that_takes_too_long_has_failed(settings: run.Settings) -> None:

@@ -107,7 +107,9 @@ def change(path: Path, member: str, at: int, **values: Any) -> None:
         ("images", {"file_name": "../../etc/passwd"}, "plain file name"),
         ("images", {"file_name": "a\\b.jpg"}, "plain file name"),
         ("images", {"height": 0}, "without extent"),
+        ("images", {"height": 10**10}, "65,535 pixels"),
         ("images", {"id": "x"}, "images"),
+        ("images", {"id": 2**70}, "64 bits"),
         ("annotations", {"image_id": 5, "category_id": 1}, "not listed"),
         ("annotations", {"image_id": 10**9, "category_id": 1}, "not listed"),
         ("annotations", {"bbox": [1, 2]}, "annotations"),
@@ -124,6 +126,19 @@ def test_contradictions_are_refused(
     with pytest.raises(DataError, match="not COCO's") as caught:
         coco.read(tmp_path, {})
     assert word in str(caught.value)
+
+
+def test_a_second_person_and_a_file_without_annotations_are_refused(tmp_path: Path) -> None:
+    """Either would leave nearly every picture without a person, and train all the same."""
+    write_coco(tmp_path)
+    path = tmp_path / coco.annotation_file("val2014")
+    whole = json.loads(path.read_text())
+    twice = [*whole["categories"], {"id": 77, "name": "person"}]
+    for fields, word in (({"categories": twice}, "second category"), ({"annotations": []}, "no a")):
+        path.write_text(json.dumps({**whole, **fields}))
+        with pytest.raises(DataError, match="not COCO's") as caught:
+            coco.read(tmp_path, {})
+        assert word in str(caught.value)
 
 
 def test_a_picture_in_both_parts_is_refused(tmp_path: Path) -> None:

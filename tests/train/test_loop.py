@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,6 +101,42 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
     with pytest.raises(DataError) as caught:
         train(tiny_recipe, make_blobs(48), unbroken, resume=True, quiet=True)
     assert "dataset_hash" in str(caught.value)
+
+
+def test_what_a_finished_run_says_of_itself_stays(
+    unbroken: Path, tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+
+    folder = tmp_path / "run"
+    shutil.copytree(unbroken, folder)
+    told = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps({**told, "commit": "then"}))
+    train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    assert json.loads((folder / "metrics.json").read_text())["commit"] == "then"
+    (folder / "metrics.json").write_text('{"commit": "th')
+    with pytest.raises(DataError, match=r"cannot be read[^$]*metrics\.json"):
+        train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    (folder / "checkpoint.npz").unlink()
+    with pytest.raises(DataError, match="without a checkpoint"):
+        train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    assert_same(weights(folder), weights(unbroken))
+
+
+def test_one_training_at_a_time_writes_a_folder(
+    tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from train.loop import train
+
+    with (
+        runfolder.alone(tmp_path, wait=False),
+        pytest.raises(DataError, match="another training writes"),
+    ):
+        train(tiny_recipe, make_blobs(), tmp_path, quiet=True)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be used"):
+        train(tiny_recipe, make_blobs(), tmp_path / "file", quiet=True)
 
 
 def test_full_disk_leaves_the_last_checkpoint_whole(

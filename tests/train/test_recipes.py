@@ -311,6 +311,43 @@ def test_folds_are_for_faces_only(tmp_path: Path) -> None:
         api.folds_command(recipe="scenes-wake", run_dir=tmp_path)
 
 
+def test_a_fold_says_which_it_is_and_is_trained_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.train import small
+    from train import folds
+
+    recipe = small.recipe(epochs=1)
+    monkeypatch.setattr(folds, "FOLDED", {recipe.data: (2, "two folds")})
+
+    def load(asked: Any) -> Dataset:
+        return small.dataset(32 + 8 * asked.data_options["fold"])
+
+    record = {"changed": {"epochs": 1, "data_options": {"a": 1}}}
+    found = folds.cross_validation(recipe, record, tmp_path, load, quiet=True)
+    asked = json.loads((tmp_path / "fold1" / "recipe.json").read_text())
+    assert asked["data_options"] == {"fold": 1}
+    assert asked["changed"] == {"epochs": 1, "data_options": {"a": 1, "fold": 1}}
+    assert "fold" not in found["command"].removesuffix("--folds")
+    assert (tmp_path / "fold1" / "model_card.md").exists()
+    stamp = (tmp_path / "fold1" / "weights.npz").stat().st_mtime_ns
+    assert folds.cross_validation(recipe, record, tmp_path, load, quiet=True) == found
+    assert (tmp_path / "fold1" / "weights.npz").stat().st_mtime_ns == stamp
+
+
+def test_settings_of_one_field_are_joined_or_refused() -> None:
+    from convert.errors import BitWakeError
+    from kit.verbs.train import overrides
+
+    assert overrides(['augment={"flip": true}', 'augment={"shift": 2}', "epochs=3"]) == {
+        "augment": {"flip": True, "shift": 2},
+        "epochs": 3,
+    }
+    for pair in (["epochs=3", "epochs=4"], ["augment=3", 'augment={"shift": 2}']):
+        with pytest.raises(BitWakeError, match="two values"):
+            overrides(pair)
+
+
 def test_command_line_trains_stops_and_resumes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

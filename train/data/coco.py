@@ -21,6 +21,7 @@ from train.data.jsonstream import elements
 
 PARTS = ("train2014", "val2014")
 PERSON = "person"
+MOST_PIXELS = 65_535  # a side: JPEG has 16 bits for it
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,10 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
     for name, each in elements(path, ("images", "annotations", "categories")):
         try:
             if name == "images":
-                images[int(each["id"])] = (
+                images[_number(each["id"])] = (
                     _plain_name(each["file_name"]),
-                    int(each["height"]),
-                    int(each["width"]),
+                    _number(each["height"]),
+                    _number(each["width"]),
                 )
             elif name == "annotations":
                 of.append(int(each["image_id"]))
@@ -106,15 +107,21 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
                 area.append(float(each["area"]))
                 box.append(float(each["bbox"][2]) * float(each["bbox"][3]))
             elif each["name"] == PERSON:
-                person = int(each["id"])
+                if person is not None:
+                    raise ValueError(f"a second category {PERSON!r}")
+                person = _number(each["id"])
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise _damaged(path, f"{name}: {type(error).__name__} {error}") from None
     if person is None:
         raise _damaged(path, f"no category {PERSON!r}")
     if count is not None and len(images) != count:
         raise _damaged(path, f"{len(images):,} pictures, not {count:,}")
-    if not images or min(min(h, w) for _, h, w in images.values()) < 1:
-        raise _damaged(path, "a picture without extent" if images else "no pictures")
+    sides = [side for _, *both in images.values() for side in both]
+    if not sides or not 1 <= min(sides) <= max(sides) <= MOST_PIXELS:
+        what = f"a picture without extent, or of more than {MOST_PIXELS:,} pixels a side"
+        raise _damaged(path, what if images else "no pictures")
+    if not of:
+        raise _damaged(path, "no annotations")
     ids = np.array(sorted(images), np.int64)
     columns: dict[str, npt.NDArray[Any]] = {
         "ids": ids,
@@ -142,6 +149,18 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
         "largest_box": _largest(rows[~crowded], boxes[~crowded], len(ids)) / pixels,
     }
     return columns
+
+
+def _number(value: Any) -> int:
+    """A whole number of 64 bits.
+
+    Raises:
+        OverflowError: a larger one.
+    """
+    number = int(value)
+    if abs(number) >= 1 << 63:
+        raise OverflowError(f"{number} is no number of 64 bits")
+    return number
 
 
 def _largest(

@@ -13,7 +13,6 @@ where the building was interrupted, nor on the number of threads.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,7 +20,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +29,7 @@ import numpy.typing as npt
 
 from convert.errors import DataError
 from train.data.dataset import Pixels
-from train.runfolder import write_json, write_whole
+from train.runfolder import locked, write_json, write_whole
 
 VERSION = 1
 CHUNK = 256
@@ -91,7 +89,8 @@ def build(folder: Path, plan: Plan, make: Maker, *, threads: int = 2) -> Cached:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder, plan.what):
+        waiting = f"{plan.what}: another process builds the cache; waiting"
+        with locked(folder, waiting):
             found = read(folder, plan)
             if found is None:
                 _discard_other(folder, plan)
@@ -149,18 +148,6 @@ def read(folder: Path, plan: Plan | None = None) -> Cached | None:
         return None
     kept = np.setdiff1d(np.arange(int(record["count"]), dtype=np.int64), list(bad))
     return Cached(images, kept, bad, str(index["sha256"]))
-
-
-@contextmanager
-def _locked(folder: Path, what: str) -> Iterator[None]:
-    """One builder at a time; the lock goes with the process."""
-    with (folder / "lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{what}: another process builds the cache; waiting", file=sys.stderr)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -228,7 +228,8 @@ def _build(
         chosen = mlperf(table)
     files = [table.files[row] for row in chosen.rows]
     _all_there(where, files)
-    listed = hashlib.sha256("\n".join(files).encode()).hexdigest()
+    rows = zip(files, table.heights[chosen.rows], table.widths[chosen.rows], strict=True)
+    listed = hashlib.sha256("\n".join(f"{f} {h} {w}" for f, h, w in rows).encode()).hexdigest()
     plan = pixelcache.Plan(
         name,
         len(files),

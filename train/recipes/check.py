@@ -65,7 +65,9 @@ def typed(kind: type, values: Mapping[str, Any], what: str, where: str) -> dict[
                 else f"{name} of {what} is {wanted}",
                 where=where,
                 found=name if name not in hints else repr(value),
-                remedy="fields: " + ", ".join(sorted(hints)),
+                remedy="fields: " + ", ".join(sorted(hints))
+                if name not in hints
+                else f"give it {wanted}",
             )
         found[name] = value
     return found
