@@ -18,7 +18,8 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,23 @@ class Workers:
     def scope(self) -> AbstractContextManager[Any]:
         """Where variables of the trained model are made."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
+        """Raises DataError where the workers lose one another while the block runs."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if self.count == 1:
+                raise
+            said = [line for line in str(error).splitlines() if "/task:" in line]
+            raise DataError(
+                "the workers have lost one another",
+                where=f"worker {self.rank} of {self.count}",
+                found=said[0][:200] if said else str(error)[:200],
+                remedy="start all of them again, with --resume DIR in the place of --recipe and "
+                "--run: the last checkpoint is whole",
+            ) from None
 
     def share(self, rows: Any) -> Any:
         """This worker's rows of a global batch."""
@@ -139,4 +157,6 @@ def workers() -> Workers:
             found=str(error).splitlines()[0][:200],
             remedy="give every worker its own free port, and start each with its index",
         ) from None
+    # TensorFlow's coordination took SIGTERM as news of a preemption, and the process would live on
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return Workers(len(addresses), rank, strategy)

@@ -98,7 +98,8 @@ def train(
     """
     _check_shapes(recipe, dataset)
     together = workers()
-    with alone(folder, wait=resume) if together.chief else contextlib.nullcontext():
+    ours = alone(folder, wait=resume) if together.chief else contextlib.nullcontext()
+    with ours, together.joined():
         begun = (folder / "checkpoint.npz").exists()
         if not resume:
             refuse_another(folder)
@@ -145,7 +146,8 @@ def _train(
         write_json(folder / "recipe.json", {**asked, **record})
     last = recipe.epochs if stop_after is None else min(stop_after, recipe.epochs)
     with contextlib.closing(_log(folder, together, quiet)) as log:
-        log(_opening(recipe, dataset, who))
+        called = dataset.name + (" (synthetic)" if dataset.synthetic else "")
+        log(_opening(recipe, called, len(dataset.train), who))
         if (last - len(history)) * trainer.steps_per_epoch >= WORTH_TIMING:
             who["bare_images_per_s"] = trainer.bare_speed()
             log(f"the step alone: {who['bare_images_per_s']:.0f} images/s")
@@ -173,7 +175,7 @@ def _train(
             write_json(folder / "metrics.json", metrics)
             log(
                 f"{metrics['split']} {metrics['metric']} {metrics['score']:.4f} on "
-                f"{metrics['pictures']} pictures of {_called(dataset)}, seed {recipe.seed}"
+                f"{metrics['pictures']} pictures of {called}, seed {recipe.seed}"
             )
     return model, metrics
 
@@ -218,17 +220,13 @@ def _within(folder: Path, trainer: Trainer, history: History, minutes: float) ->
     return after_step
 
 
-def _called(dataset: Dataset) -> str:
-    return dataset.name + (" (synthetic)" if dataset.synthetic else "")
-
-
-def _opening(recipe: Recipe, dataset: Dataset, who: Mapping[str, Any]) -> str:
+def _opening(recipe: Recipe, called: str, pictures: int, who: Mapping[str, Any]) -> str:
     size = ""
     if who["bops"]:
         size = f", {who['bops'] / 1e6:.2f} M binary MACs, {who['size_bits'] / 1e3:.1f} kbit"
     taught = f", teacher {recipe.teacher}" if recipe.teacher else ""
     return (
-        f"{recipe.name} on {_called(dataset)}: {len(dataset.train)} pictures, "
+        f"{recipe.name} on {called}: {pictures} pictures, "
         f"{recipe.epochs} epochs, seed {recipe.seed}{size}{taught}"
     )
 

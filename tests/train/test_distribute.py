@@ -127,6 +127,25 @@ def test_each_worker_takes_its_rows_and_odd_batches_are_refused() -> None:
         Workers(3).check_batch(16)
 
 
+def test_a_worker_that_is_gone_is_told_and_other_errors_stay() -> None:
+    from train.backend import tf
+    from train.distribute import Workers
+
+    lost = tf.errors.UnavailableError(
+        None, None, "Graph error\n/job:worker/task:1 heartbeat timeout"
+    )
+    with (
+        pytest.raises(DataError, match="lost one another") as caught,
+        Workers(2).joined(),
+    ):
+        raise lost
+    assert "task:1 heartbeat" in str(caught.value)
+    with pytest.raises(tf.errors.UnavailableError), Workers().joined():
+        raise lost
+    with pytest.raises(KeyError), Workers(2).joined():
+        raise KeyError("x")
+
+
 def test_flags_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     import argparse
 
