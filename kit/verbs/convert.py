@@ -109,9 +109,10 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     weights = [arrays[name] for name in sorted(arrays)]
     builder = network(record)
     trained = AsTrained(_with_weights(builder(), weights, folder))
-    test, labels = _test_pictures(record, metrics)
+    test = _test_pictures(record, metrics)
+    labels = list(metrics.get("labels", ())) if _classifies(record) else []
     pictures = None if test is None else test.images
-    options = {"scaling": Scaling(1.0, 0.0), "labels": labels, **_options(args)}
+    options = {"scaling": Scaling(1.0, 0.0), "labels": labels or None, **_options(args)}
     origin = {key: metrics.get(key) for key in ("recipe", "data", "dataset_hash", "seed", "commit",
                                                  "accuracy", "synthetic")}  # fmt: skip
     if not _classifies(record):
@@ -213,11 +214,8 @@ def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, A
     return {"score_lce": found[task.metric], "score_lce_pictures": len(test), "scores_lce": found}
 
 
-def _test_pictures(
-    record: Mapping[str, Any], metrics: Mapping[str, Any]
-) -> tuple[Any, list[str] | None]:
-    """Pictures of the run's test split and the classes' names, which a classifier alone has;
-    nothing when the data is not here or is not the run's."""
+def _test_pictures(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> Any:
+    """Pictures of the run's test split; None when the data is not here or is not the run's."""
     from train.data import load
 
     try:
@@ -226,10 +224,10 @@ def _test_pictures(
             raise DataError("the data has changed since the run")
     except BitWakeError as error:
         console.say(f"compared on noise only: {error.what}")
-        return None, None
+        return None
     count = len(dataset.test)
     chosen = np.unique(np.linspace(0, max(0, count - 1), min(PICTURES, count)).astype(int))
-    return dataset.test.take(chosen), list(dataset.label_names) if _classifies(record) else None
+    return dataset.test.take(chosen)
 
 
 def _stamp(args: argparse.Namespace, out: Path) -> int:

@@ -202,7 +202,7 @@ def test_damaged_keras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.fixture(scope="module")
 def run_folder(k: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What training leaves, of a random network; its data set is nowhere."""
+    """What training leaves, of a random network; its data is nowhere, and its names are kept."""
     from tests.networks import random_net, trained_weights
     from train.recipes.recipe import Recipe
     from train.runfolder import save_arrays, write_json
@@ -211,7 +211,9 @@ def run_folder(k: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = random_net(11)
     recipe = Recipe("tiny", "nowhere", net, epochs=1)
     write_json(folder / "recipe.json", {**recipe.as_dict(), "seed": 11})
-    write_json(folder / "metrics.json", {"finished": True, "recipe": "tiny", "seed": 11})
+    names = [f"n{k}" for k in range(net.classes)]
+    told = {"finished": True, "recipe": "tiny", "seed": 11, "labels": names}
+    write_json(folder / "metrics.json", told)
     arrays = {f"w{i:04d}": w for i, w in enumerate(trained_weights(net, 11))}
     save_arrays(folder / "weights.npz", arrays)
     return folder
@@ -225,7 +227,22 @@ def test_a_run_converts(run_folder: Path, tmp_path: Path) -> None:
     assert told["binary_layers"] == 6
     assert told["keras_against_lce"]["agreeing"] >= 0.98 * told["keras_against_lce"]["pictures"]
     assert told["metadata"]["seed"] == 11
+    assert told["metadata"]["labels"][0] == "n0"
     assert Oracle(out).scaling == Scaling(1.0, 0.0)
+
+
+def test_pictures_of_other_data_are_not_a_runs_own(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from kit.verbs import convert
+    from tests.train import small
+
+    data = small.dataset()
+    monkeypatch.setattr("train.data.load", lambda *_, **__: data)
+    record = {"data": "bright"}
+    assert len(convert._test_pictures(record, {"dataset_hash": data.hash})) == len(data.test)
+    assert convert._test_pictures(record, {"dataset_hash": "another"}) is None
+    assert "the data has changed since the run" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
