@@ -40,6 +40,8 @@ FILES = (
     "model_card.md",
 )
 Arrays = dict[str, npt.NDArray[Any]]
+# what flock(2) says where a lock cannot be had; on NFS an exclusive one needs a file to write to
+NO_LOCKS = (errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -72,8 +74,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(folder: Path, waiting: str) -> Iterator[None]:
-    """Holds a folder's lock while the block runs; it goes with the process and leaves no file.
+def locked(path: Path, waiting: str) -> Iterator[None]:
+    """Holds the lock of a folder, or of a file that is made for it, while the block runs; the lock
+    goes with the process. Where a file system has none, as NFS has none for folders, it says so.
 
     Args:
         waiting: a line for people, printed when another process holds it and this one waits; empty
@@ -82,7 +85,7 @@ def locked(folder: Path, waiting: str) -> Iterator[None]:
     Raises:
         BlockingIOError: another holds it, and it is not waited for.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -91,6 +94,11 @@ def locked(folder: Path, waiting: str) -> Iterator[None]:
                 raise
             print(waiting, file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            line = "no locks on this file system: nothing else may write here meanwhile"
+            print(f"{path}: {line}", file=sys.stderr, flush=True)
         yield
     finally:
         os.close(handle)

@@ -139,6 +139,17 @@ def test_one_training_at_a_time_writes_a_folder(
         train(tiny_recipe, make_blobs(), tmp_path / "file", quiet=True)
 
 
+def test_a_file_system_without_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def flock(descriptor: int, how: int) -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(runfolder.fcntl, "flock", flock)
+    with runfolder.alone(tmp_path, wait=False):
+        assert "no locks on this file system" in capsys.readouterr().err
+
+
 def test_full_disk_leaves_the_last_checkpoint_whole(
     unbroken: Path,
     tmp_path: Path,

@@ -90,7 +90,7 @@ def build(folder: Path, plan: Plan, make: Maker, *, threads: int = 2) -> Cached:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         waiting = f"{plan.what}: another process builds the cache; waiting"
-        with locked(folder, waiting):
+        with locked(folder / "lock", waiting):
             found = read(folder, plan)
             if found is None:
                 _discard_other(folder, plan)
