@@ -53,7 +53,7 @@ def compare(model: Any, content: bytes, pictures: Array | None) -> Agreement:
         for name, array in wanted.items():
             mine = _real(oracle, name, got[name])
             gap = float(np.abs(mine.reshape(array.shape) - array).max(initial=0.0))
-            worst = max(worst, gap)
+            worst = max(worst, gap if gap == gap else np.inf)  # NaN is as far as can be
             step = _step(oracle, name)
             close &= gap <= max(CLOSE * max(1.0, float(np.abs(array).max(initial=0.0))), step)
             alike &= int(mine.argmax()) == int(array.argmax())

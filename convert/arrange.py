@@ -200,7 +200,9 @@ def arrange(
     fitting = [one for one in found if limit is None or one[1][0].arena_bytes <= limit]
     if not fitting:
         least = min(one[0].arena_bytes for _, one in found)
-        remedy = f"allow {least} bytes" + ("" if options.rows else ", or feed the picture: --rows")
+        by_rows = None if options.rows else arrange(graph, replace(options, rows=True))
+        fed = ", or feed the picture: --rows" if isinstance(by_rows, Arranged) else ""
+        remedy = f"allow {least} bytes{fed}"
         rule = f"the arena must fit --max-ram {limit}"
         return [Refusal("memory", rule, f"{least} bytes at least", remedy)]
     way, (chosen, made, plan) = min(

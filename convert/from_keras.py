@@ -21,7 +21,7 @@ from convert.agreement import Agreement, compare
 from convert.compile import compile_bytes
 from convert.errors import DependencyError, ModelError
 from convert.ir import Array, Graph
-from convert.metadata import with_metadata
+from convert.metadata import checked_labels, with_metadata
 from convert.pixels import Scaling
 from convert.tflite_reader import read
 
@@ -154,7 +154,7 @@ def convert_keras(
     entries: dict[str, Any] = dict(metadata or {})
     entries["operators"] = {str(index): name for index, name in names.items()}
     if labels:
-        entries["labels"] = [str(label) for label in labels]
+        entries["labels"] = checked_labels(graph, labels)
     if scaling is not None:
         entries |= {"input_scale": scaling.scale, "input_offset": scaling.offset}
     content = with_metadata(content, entries)

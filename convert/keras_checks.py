@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -71,6 +72,16 @@ def check_model(model: Any) -> list[str]:
                 remedy="give height, width and channels in keras.Input",
             )
     every = list(layers(model))
+    for layer in every:
+        for weight in getattr(layer, "weights", ()):
+            if weight.dtype.is_floating and not np.isfinite(weight.numpy()).all():
+                raise ModelError(
+                    "a weight is no finite number",
+                    where=f"layer {layer.name}",
+                    found=f"{weight.name}: {np.count_nonzero(~np.isfinite(weight.numpy()))} of "
+                    f"{weight.numpy().size}",
+                    remedy="the training diverged: take an earlier checkpoint or a lower rate",
+                )
     binary: list[str] = []
     for layer in every:
         for kind, remedy in UNBINARIZED.items():
@@ -150,10 +161,13 @@ def check_ports(graph: Graph, inputs: Sequence[str], outputs: Sequence[str], int
     for what, ports, wanted in sides:
         names = sorted(port.name for port in ports)
         if names != sorted(wanted):
+            reserved = [name for name in wanted if keyword.iskeyword(name)]
             raise ModelError(
                 f"the flatbuffer's {what}s do not have the Keras model's names",
                 found=f"{names} instead of {sorted(wanted)}",
-                remedy=f"give every {what} layer a name of its own; the model must be savable",
+                remedy=f"rename {', '.join(reserved)}: a word of Python's own is lost on the way"
+                if reserved
+                else f"give every {what} layer a name of its own; the model must be savable",
             )
 
 

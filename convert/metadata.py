@@ -6,12 +6,14 @@ JSON, keys sorted. Readers that do not know it skip it: LCE's interpreter, Netro
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from convert import lce
+from convert.errors import ModelError
+from convert.ir import Graph
 from convert.tflite_reader import METADATA
 
 
@@ -44,6 +46,26 @@ def with_metadata(content: bytes, entries: Mapping[str, Any]) -> bytes:
         model.buffers.append(buffer)
         model.metadata = [*present, entry]
     return lce.packed(model)
+
+
+def checked_labels(graph: Graph, labels: Sequence[str]) -> list[str]:
+    """Class names, when there is one for each channel of the first output.
+
+    Raises:
+        ModelError: more or fewer, or an empty one.
+    """
+    names = [str(label) for label in labels]
+    port = graph.outputs[0]
+    channels = graph.tensors[port.tensor].shape[-1:]
+    if (len(names),) != tuple(channels) or not all(names):
+        raise ModelError(
+            "the labels do not fit the model's first output",
+            where=f"output {port.name}",
+            found=f"{len(names)} labels ({', '.join(names)}), {channels[0] if channels else 0} "
+            "channels",
+            remedy="name every class once, in the order of the outputs",
+        )
+    return names
 
 
 def _text(name: Any) -> str:

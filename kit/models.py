@@ -121,15 +121,29 @@ def _read(name: str, path: Path) -> Model:
 
 
 def labels_of(model: Model) -> list[str]:
-    """Class names beside the model (labels.txt, one a line, or labels.json), or nothing."""
+    """Class names beside the model (labels.txt, one a line, or labels.json), or nothing.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
     if model.folder is None:
         return []
     text, listed = model.folder / "labels.txt", model.folder / "labels.json"
-    if text.is_file():
-        return [line.strip() for line in text.read_text("utf-8").splitlines() if line.strip()]
-    if listed.is_file():
-        return [str(name) for name in json.loads(listed.read_text("utf-8"))]
-    return []
+    at = text if text.is_file() else listed
+    try:
+        if text.is_file():
+            return [line.strip() for line in text.read_text("utf-8").splitlines() if line.strip()]
+        found = json.loads(listed.read_text("utf-8")) if listed.is_file() else []
+        if not isinstance(found, list):
+            raise ValueError("no JSON list")
+        return [str(name) for name in found]
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "the class names beside the model cannot be read",
+            where=shown(at),
+            found=str(error),
+            remedy="UTF-8: a name a line in labels.txt, or a JSON list of names in labels.json",
+        ) from None
 
 
 def picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -62,7 +62,7 @@ def _told(tensors: Mapping[str, Tensor], op: Op) -> list[tuple[str, int]]:
         return [(out, tensors[source].channels)]
     if op.kind == "LceDequantize":
         return [(source, tensors[out].channels)]
-    if op.kind == "LceBconv2d":
-        weights = tensors[op.inputs[1] or ""]
+    if op.kind == "LceBconv2d" and len(op.inputs) > 1 and op.inputs[1]:
+        weights = tensors[op.inputs[1]]
         return [(source, int(op.attrs["channels_in"])), (out, weights.shape[0])]
     return []

@@ -7,6 +7,7 @@ A benchmark (`runs/bench/*/bench.json`) names the SHA-256 of the model that it m
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,30 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
+def _count(found: dict[str, Any], name: str, least: int = 0) -> int:
+    """A whole number of a file; 0 where it is absent."""
+    value = found.get(name) or 0
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+        raise _NotUsableError(f"{name} is {value!r}")
+    return int(value)
+
+
+def _needed(found: dict[str, Any], name: str, least: int = 0) -> int:
+    """A whole number that the file must have.
+
+    Raises:
+        KeyError: it has not.
+    """
+    return _count({name: found[name]}, name, least)
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    """A word of a file."""
+    if not isinstance(found[name], str):
+        raise _NotUsableError(f"{name} is {found[name]!r}")
+    return str(found[name])
+
+
 def _score(path: Path, found: dict[str, Any]) -> Score:
     if found.get("finished") is False:
         raise _NotUsableError(f"the training is not finished (epoch {found.get('epochs', '?')})")
@@ -163,12 +188,12 @@ def _score(path: Path, found: dict[str, Any]) -> Score:
             name=path.parent.name,
             source=shown(path),
             accuracy=accuracy,
-            pictures=int(found.get("pictures") or 0),
-            data=str(found["data"]),
+            pictures=_count(found, "pictures"),
+            data=_text(found, "data"),
             split=str(found.get("split", "unknown")),
             seed=str(found.get("seed", "unknown")),
             synthetic=bool(found.get("synthetic", str(found["data"]).startswith("scenes"))),
-            size_bits=int(found.get("size_bits") or 0),
+            size_bits=_count(found, "size_bits"),
             sha256=sha256(model.read_bytes()) if model.is_file() else "",
             form=weight.form if weight else "binary" if found.get("bops") else "float",
             file="" if path.parents[1].name == "models" else shown(model),
@@ -194,8 +219,8 @@ def _eight_bit(path: Path, found: dict[str, Any]) -> list[Score]:
                     name=f"{row['run']}, int8",
                     source=shown(path),
                     accuracy=float(row["accuracy"]),
-                    pictures=int(row.get("pictures") or 0),
-                    data=str(found["data"]),
+                    pictures=_count(row, "pictures"),
+                    data=_text(found, "data"),
                     split=str(found.get("split", "unknown")),
                     seed=str(row.get("seed", "unknown")),
                     synthetic=bool(found.get("synthetic")),
@@ -219,12 +244,12 @@ def _cost(path: Path, found: dict[str, Any]) -> Cost:
             model=str(found["model"]),
             sha256=str(found["model_sha256"]),
             source=shown(path),
-            ticks=int(found["total"]),
-            flash=int(found["flash_bytes"]),
-            ram=int(found["ram_bytes"]),
-            arena=int(found["arena_bytes"]),
-            stack=int(found["stack_bytes"]),
-            weights=int(found.get("weights_bytes") or 0),
+            ticks=_needed(found, "total", least=1),
+            flash=_needed(found, "flash_bytes"),
+            ram=_needed(found, "ram_bytes"),
+            arena=_needed(found, "arena_bytes"),
+            stack=_needed(found, "stack_bytes"),
+            weights=_count(found, "weights_bytes"),
             **{
                 name: str(found[name])
                 for name in ("board", "core", "unit", "compiler", "flags", "commit")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,8 +61,16 @@ def run(args: argparse.Namespace) -> int:
     board = boards.find(args.board)
     model = shared.model_of(args)
     firmware = shared.built(board, model)
+    folder = shared.run_folder("bench", board, model)
+
+    def keep(some: Measured, share: str) -> None:
+        """The runs of a bench that is stopped."""
+        write_json(str(folder / shared.UNFINISHED),
+                   {**summary(board, model, some), "complete": False, "runs": share})  # fmt: skip
+        console.say(f"stopped early; {share} runs are in {shown(folder / shared.UNFINISHED)}")
+
     with shared.open_session(board, firmware, args.port) as session:
-        measured = measure(session, board, model, args.repeat, args.seed)
+        measured = measure(session, board, model, args.repeat, args.seed, keep)
     result = summary(board, model, measured)
     result |= {
         "flash_bytes": firmware.sizes.flash,
@@ -74,10 +82,10 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "restarts": session.restarts,
     }
-    folder = shared.run_folder("bench", board, model)
     write_whole(folder / "bench.csv", tflm_csv(result["layers"]).encode())
     write_whole(folder / "layers.csv", layer_csv(result["layers"]).encode())
     write_json(str(folder / "bench.json"), result)
+    (folder / shared.UNFINISHED).unlink(missing_ok=True)
     if args.json:
         write_json(args.json, result)
     show(result)
@@ -88,19 +96,38 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def measure(session: Session, board: Board, model: Model, repeat: int, seed: int) -> Measured:
-    """Runs every input `repeat` times."""
+def measure(
+    session: Session,
+    board: Board,
+    model: Model,
+    repeat: int,
+    seed: int,
+    keep: Callable[[Measured, str], None],
+) -> Measured:
+    """Runs every input `repeat` times.
+
+    Args:
+        keep: takes what was measured, and how many runs of all that is, when it ends early.
+    """
     info = session.attempt(Device.info)
     shared.check_identity(info, model, board)
     rows = session.attempt(Device.layers)
     examples = choose(info, model, seed)
     jobs = [(at, example) for _ in range(repeat) for at, example in enumerate(examples)]
     runs: list[list[Run]] = [[] for _ in examples]
-    for at, example in console.progress(jobs, f"{model.name} on {board.id}"):
-        frame = example.frame(info.inputs)
-        runs[at].append(session.attempt(partial(profile, frame=frame)))
-    memory = session.attempt(Device.memory)
-    return Measured(info, rows, memory, [example.name for example in examples], runs)
+    names = [example.name for example in examples]
+    try:
+        for at, example in console.progress(jobs, f"{model.name} on {board.id}"):
+            frame = example.frame(info.inputs)
+            runs[at].append(session.attempt(partial(profile, frame=frame)))
+        memory = session.attempt(Device.memory)
+    except shared.STOPS:
+        if runs[0]:
+            count = sum(bool(each) for each in runs)  # inputs are run in their order
+            some = Measured(info, rows, {}, names[:count], runs[:count])
+            keep(some, f"{sum(map(len, runs))} of {len(jobs)}")
+        raise
+    return Measured(info, rows, memory, names, runs)
 
 
 def profile(device: Device, frame: bytes) -> Run:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,14 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     from convert.pixels import Scaling
 
     given: dict[str, Any] = {"int8": args.int8}
+    scale, offset = args.input_scale, args.input_offset
+    usable = scale is None or (math.isfinite(scale) and scale != 0 and math.isfinite(offset))
+    if not usable or (scale is None and offset):
+        raise BitWakeError(
+            "--input-scale is a number other than 0, and --input-offset goes with it",
+            found=f"--input-scale {scale}, --input-offset {offset}",
+            remedy="a byte b becomes scale * b + offset at the model's float input",
+        )
     if args.labels:
         given["labels"] = [label.strip() for label in args.labels.split(",")]
     if args.input_scale is not None:
@@ -232,15 +241,21 @@ def _test_pictures(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> Any
 
 def _stamp(args: argparse.Namespace, out: Path) -> int:
     """Metadata into a flatbuffer that another tool made."""
-    from convert.metadata import with_metadata
+    from convert.metadata import checked_labels, with_metadata
     from convert.tflite_reader import load_bytes, read
 
     content, _ = load_bytes(Path(args.tflite))
-    read(content)  # damaged files are refused here
+    graph = read(Path(args.tflite))  # damaged files are refused here
     given = _options(args)
+    if args.int8 or not ("labels" in given or "scaling" in given):
+        raise BitWakeError(
+            "--tflite writes --labels and --input-scale into a flatbuffer, and nothing else",
+            found="--int8" if args.int8 else "neither of them",
+            remedy="a flatbuffer's types are chosen where it is made: kit convert --keras … --int8",
+        )
     entries: dict[str, Any] = {}
     if "labels" in given:
-        entries["labels"] = given["labels"]
+        entries["labels"] = checked_labels(graph, given["labels"])
     if "scaling" in given:
         entries |= {"input_scale": args.input_scale, "input_offset": args.input_offset}
     stamped = with_metadata(content, entries)
@@ -248,7 +263,7 @@ def _stamp(args: argparse.Namespace, out: Path) -> int:
     digest = hashlib.sha256(stamped).hexdigest()
     if args.json:
         write_json(args.json, {"ok": True, "path": str(out), "model_sha256": digest, **entries})
-    console.say(f"{shown(out)}: {', '.join(sorted(entries)) or 'nothing'} written")
+    console.say(f"{shown(out)}: {', '.join(sorted(entries))} written")
     return 0
 
 

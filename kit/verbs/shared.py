@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,10 @@ from kit.files import ROOT
 from kit.link.replies import Info
 from kit.models import Model
 from kit.session import Session
+
+UNFINISHED = "unfinished.json"  # what a run that was stopped had so far
+# What ends a run early: an error, Ctrl-C, or SIGTERM, which kit.__main__ makes an exception.
+STOPS = (BitWakeError, KeyboardInterrupt, SystemExit)
 
 
 def board_argument(parser: argparse.ArgumentParser) -> None:
@@ -169,6 +174,15 @@ def full_set(verb: str) -> DependencyError:
 
 
 def run_folder(kind: str, board: Board, model: Model) -> Path:
-    """runs/<kind>/<board>-<model>."""
+    """runs/<kind>/<board>-<model>; where another model of that name has its figures, with ten
+    digits of this one's digest."""
     more = model.key.removeprefix(f"{model.name}-{model.sha256[:10]}")
-    return ROOT / "runs" / kind / f"{board.id}-{model.name}{more}"
+    usual = ROOT / "runs" / kind / f"{board.id}-{model.name}{more}"
+    for name in (f"{kind}.json", UNFINISHED):
+        try:
+            other = json.loads((usual / name).read_text("utf-8"))["model_sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if other != model.sha256:
+            return usual.with_name(f"{usual.name}-{model.sha256[:10]}")
+    return usual

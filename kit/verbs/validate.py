@@ -136,17 +136,20 @@ def run(args: argparse.Namespace) -> int:
             examples = gather(info, model, extra, args.inputs, args.seed)
             compare(session, info, examples, oracle, tally, args.corrupt)
             result["restarts"] = session.restarts
-    except (BitWakeError, KeyboardInterrupt) as error:
+    except shared.STOPS as error:
         result = report(args, board, model, tally, result, oracle.judges)
         if isinstance(error, BitWakeError):
             result["error"] = error.as_dict()
             error.reported = True  # type: ignore[attr-defined]
-        keep(args, board, model, result, "unfinished.json")
+        keep(args, board, model, result, shared.UNFINISHED)
         if tally.inputs:
             console.say("stopped early; so far: " + verdict(result))
         raise
     result = report(args, board, model, tally, result, oracle.judges)
     keep(args, board, model, result, "validate.json")
+    if not args.corrupt:
+        folder = shared.run_folder("validate", board, model)
+        (folder / shared.UNFINISHED).unlink(missing_ok=True)
     show(result)
     return 1 if tally.mismatched_inputs else 0
 
@@ -194,10 +197,27 @@ def more_pictures(folder: str | None) -> list[Path]:
 
 
 def gather(info: Info, model: Model, extra: list[Path], count: int, seed: int) -> list[Example]:
-    """Patterns, pictures of the model and of --pictures, pictures of data sets, noise."""
+    """Patterns, pictures of the model and of --pictures, pictures of data sets, noise.
+
+    Raises:
+        DataError: a picture of --pictures has not the model's size, or the model takes none.
+    """
     examples = inputs.examples(info.inputs, extra + model.pictures(), count, seed)
     if not inputs.takes_pictures(info.inputs):
+        if extra:
+            raise DataError(
+                "--pictures are for models whose one input is a uint8 picture",
+                found=", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in info.inputs),
+                remedy="leave --pictures out: patterns and noise are compared",
+            )
         return examples
+    for path in extra:  # those behind the last input, too
+        models.picture(path, info.inputs[0].shape)
+    taken = sum(example.name.startswith("picture ") for example in examples)
+    if taken < len(extra):
+        console.say(
+            f"{taken} of {len(extra)} --pictures are compared; a larger --inputs takes more"
+        )
     # Pictures of the training data replace noise while there are fewer than half of it.
     noise = [at for at, example in enumerate(examples) if example.name.startswith("noise ")]
     spare = noise[: len(noise) // 2]

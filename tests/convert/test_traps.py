@@ -189,6 +189,36 @@ def test_a_saved_model_through_the_command(k: Any, tmp_path: Path) -> None:
     assert Oracle(stamped).scaling == Scaling(1.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--labels", "a"], "1 labels (a), 2 channels"),
+        (["--labels", "a,b,c"], "3 labels"),
+        (["--labels", "a,"], "labels do not fit"),
+        (["--input-scale", "nan"], "number other than 0"),
+        (["--input-offset", "3"], "goes with it"),
+        (["--labels", "a,b", "--int8"], "nothing else"),
+        ([], "neither of them"),
+    ],
+)
+def test_metadata_that_would_lie_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], repo: Path, words: list[str], said: str
+) -> None:
+    out = tmp_path / "out.tflite"
+    shipped = repo / "models" / "faces-wake" / "model.tflite"
+    assert cli.main(["convert", "--tflite", str(shipped), "--out", str(out), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_weights_that_are_no_numbers_name_their_layer(k: Any) -> None:
+    broken = model(k, bconv(32, 3), k.layers.BatchNormalization(name="norm"))
+    broken.get_layer("norm").gamma.assign(np.full(32, np.nan))
+    error = refusal(broken)
+    assert "no finite number" in error.what
+    assert "norm" in error.where
+
+
 def test_damaged_keras_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "broken.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"x" * 100)

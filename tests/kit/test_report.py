@@ -86,6 +86,9 @@ def test_scores_and_costs_meet_by_the_digest_of_the_model(root: Path) -> None:
         (b'{"accuracy": 0.5}', "no field 'data'"),
         (b'{"accuracy": "much", "data": "faces"}', "wrong type"),
         (b'{"accuracy": 95.0, "data": "faces"}', "an accuracy of 95"),
+        (b'{"accuracy": 0.5, "data": "faces", "pictures": Infinity}', "pictures is inf"),
+        (b'{"accuracy": 0.5, "data": "faces", "pictures": -40}', "pictures is -40"),
+        (b'{"accuracy": 0.5, "data": ["a"]}', "data is ['a']"),
     ],
 )
 def test_a_damaged_file_is_named_and_left_out(root: Path, content: bytes, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -23,7 +24,7 @@ from kit.link.device import Device
 from kit.link.wire import LinkLostError
 from kit.session import Session
 from kit.sizes import Sizes
-from kit.verbs import shared
+from kit.verbs import bench, shared
 
 # A program that behaves like an emulator: listens, greets, answers name, profile and hang.
 SERVER = """
@@ -253,6 +254,62 @@ def test_validate_saves_what_it_has_when_it_cannot_go_on(toy, tmp_path: Path, ca
     assert json.loads((kept / "validate.json").read_text()) == whole
     assert "crashed" in result["error"]["what"]
     assert "PRECISERR" in capsys.readouterr().err
+    toy("validate", "--inputs", "4")
+    assert not (kept / "unfinished.json").exists(), "a whole result replaces it"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_bench_keeps_its_runs_when_it_is_stopped(toy, tmp_path: Path, monkeypatch, stop) -> None:
+    profile, calls = bench.profile, []
+
+    def tired(device, frame):
+        calls.append(frame)
+        if len(calls) == 9:
+            raise stop
+        return profile(device, frame)
+
+    kept = tmp_path / "bench" / "unfinished.json"
+    with monkeypatch.context() as patch:
+        patch.setattr(bench, "profile", tired)
+        with contextlib.suppress(stop, FileNotFoundError):
+            toy("bench", "--repeat", "3")
+    told = json.loads(kept.read_text())
+    assert told["complete"] is False
+    assert told["runs"].startswith("8 of ")
+    assert sum(len(one["totals"]) for one in told["inputs"]) == 8
+    assert not kept.with_name("bench.json").exists()
+    toy("bench")
+    assert not kept.exists()
+
+
+def test_two_models_of_one_name_keep_their_figures(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(shared, "ROOT", tmp_path)
+    board = SimpleNamespace(id="b")
+
+    def at(sha256: str) -> Path:
+        return shared.run_folder("bench", board, SimpleNamespace(  # type: ignore[arg-type]
+            name="m", sha256=sha256 * 64, key=f"m-{sha256 * 10}"))  # fmt: skip
+
+    first = at("a")
+    first.mkdir(parents=True)
+    (first / "bench.json").write_text(json.dumps({"model_sha256": "a" * 64}))
+    assert at("a") == first
+    assert at("b").name == "b-m-bbbbbbbbbb"
+    (first / "bench.json").write_text("{")
+    assert at("b") == first
+
+
+def test_pictures_that_are_not_compared_are_told(toy, tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    for k in range(3):
+        Image.new("L", (4, 4), k).save(folder / f"{k}.png")
+    _, result = toy("validate", "--inputs", "1", "--pictures", str(folder))
+    assert result["inputs"] == 1
+    assert "0 of 3 --pictures are compared" in capsys.readouterr().out
+    Image.new("L", (5, 4)).save(folder / "z.png")
+    status, _ = toy("validate", "--inputs", "1", "--pictures", str(folder))
+    assert status == 2
 
 
 def test_bench_writes_what_tools_read(toy, tmp_path: Path) -> None:
