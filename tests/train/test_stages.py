@@ -193,7 +193,7 @@ def test_first_weights_are_taken_from_a_run_or_as_given(small: Any, tmp_path: Pa
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(DataError, match="first weights do not fit"):
         Trainer(small.recipe(), small.dataset(), 0, initial=given[:-1])
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="init_from names no folder"):
         train(
             replace(still, init_from=str(tmp_path / "none")),
             small.dataset(),
