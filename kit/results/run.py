@@ -225,10 +225,13 @@ def run_queue(
             skipped.append(job.name)
             settings.say(f"skipped {job.name}: there is no recipe {recipe} yet")
             continue
-        failure = store.path_of(settings.results, job.arm.name, job.seed)
-        if failure.exists():  # once: a retry that is stopped goes on like any other arm
+        result = store.path_of(settings.results, job.arm.name, job.seed)
+        if result.exists():
+            if not (retry and store.failed(store.load(result))):
+                continue  # another queue has brought it since
+            # once: a retry that is stopped goes on like any other arm
             shutil.rmtree(settings.runs / job.name, ignore_errors=True)
-            failure.unlink()
+            result.unlink()
         settings.say(f"{at + 1}/{len(waiting)} {job.name}: {job.arm.what}")
         try:
             outcome = run_job(job, settings)

@@ -140,6 +140,22 @@ def test_a_retry_that_is_stopped_goes_on_too(settings: run.Settings) -> None:
     assert "--resume" in said
 
 
+def test_what_another_queue_brings_meanwhile_stays(settings: run.Settings) -> None:
+    [job] = jobs((arm("z"),), seeds=1)
+    theirs = {"arm": "z", "group": "a", "seed": 0, "commands": [], "commit": "theirs"}
+
+    def known() -> dict[str, str]:
+        store.save(settings.results, theirs)
+        return KNOWN
+
+    for retry in (False, True):
+        store.path_of(settings.results, "z", 0).unlink(missing_ok=True)
+        report = run.run_queue([job], settings, known, retry=retry)
+        assert report.finished == ()
+        assert store.load(settings.results / "z-s0.json") == theirs
+    assert not calls(settings)
+
+
 @pytest.mark.parametrize("other", [{"name": "x"}, {"seed": 1}, {"changed": {"epochs": 1}}])
 def test_another_run_is_never_an_arms_result(settings: run.Settings, other: dict[str, Any]) -> None:
     [job] = jobs((arm("z"),), seeds=1)
