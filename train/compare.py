@@ -19,7 +19,8 @@ from convert.errors import DataError
 from train import recipes
 from train.backend import keras, larq, tf
 from train.card import read_json
-from train.data import Dataset, load
+from train.data import Dataset
+from train.datarecord import recorded_data
 from train.evaluate import build_net, predict
 from train.figures import further
 from train.netrecord import recorded_net
@@ -138,15 +139,7 @@ def _loaded(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, 
             found=", ".join(sorted(h[:12] for h in hashes)),
             remedy="train them with the same data, data options and data seed",
         )
-    dataset = load(str(records[0]["data"]), **records[0].get("data_options", {}))
-    if dataset.hash not in hashes:
-        raise DataError(
-            "the data has changed since these runs",
-            where=str(runs[0]),
-            found=f"sha256 {dataset.hash[:12]}, the run had {min(hashes)[:12]}",
-            remedy="train again, or bring the same data back",
-        )
-    return records, metrics, dataset
+    return records, metrics, recorded_data(records[0], metrics[0], runs[0])
 
 
 def compare(runs: Sequence[Path]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import io
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from PIL import Image
 from convert.errors import DataError
 from convert.oracle import Oracle
 from train.card import model_card, read_json
-from train.data import Dataset, Split, load
+from train.data import Split
+from train.datarecord import recorded_data
 from train.figures import further
 from train.runfolder import write_json, write_whole
 
@@ -72,19 +72,6 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def _dataset(recipe: Mapping[str, Any], metrics: Mapping[str, Any]) -> Dataset:
-    """The run's own data, and no other."""
-    dataset = load(str(recipe["data"]), **recipe.get("data_options", {}))
-    if dataset.hash != metrics["dataset_hash"]:
-        raise DataError(
-            "the data has changed since the run",
-            where=f"dataset {dataset.name}",
-            found=f"sha256 {dataset.hash[:16]}, the run had {metrics['dataset_hash'][:16]}",
-            remedy="train again, or check out the commit that stands in the run's metrics.json",
-        )
-    return dataset
 
 
 def _write_pictures(folder: Path, test: Split, names: list[str], model: LceModel, n: int) -> int:
@@ -139,7 +126,7 @@ def ship(
             found=f"{metrics['size_bits'] / 8:,.0f} bytes of weights",
             remedy=f"at most {MOST_WEIGHT_BYTES:,} bytes",
         )
-    dataset = _dataset(recipe, metrics)
+    dataset = recorded_data(recipe, metrics, run)
     names = list(dataset.label_names)
     model = LceModel(content)
     test = dataset.test

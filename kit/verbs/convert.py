@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.errors import BitWakeError, DataError, ModelError
+from convert.errors import BitWakeError, ModelError
 from kit import console
 from kit.files import shown, write_json, write_whole
 
@@ -118,7 +118,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     weights = [arrays[name] for name in sorted(arrays)]
     builder = network(record)
     trained = AsTrained(_with_weights(builder(), weights, folder))
-    test = _test_pictures(record, metrics)
+    test = _test_pictures(record, metrics, folder)
     labels = list(metrics.get("labels", ())) if _classifies(record) else []
     pictures = None if test is None else test.images
     options = {"scaling": Scaling(1.0, 0.0), "labels": labels or None, **_options(args)}
@@ -223,14 +223,12 @@ def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, A
     return {"score_lce": found[task.metric], "score_lce_pictures": len(test), "scores_lce": found}
 
 
-def _test_pictures(record: Mapping[str, Any], metrics: Mapping[str, Any]) -> Any:
+def _test_pictures(record: Mapping[str, Any], metrics: Mapping[str, Any], run: Path) -> Any:
     """Pictures of the run's test split; None when the data is not here or is not the run's."""
-    from train.data import load
+    from train.datarecord import recorded_data
 
     try:
-        dataset = load(str(record["data"]), **record.get("data_options", {}))
-        if metrics.get("dataset_hash", dataset.hash) != dataset.hash:
-            raise DataError("the data has changed since the run")
+        dataset = recorded_data(record, metrics, run)
     except BitWakeError as error:
         console.say(f"compared on noise only: {error.what}")
         return None

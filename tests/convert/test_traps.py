@@ -268,10 +268,11 @@ def test_pictures_of_other_data_are_not_a_runs_own(
     from tests.train import small
 
     data = small.dataset()
-    monkeypatch.setattr("train.data.load", lambda *_, **__: data)
+    monkeypatch.setattr("train.datarecord.load", lambda *_, **__: data)
     record = {"data": "bright"}
-    assert len(convert._test_pictures(record, {"dataset_hash": data.hash})) == len(data.test)
-    assert convert._test_pictures(record, {"dataset_hash": "another"}) is None
+    test = convert._test_pictures(record, {"dataset_hash": data.hash}, run_folder)
+    assert len(test) == len(data.test)
+    assert convert._test_pictures(record, {"dataset_hash": "another"}, run_folder) is None
     assert "the data has changed since the run" in capsys.readouterr().out
 
 

@@ -128,7 +128,7 @@ def test_a_real_network_is_four_times_its_8_bit_form(
 ) -> None:
     """Both count every parameter, whatever kernels alone count to; and data without a validation
     split gives ranges from its training pictures."""
-    from train import compare
+    from train import compare, datarecord
     from train.data.dataset import empty_split
     from train.models.backbone import Backbone
     from train.recipes import Recipe
@@ -143,7 +143,7 @@ def test_a_real_network_is_four_times_its_8_bit_form(
     (tmp_path / "recipe.json").write_text(json.dumps({"name": "x", "data": "blobs"}))
     recipe = Recipe("x", "blobs", net, epochs=1)
     monkeypatch.setattr(compare.recipes, "get", lambda _: recipe)
-    monkeypatch.setattr(compare, "load", lambda *_, **__: data)
+    monkeypatch.setattr(datarecord, "load", lambda *_, **__: data)
     monkeypatch.setattr(compare, "restored", lambda *_: model)
     real, eight = compare.compare([tmp_path])["rows"]
     assert real["weight_bytes"] == 4 * eight["weight_bytes"] == 4 * model.count_params()

@@ -19,6 +19,7 @@ import numpy as np
 from convert.errors import DataError
 from train.card import read_json
 from train.data import Dataset
+from train.datarecord import check_same
 from train.distill import from_folder
 from train.evaluate import predict
 from train.loop import train
@@ -97,13 +98,7 @@ def prune(
     """
     net, teacher = prunable(base_net(base), plan, str(base)), from_folder(base)
     metrics = read_json(base / "metrics.json")
-    if metrics["dataset_hash"] != dataset.hash:
-        raise DataError(
-            "the data has changed since the unpruned run",
-            where=str(base),
-            found=f"sha256 {dataset.hash[:12]}, the run had {metrics['dataset_hash'][:12]}",
-            remedy="train the unpruned network again",
-        )
+    check_same(dataset, metrics, base)
     done = _record(folder, plan, teacher.record)
     whole = count(net).weight_bits
     if not done["points"]:

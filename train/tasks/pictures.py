@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from convert.errors import BitWakeError, DataError
-from train.data import Split, load
+from train.data import Split
 from train.data.dataset import Pixels
 from train.data.photos_match import apply
+from train.datarecord import recorded_data
 from train.tasks.task import Predict
 
 ENLARGED = 4
@@ -125,7 +126,7 @@ def draw(run: Path, count: int = 8) -> list[Path]:
     """The files made.
 
     Raises:
-        DataError: the run is not finished, or its task has no pictures.
+        DataError: the run is not finished, its data changed, or its task has no pictures.
     """
     from train import recipes
     from train.card import read_json
@@ -141,7 +142,7 @@ def draw(run: Path, count: int = 8) -> list[Path]:
             found=f"task {task.name}" + ("" if metrics.get("finished") else ", not finished"),
             remedy=f"take a finished run of a task of {', '.join(DRAWERS)}",
         )
-    test = load(str(record["data"]), **record.get("data_options", {})).test
+    test = recorded_data(record, metrics, run).test
     # odd ones show a person in scenes
     chosen = np.unique(np.linspace(0, len(test) - 1, min(count, len(test))).astype(int) | 1)
     split = test.take(chosen[chosen < len(test)])
