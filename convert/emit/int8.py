@@ -37,6 +37,7 @@ _TWO = ("int8_t", "int8_t")
 _SCRATCH = ("int8_t", "int16_t")
 KERNELS: dict[str, Kernel] = {
     "conv2d_i8": Kernel("bw_conv2d_i8", "bw_conv2d_i8_run", gives=_SCRATCH),
+    "conv2d_i8_signs": Kernel("bw_conv2d_i8", "bw_conv2d_i8_signs"),
     "depthwise_i8": Kernel("bw_conv2d_i8", "bw_depthwise_i8"),
     "transpose_conv_i8": Kernel("bw_conv2d_i8", "bw_transpose_conv_i8"),
     "average_pool_i8": Kernel("bw_pool_i8", "bw_average_pool_i8"),
@@ -123,16 +124,18 @@ def call_of(kernels: dict[str, Kernel]) -> Callable[[Graph, Op], Call]:
 
 
 def conv2d_add(graph: Graph, op: Op) -> Call:
-    """A convolution and the sum behind it."""
+    """A convolution and the sum behind it; that of signs has no scratch."""
+    signs = op.kind.endswith("_signs")
+    scratch = () if signs else (("int16_t", "out1"),)
+    function = f"bw_conv2d_add_i8_{'signs' if signs else 'run'}"
     conv, arrays = descriptor({name: value for name, value in op.attrs.items() if name != "add"})
     add, _ = descriptor(dict(op.attrs["add"]))
     fields = [(f"conv.{name}", value) for name, value in conv]
     fields += [(f"add.{name}", value) for name, value in add]
     return Call(
-        "bw_conv2d_add_i8", "bw_conv2d_add_i8_run", fields, arrays, "", "", "int8",
+        "bw_conv2d_add_i8", function, fields, arrays, "", "", "int8",
         macs=int(op.attrs["macs"]),
-        arguments=(("const int8_t", "in0"), ("const int8_t", "in1"), ("int8_t", "out0"),
-                   ("int16_t", "out1")),
+        arguments=(("const int8_t", "in0"), ("const int8_t", "in1"), ("int8_t", "out0"), *scratch),
     )  # fmt: skip
 
 
@@ -160,6 +163,6 @@ def move(graph: Graph, op: Op) -> Call:
 
 CALLS: dict[str, Callable[[Graph, Op], Call]] = {
     **dict.fromkeys(KERNELS, call_of(KERNELS)),
-    "conv2d_add_i8": conv2d_add,
+    **dict.fromkeys(("conv2d_add_i8", "conv2d_add_i8_signs"), conv2d_add),
     "move": move,
 }

@@ -132,6 +132,16 @@ typedef struct {
 void bw_conv2d_add_i8_run(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
                           int8_t *out, int16_t *scratch);
 
+/* Convolutions of signs. in: [in_h][in_w][in_c] of 0 for +1 and 254 (-2) for -1, in_c % 8 == 0;
+ * dilation_w is 1, the layer `narrow`. An absolute difference of bytes is then a product: with u =
+ * w + 127, w in -127..127, |u - 0| = 127 + w and |u - 254| = 127 - w. A tap outside the map counts
+ * 0; biases have nothing folded in; in_zero, row and packed are unused. weights: bytes u; of every
+ * four filters [k_h][k_w][in_c / 4][4 filters][4], then of those that are left [k_h][k_w][in_c]. */
+void bw_conv2d_i8_signs(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out);
+/* residual and out [out_h][out_w][out_c] may be the same. */
+void bw_conv2d_add_i8_signs(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
+                            int8_t *out);
+
 /* PRELU: a where q >= zero_a: rescaled by (multiplier_out, shift_out); below, the product with the
  * slope b rescaled by (multiplier_b, shift_b). */
 void bw_prelu_i8(const bw_binary_i8 *d, const int8_t *a, const int8_t *b, int8_t *out);

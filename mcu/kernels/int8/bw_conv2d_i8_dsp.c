@@ -6,14 +6,10 @@
  * is reordered. A step of four samples is ldm, two ldr, four sxtb16 and eight smlad: 15
  * instructions for 16 products.
  */
-#include "bw_add_i8.h"
 #include "bw_conv2d_i8_spread.h"
+#include "bw_four_i8.h"
 
 #if defined(BW_CONV2D_I8_DSP)
-
-typedef struct {
-    int32_t a0, a1, b0, b1; /* pixel a and b, filter 0 and 1 */
-} sums;
 
 #if defined(BW_LOOPS_IN_ASSEMBLY)
 #define STEP(offset)                                                                               \
@@ -53,7 +49,7 @@ typedef struct {
     "adds  %[w1], %[w1], #" #bytes "\n"
 #else
 /* One step of four samples; x holds both pixels. */
-static inline void step(sums *s, const uint32_t *x, const int8_t *w0, const int8_t *w1)
+static inline void step(bw_four *s, const uint32_t *x, const int8_t *w0, const int8_t *w1)
 {
     uint32_t w = bw_load4(w0);
     uint32_t even = bw_even(w), odd = bw_odd(w);
@@ -72,12 +68,12 @@ static inline void step(sums *s, const uint32_t *x, const int8_t *w0, const int8
 #endif
 
 /* Both pixels through two filters of `row` bytes. */
-static inline void products(sums *s, const uint32_t *x, const int8_t *w0, const int8_t *w1,
+static inline void products(bw_four *s, const uint32_t *x, const int8_t *w0, const int8_t *w1,
                             uint32_t row)
 {
     uint32_t turns = row >> 4, rest = row >> 2 & 3u;
 #if defined(BW_LOOPS_IN_ASSEMBLY)
-    sums t = *s;
+    bw_four t = *s;
     if (turns > 0) {
         LOOP(t, x, w0, w1, turns, 16u, STEP(0) STEP(4) STEP(8) STEP(12) ADVANCE(16));
     }
@@ -98,35 +94,12 @@ typedef struct {
     int8_t *out;
 } target;
 
-BW_INLINE sums clamped(const sums *q, int32_t low, int32_t high)
-{
-    return (sums){bw_clamp_i8(q->a0, low, high), bw_clamp_i8(q->a1, low, high),
-                  bw_clamp_i8(q->b0, low, high), bw_clamp_i8(q->b1, low, high)};
-}
-
-/* Four additions side by side, so that each constant is loaded once for all. */
-BW_INLINE sums added(const bw_residual *r, const sums *q, const sums *residual)
-{
-    const bw_add_operand *a = &r->a, *b = &r->b;
-    sums s = {bw_add_common(q->a0, a), bw_add_common(q->a1, a), bw_add_common(q->b0, a),
-              bw_add_common(q->b1, a)};
-    s = (sums){s.a0 + bw_add_common(residual->a0, b), s.a1 + bw_add_common(residual->a1, b),
-               s.b0 + bw_add_common(residual->b0, b), s.b1 + bw_add_common(residual->b1, b)};
-    s = (sums){bw_narrow(s.a0, r->multiplier, r->shift, r->centre),
-               bw_narrow(s.a1, r->multiplier, r->shift, r->centre),
-               bw_narrow(s.b0, r->multiplier, r->shift, r->centre),
-               bw_narrow(s.b1, r->multiplier, r->shift, r->centre)};
-    if (r->clamps) {
-        s = clamped(&s, r->low, r->high);
-    }
-    return s;
-}
-
 /* Four accumulators to outputs. */
-BW_INLINE sums scaled(const sums *s, const int32_t *c0, const int32_t *c1, int32_t centre)
+BW_INLINE bw_four scaled(const bw_four *s, const int32_t *c0, const int32_t *c1, int32_t centre)
 {
-    return (sums){bw_narrow(s->a0, c0[4], c0[8], centre), bw_narrow(s->a1, c1[4], c1[8], centre),
-                  bw_narrow(s->b0, c0[4], c0[8], centre), bw_narrow(s->b1, c1[4], c1[8], centre)};
+    return (bw_four){bw_narrow(s->a0, c0[4], c0[8], centre), bw_narrow(s->a1, c1[4], c1[8], centre),
+                     bw_narrow(s->b0, c0[4], c0[8], centre),
+                     bw_narrow(s->b1, c1[4], c1[8], centre)};
 }
 
 /* Both pixels through filter o and the one behind it (more: 1), or through o alone (0), which then
@@ -139,15 +112,15 @@ BW_INLINE void outputs(const bw_conv2d_i8 *d, const uint32_t *x, const int8_t *w
 {
     const uint32_t row = d->row, p = o + more;
     const int32_t *other = channel + more;
-    sums s = {channel[0], other[0], channel[0], other[0]};
+    bw_four s = {channel[0], other[0], channel[0], other[0]};
     products(&s, x, w, w + more * row, row);
     s = scaled(&s, channel, other, centre);
     if (sum != NULL) {
         if (d->act_min != -128 || d->act_max != 127) {
-            s = clamped(&s, d->act_min, d->act_max);
+            s = bw_four_clamped(&s, d->act_min, d->act_max);
         }
-        const sums r = {a.residual[o], a.residual[p], b.residual[o], b.residual[p]};
-        s = added(sum, &s, &r);
+        const bw_four r = {a.residual[o], a.residual[p], b.residual[o], b.residual[p]};
+        s = bw_four_added(sum, &s, &r);
     }
     a.out[o] = (int8_t)s.a0;
     b.out[o] = (int8_t)s.b0;

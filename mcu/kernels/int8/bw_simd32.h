@@ -93,6 +93,14 @@ static inline int32_t bw_half_to_i8(int32_t x)
     return y;
 }
 
+/* acc + the four absolute differences of unsigned bytes */
+static inline int32_t bw_usada8(uint32_t a, uint32_t b, int32_t acc)
+{
+    int32_t y;
+    __asm("usada8 %0, %1, %2, %3" : "=r"(y) : "r"(a), "r"(b), "r"(acc));
+    return y;
+}
+
 #else
 
 static inline uint32_t bw_even(uint32_t x)
@@ -129,6 +137,15 @@ static inline uint32_t bw_lows(uint32_t a, uint32_t b)
 static inline int32_t bw_smmulr(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+}
+
+static inline int32_t bw_usada8(uint32_t a, uint32_t b, int32_t acc)
+{
+    for (; (a | b) != 0; a >>= 8, b >>= 8) {
+        const int32_t difference = (int32_t)(a & 255u) - (int32_t)(b & 255u);
+        acc += difference < 0 ? -difference : difference;
+    }
+    return acc;
 }
 
 static inline int32_t bw_half_to_i8(int32_t x)
