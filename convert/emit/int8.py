@@ -37,6 +37,7 @@ _TWO = ("int8_t", "int8_t")
 _SCRATCH = ("int8_t", "int16_t")
 KERNELS: dict[str, Kernel] = {
     "conv2d_i8": Kernel("bw_conv2d_i8", "bw_conv2d_i8_run", gives=_SCRATCH),
+    "conv2d_i8_bits": Kernel("bw_conv2d_i8", "bw_conv2d_i8_bits", gives=("uint32_t",)),
     "conv2d_i8_signs": Kernel("bw_conv2d_i8", "bw_conv2d_i8_signs"),
     "depthwise_i8": Kernel("bw_conv2d_i8", "bw_depthwise_i8"),
     "transpose_conv_i8": Kernel("bw_conv2d_i8", "bw_transpose_conv_i8"),

@@ -108,6 +108,11 @@ MOST_PACKED, MOST_TAPS = 4, 64
 _NINE = (0, 2, 3, 5, 6, 8, 1, 4, 7, 9)
 
 
+def nine_lanes(padded: Array) -> Array:
+    """int32 [n, 5] of filters [n, 12] of 3x3 taps and zeros."""
+    return np.ascontiguousarray(padded.astype("<i2")[:, _NINE]).view("<i4")
+
+
 def packed(taps: Array, fields: dict[str, Any]) -> Array:
     """int32 [records, words]: the filters once more, as `bw_conv2d_i8.packed` has them."""
     n, row = len(taps), fields["row"]
@@ -115,8 +120,7 @@ def packed(taps: Array, fields: dict[str, Any]) -> Array:
     centre = np.full((n, 1), 1 + 2 * fields["out_zero"])
     double = np.pad(2 * taps, [(0, 0), (0, row - taps.shape[1])]).astype("<i2")
     if (fields["k_h"], fields["k_w"], fields["in_c"]) == (3, 3, 1):
-        lanes = np.ascontiguousarray(double[:, _NINE]).view("<i4")
-        return np.hstack([2 * bias, lanes, factor, ~shift, centre]).astype(np.int32)
+        return np.hstack([2 * bias, nine_lanes(double), factor, ~shift, centre]).astype(np.int32)
     lanes = np.ascontiguousarray(double.reshape(n, -1, 4)[..., (0, 2, 1, 3)]).view("<i4")
     ends = np.hstack([factor, ~shift])
     two = np.minimum(np.arange(n + n % 2).reshape(-1, 2), n - 1)  # filters of each record

@@ -11,7 +11,7 @@ import numpy as np
 
 from convert import geometry
 from convert.ir import Graph, Op, short_name
-from convert.lower import int8, int8_signs, real
+from convert.lower import int8, int8_bits, int8_signs, real
 from convert.lower.bitplanes import bit_planes
 from convert.lower.encoder import encode_input
 from convert.lower.join import decide, logic
@@ -136,7 +136,7 @@ PASSES: tuple[Pass, ...] = (
     encode_input, bit_planes, move_bits, bconv2d, bmaxpool2d, quantize, dequantize, drop_reshape,
     fold_gather,
     *int8.PASSES, *real.PASSES, logic, decide, residual,
-    int8_signs.maps_of_signs, int8_signs.convolutions_of_signs,
+    int8_bits.signs_of_convolutions, int8_signs.maps_of_signs, int8_signs.convolutions_of_signs,
 )  # fmt: skip
 
 KERNELS = frozenset(
@@ -144,6 +144,6 @@ KERNELS = frozenset(
         "encode_u8", "encode_tiles_u8", "bit_planes_u8", "gather_channels_bits", "bconv2d_bits",
         "bconv2d_f32", "bconv2d_i8", "bconv2d_pair_bits", *SUMS.values(), "logic_bits",
         "bmaxpool2d_bits", "quantize_f32", "quantize_i8", "dequantize_f32", "dequantize_i8",
-        "alias", *int8.KERNELS, *int8_signs.SIGNS.values(), *real.KERNELS,
+        "alias", *int8.KERNELS, *int8_signs.SIGNS.values(), "conv2d_i8_bits", *real.KERNELS,
     }
 )  # fmt: skip

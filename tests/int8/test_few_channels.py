@@ -178,15 +178,18 @@ def test_instructions(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
 @pytest.mark.parametrize("optimize", ["-O1", "-Os", "-O2", "-O3"])
+@pytest.mark.parametrize(
+    "core", ["-mcpu=cortex-m4", "-mcpu=cortex-m7 -mfpu=fpv5-sp-d16 -mfloat-abi=hard"]
+)
 def test_the_loops_compile_where_a_frame_pointer_is_asked_for(
-    optimize: str, tmp_path: Path
+    core: str, optimize: str, tmp_path: Path
 ) -> None:
     """As Zephyr does; it would take one of the registers that the loops need."""
     sources = sorted((batch.MCU / "kernels/int8").glob("*_dsp.c"))
     assert len(sources) > 4
-    sources.append(batch.MCU / "kernels/int8/bw_conv2d_i8_signs.c")
+    sources += [batch.MCU / f"kernels/int8/bw_conv2d_i8_{name}.c" for name in ("signs", "bits")]
     folders = [f"-I{batch.MCU / name}" for name in ("include", "kernels")]
-    flags = ["-mthumb", "-mcpu=cortex-m4", "-fno-omit-frame-pointer", optimize, "-std=c11", "-Wall",
+    flags = ["-mthumb", *core.split(), "-fno-omit-frame-pointer", optimize, "-std=c11", "-Wall",
              "-Wextra", "-Werror", *folders]  # fmt: skip
     made = subprocess.run(
         ["arm-none-eabi-gcc", *flags, "-c", *map(str, sources)],

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convert.arrange import Options
-from convert.compile import Compiled, compile_bytes
+from convert.compile import Compiled
 from convert.emit import emit
-from convert.geometry import out_size
 from convert.ir import Array
 from convert.oracle import Oracle
 from tests.convert.cases import packed_noise
 from tests.convert.flat import NONE, RELU, SAME, VALID, Flat
 from tests.host_c import HostModels
 from tests.int8 import cores
+from tests.int8.beside_bits import compiled, conv2d, plus
 
 host_c = pytest.mark.host_c
 Rng = Any
@@ -32,36 +31,6 @@ class Case:
     inputs: list[dict[str, Array]]
     signs: bool
     what: dict[str, Any] = field(default_factory=dict)
-
-
-def _conv(f: Flat, at: int, rng: Rng, what: dict[str, Any], scale: float) -> int:
-    """A CONV_2D of an int8 map, with random filters of one scale."""
-    _, h, w, c = f.shapes[at]
-    (kh, kw), (sh, sw), (dh, dw) = what["kernel"], what["stride"], what["dilation"]
-    n, padding = what["filters"], what["padding"]
-    weights = rng.integers(-127, 128, (n, kh, kw, c))
-    weights.reshape(-1)[0] = what["least"]
-    o = f.s.Conv2DOptionsT()
-    o.padding, o.strideH, o.strideW, o.dilationHFactor, o.dilationWFactor = padding, sh, sw, dh, dw
-    o.fusedActivationFunction = what["activation"]
-    spread = 73 * np.sqrt(kh * kw * c)
-    factor = 0.004
-    bias = rng.normal(0, spread, n).astype(np.int32)
-    inputs = [at, f.tensor(weights.shape, "int8", data=weights, quant=(factor, 0)),
-              f.tensor((n,), "int32", data=bias, quant=(factor * scale, 0))]  # fmt: skip
-    shape = (1, out_size(h, kh, sh, dh, padding), out_size(w, kw, sw, dw, padding), n)
-    quant = (float(factor * scale * spread / 50), int(rng.integers(-100, 60)))
-    out = f.tensor(shape, "int8", name="conv", quant=quant)
-    f.op("CONV_2D", inputs, [out], options=o)
-    return out
-
-
-def _sum(f: Flat, a: int, b: int, rng: Rng) -> int:
-    o = f.s.AddOptionsT()
-    o.fusedActivationFunction = int(rng.choice([NONE, NONE, RELU]))
-    out = f.tensor(f.shapes[a], "int8", name="sum", quant=(0.4, int(rng.integers(-60, 60))))
-    f.op("ADD", [a, b], [out], options=o)
-    return out
 
 
 def case(rng: Rng, **given: Any) -> Case:
@@ -93,12 +62,12 @@ def case(rng: Rng, **given: Any) -> Case:
     pm = f.dequantize(x, what["channels"], (what["scale"], what["zero"]))
     one = {"x": packed_noise(rng, (1, h, w), what["channels"])}
     for k in range(what["readers"]):
-        y = _conv(f, pm, rng, what, what["scale"])
+        y = conv2d(f, pm, rng, what, what["scale"])
         if what["residual"] and k == 0:
             quant = (0.3, int(rng.integers(-20, 20)))
             beside = f.input("beside", f.shapes[y], "int8", quant)
             one["beside"] = rng.integers(-128, 128, f.shapes[y]).astype(np.int8)
-            y = _sum(f, y, beside, rng) if rng.random() < 0.5 else _sum(f, beside, y, rng)
+            y = plus(f, y, beside, rng) if rng.random() < 0.5 else plus(f, beside, y, rng)
         f.output(f"y{k}", y)
     if what["shown"]:
         f.output("pm", pm)
@@ -114,12 +83,6 @@ OTHERS: list[dict[str, Any]] = [
     {"channels": 20}, {"scale": 0.5}, {"zero": 127}, {"least": -128}, {"shown": True},
     {"dilation": (1, 2), "kernel": (3, 3), "stride": (1, 1), "sides": (9, 9)},
 ]  # fmt: skip
-
-
-def compiled(content: bytes, core: str = "cortex-m4") -> Compiled:
-    made = compile_bytes(content, name="signs", options=Options(core=core))
-    assert isinstance(made, Compiled), made
-    return made
 
 
 def reads_signs(made: Compiled) -> bool:

@@ -132,6 +132,13 @@ typedef struct {
 void bw_conv2d_add_i8_run(const bw_conv2d_add_i8 *d, const int8_t *in, const int8_t *residual,
                           int8_t *out, int16_t *scratch);
 
+/* Signs of a convolution of one channel by 3x3 filters. out: bits [out_h][out_w][out_c], 1 where an
+ * accumulator is below 0; the compiler has taken off the bias what makes an output's sign that.
+ * packed, BW_NINE_BITS words a filter: bias, then lanes of taps as above, not doubled. Of the other
+ * fields those of the geometry and in_zero are used. */
+#define BW_NINE_BITS 6u
+void bw_conv2d_i8_bits(const bw_conv2d_i8 *d, const int8_t *in, uint32_t *out);
+
 /* Convolutions of signs. in: [in_h][in_w][in_c] of 0 for +1 and 254 (-2) for -1, in_c % 8 == 0;
  * dilation_w is 1, the layer `narrow`. An absolute difference of bytes is then a product: with u =
  * w + 127, w in -127..127, |u - 0| = 127 + w and |u - 254| = 127 - w. A tap outside the map counts

@@ -5,49 +5,10 @@
  * taps, multiplier, shift and zero point in a row, bias and taps doubled, because the scaling that
  * follows takes twice the sum. A filter is two ldm, five smlad and six instructions of scaling and
  * storing.
- *
- * The lanes are those of sxtb16 on the words of three lines: taps 0 and 2, 3 and 5, 6 and 8, then 1
- * and 4, then 7 and a sample that no tap is for.
  */
-#include "bw_conv2d_i8_spread.h"
+#include "bw_nine_i8.h"
 
 #if defined(BW_CONV2D_I8_DSP)
-
-typedef struct {
-    uint32_t x0, x1, x2, x3, x4;
-} lanes;
-
-/* Of four samples of each of three lines. */
-static inline lanes lanes_of(uint32_t a, uint32_t b, uint32_t c)
-{
-    return (lanes){bw_even(a), bw_even(b), bw_even(c), bw_lows(bw_odd(a), bw_odd(b)), bw_odd(c)};
-}
-
-/* A window on the border: of each line, four samples that it has are read and shifted to their
- * places. Lines that are shorter or read with gaps go through memory. */
-static lanes border(const bw_conv2d_i8 *d, const int8_t *in, const bw_window *w, int8_t *patch)
-{
-    const int32_t left = w->left, last = d->in_w - 4;
-    if (last < 0 || left < -3 || left > last + 3 || d->dilation_w != 1) {
-        bw_conv2d_i8_patch(d, in, w->y, w->x, patch);
-        return lanes_of(bw_load4(patch), bw_load4(patch + 3), bw_load4(patch + 6));
-    }
-    const uint32_t zero = (uint32_t)(uint8_t)d->in_zero * 0x01010101u;
-    const int32_t from = left < 0 ? 0 : left > last ? last : left;
-    const uint32_t down = left > from ? 8u * (uint32_t)(left - from) : 0;
-    const uint32_t up = left < from ? 8u * (uint32_t)(from - left) : 0;
-    const uint32_t beside = zero & ~((0xFFFFFFFFu >> down) << up);
-    uint32_t lines[3];
-    for (uint32_t k = 0; k < 3u; k++) {
-        const int32_t iy = w->top + (int32_t)(k * d->dilation_h);
-        lines[k] = zero;
-        if (iy >= 0 && iy < d->in_h) {
-            const uint32_t x = bw_load4(in + (uint32_t)iy * d->in_w + (uint32_t)from);
-            lines[k] = (x >> down) << up | beside;
-        }
-    }
-    return lanes_of(lines[0], lines[1], lines[2]);
-}
 
 #if defined(BW_LOOPS_IN_ASSEMBLY)
 #define FILTER                                                                                     \
@@ -76,15 +37,19 @@ static lanes border(const bw_conv2d_i8 *d, const int8_t *in, const bw_window *w,
                    : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory")
 #endif
 
-/* The filters: fours of them up to `fours`, then up to `end`. */
+/* The filters: fours of them up to `fours`, then up to `end`; and where their outputs go. */
 typedef struct {
     const int32_t *first, *fours, *end;
+    int8_t *out;
 } filters;
 
-/* All filters meet one window; the place behind what they made. */
-BW_INLINE int8_t *meet(lanes x, const filters *all, int8_t *out)
+/* All filters meet one window. */
+BW_INLINE void meet(const bw_nine *window, void *to)
 {
+    filters *all = to;
+    const bw_nine x = *window;
     const int32_t *f = all->first;
+    int8_t *out = all->out;
 #if defined(BW_LOOPS_IN_ASSEMBLY)
     if (f != all->fours) {
         LOOP(all->fours, FILTER FILTER FILTER FILTER);
@@ -102,31 +67,15 @@ BW_INLINE int8_t *meet(lanes x, const filters *all, int8_t *out)
         *out++ = (int8_t)bw_narrow_twice(acc, f[6], (uint32_t)f[7], f[8]);
     }
 #endif
-    return out;
+    all->out = out;
 }
 
 void bw_conv2d_i8_nine(const bw_conv2d_i8 *d, const int8_t *in, int8_t *out, int8_t *patch)
 {
-    const uint32_t pixels = (uint32_t)d->out_h * d->out_w, n = d->out_c;
+    const uint32_t n = d->out_c;
     const int32_t *f = d->packed;
-    const filters all = {f, f + BW_NINE * (n & ~3u), f + BW_NINE * n};
-    int8_t *to = out;
-    bw_window w = bw_window_first(d);
-    for (uint32_t p = 0, run; p < pixels; p += run) {
-        run = bw_window_run(d, &w);
-        if (run > 0) {
-            const int8_t *from = in + (uint32_t)w.top * d->in_w + (uint32_t)w.left;
-            const uint32_t down = (uint32_t)d->dilation_h * d->in_w;
-            for (uint32_t k = run; k > 0; k--, from += d->stride_w) {
-                const uint32_t a = bw_load4(from), b = bw_load4(from + down);
-                to = meet(lanes_of(a, b, bw_load4(from + 2u * down)), &all, to);
-            }
-        } else {
-            to = meet(border(d, in, &w, patch), &all, to);
-            run = 1;
-        }
-        bw_window_next(d, &w, run);
-    }
+    filters all = {f, f + BW_NINE * (n & ~3u), f + BW_NINE * n, out};
+    bw_nine_map(d, in, patch, meet, &all);
     bw_clamp_map_i8(d, out);
 }
 

@@ -37,7 +37,7 @@ BW_INLINE taps taps_of(const bw_conv2d_i8 *d, const int8_t *in, int32_t top, int
 }
 
 /* A line from x up to `end` by four filters. */
-BW_INLINE void four(bw_four *s, const int8_t *x, const int8_t *end, const int8_t *w)
+BW_LOOP void four(bw_four *s, const int8_t *x, const int8_t *end, const int8_t *w)
 {
 #if defined(BW_LOOPS_IN_ASSEMBLY) && !defined(__ARM_FEATURE_MVE) /* low-overhead loops take lr */
 #define STEP                                                                                       \
@@ -53,16 +53,19 @@ BW_INLINE void four(bw_four *s, const int8_t *x, const int8_t *end, const int8_t
     "usada8 %[b0], r5, r9, %[b0]\n"                                                                \
     "usada8 %[b1], r5, r10, %[b1]\n"
     bw_four t = *s;
-    __asm volatile("subs   r4, %[end], %[x]\n" /* an odd number of steps? */
+    __asm volatile("ldr    r4, %[end]\n"
+                   "subs   r4, r4, %[x]\n" /* an odd number of steps? */
                    "tst    r4, #8\n"
-                   "beq    1f\n" STEP "cmp    %[x], %[end]\n"
+                   "beq    1f\n" STEP "ldr    r4, %[end]\n"
+                   "cmp    %[x], r4\n"
                    "beq    2f\n"
-                   "1:\n" STEP STEP "cmp    %[x], %[end]\n"
+                   "1:\n" STEP STEP "ldr    r4, %[end]\n"
+                   "cmp    %[x], r4\n"
                    "bne    1b\n"
                    "2:\n"
-                   : [x] "+r"(x), [w] "+r"(w), [a0] "+r"(t.a0), [a1] "+r"(t.a1), [b0] "+r"(t.b0),
-                     [b1] "+r"(t.b1)
-                   : [end] "r"(end)
+                   : [x] "+&r"(x), [w] "+&r"(w), [a0] "+&r"(t.a0), [a1] "+&r"(t.a1),
+                     [b0] "+&r"(t.b0), [b1] "+&r"(t.b1)
+                   : [end] "m"(end)
                    : "r4", "r5", "r6", "r8", "r9", "r10", "cc", "memory");
     *s = t;
 #else

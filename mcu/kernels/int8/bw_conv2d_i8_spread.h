@@ -12,6 +12,13 @@
 /* The rest of a function whose caller decides what is a constant. */
 #define BW_INLINE static inline __attribute__((always_inline))
 
+/* A loop that takes all registers. With -Os GCC may not find them within a larger function. */
+#if defined(__OPTIMIZE_SIZE__)
+#define BW_LOOP static __attribute__((noinline))
+#else
+#define BW_LOOP BW_INLINE
+#endif
+
 /* The window of an output pixel begins at (top, left). From columns 0 ... most on, it lies in the
  * map, in whole words. */
 typedef struct {
