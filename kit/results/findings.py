@@ -53,8 +53,9 @@ PAIRS = {
         ("grouping-grouped", "grouping-unshuffled", "With the shuffle against without"),
     ),
     "g": (
-        ("headline-glt", "headline-binary", "GLT against the natural binary code"),
-        ("headline-glt", "headline-int8", "1 bit, GLT, against MobileNetV1-0.25 in 8 bits"),
+        ("headline-wake", "headline-binary", "GLT of 32 planes against the natural binary code"),
+        ("headline-glt", "headline-binary", "GLT of 8 planes against the natural binary code"),
+        ("headline-wake", "headline-int8", "1 bit, GLT, against MobileNetV1-0.25 in 8 bits"),
     ),
 }  # fmt: skip
 # The "linear ADC" of such a comparison is its binary code, or a thermometer of even thresholds.

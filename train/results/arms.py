@@ -168,7 +168,8 @@ _FIVE = tuple(
 
 # Half an hour a seed on one core, not the ten minutes of the others: behind all of these.
 _HEADLINE = (
-    Arm("headline-glt", "g", "scenes-wake: GLT, 1 bit", "scenes-wake", priority=30),
+    Arm("headline-wake", "g", "scenes-wake: GLT of 32 planes, 1 bit", "scenes-wake", priority=30),
+    Arm("headline-glt", "g", "the same with 8 planes", "scenes-wake-8", priority=30),
     Arm("headline-binary", "g", "the same behind the natural binary code", "scenes-wake-binary",
         priority=30),
     Arm("headline-int8", "g", "MobileNetV1-0.25, 8 bits", "scenes-mobilenet", steps=_EIGHT,
