@@ -192,6 +192,9 @@ class Model:
             link = op.attrs["links"][call.layer]
             if call.kind == "slide":
                 total += call.fields["planes"] * (12 * (call.fields["bits"] // 32 + 1) + 20)
+            elif call.kind == "level":
+                part = call.fields["out_h"] / link.op.attrs["shape"].out_h
+                total += round(part * self.tables(link.op, True))
             elif call.kind in ("conv", "pair"):
                 rows = call.fields["out_h" if call.kind == "conv" else "a.out_h"]
                 total += self.counted(link.op, rows)

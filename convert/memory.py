@@ -199,7 +199,7 @@ def _moves(planar: Graph, made: Graph, form: Form, wish: Wish) -> Iterator[Form]
         key=lambda step: sum(life.bytes for life in alive if life.first <= step <= life.last),
     )
     peak = made.ops[full].name
-    front = find_chain(planar)
+    front = find_chain(planar, wish.rows)
     for length in range(max(form.front + 1, 2), len(front) + 1):
         names = _names(front[:length])
         relieves = peak in names or made.ops[full].kind == "stream"
@@ -236,7 +236,7 @@ def candidates(graph: Graph, wish: Wish) -> list[Found]:
     """Every candidate with its graph; without a limit one. Empty where rows are to be fed and the
     network cannot take them."""
     least = to_planar(graph, wish.layouts, wish.core, LEAST_SCRATCH)
-    chain = find_chain(least)
+    chain = find_chain(least, wish.rows)
     lengths = [*([] if wish.rows else [0]), *range(2, len(chain) + 1)]
     if not lengths:
         return []

@@ -18,6 +18,7 @@ from convert.plan import Plan
 
 FUNCTIONS = {
     "encode": ("bw_planar_encode", "bw_planar_encode_u8"),
+    "level": ("bw_level_conv", "bw_planar_level_conv_u8"),
     "split": ("bw_planar_split", "bw_planar_split_bits"),
     "conv": ("bw_planar_conv", "bw_planar_conv_bits"),
     "pair": ("bw_planar_pair", "bw_planar_pair_bits"),

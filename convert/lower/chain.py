@@ -1,8 +1,9 @@
 """Chains of planar layers that can run a few rows at a time.
 
-A chain begins at the input encoder, whose rows are made as they are asked for, or at a map that is
-there as a whole. It goes on as far as every map between has one reader: binary convolutions, two
-branches that read the same map and meet in front of a sign, and max poolings.
+A chain begins at the input encoder or at a table convolution with the encoder in it, either of
+which makes rows of the picture's rows as they are asked for, or at a map that is there as a
+whole. It goes on as far as every map between has one reader: binary convolutions, two branches
+that read the same map and meet in front of a sign, and max poolings.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from convert.ir import Graph, Op, Tensor
 from convert.planar.geometry import ConvShape
 from convert.stream.schedule import Stage
 
-ENCODER, MAP = "planar_encode_u8", "map"
+ENCODER, LEVEL, MAP = "planar_encode_u8", "planar_level_conv_u8", "map"
 CONV, PAIR, POOL = "planar_conv_bits", "planar_pair_bits", "planar_bmaxpool2d_bits"
 LAYERS = (CONV, PAIR, POOL)
-PHASES = ("split_planes", ENCODER, "planar_level_conv_u8")  # what may write phases
+PHASES = ("split_planes", ENCODER, LEVEL)  # what may write phases
 
 
 @dataclass(frozen=True)
 class Link:
     """A layer of the chain: its operation, the phases made in front of it, and its output map.
 
-    The first link may be of kind MAP, which is no operation. Rows of an encoder or a map may be
-    rows of phases: one for every `step` rows of the unsplit map.
+    The first link may be of kind MAP, which is no operation. Its rows may be rows of phases: one
+    for every `step` rows of the unsplit map.
     """
 
     op: Op
@@ -39,7 +40,8 @@ class Link:
 
     @property
     def step(self) -> int:
-        return int(self.op.attrs.get("stride_h", 1)) if self.op.kind in (ENCODER, MAP) else 1
+        firsts = (ENCODER, LEVEL, MAP)
+        return int(self.op.attrs.get("stride_h", 1)) if self.op.kind in firsts else 1
 
     @property
     def shapes(self) -> dict[str, ConvShape]:
@@ -78,10 +80,23 @@ def _on(graph: Graph, first: Link, reader: Op | None) -> tuple[Link, ...]:
         reader = graph.sole_consumer(links[-1].out.name)
 
 
-def find_chain(graph: Graph) -> tuple[Link, ...]:
-    """The chain that begins at the input encoder; empty where there is none."""
-    first = next((op for op in graph.ops if op.kind == ENCODER), None)
-    if first is None:
+def _in_order(op: Op) -> bool:
+    """Whether what makes the first rows reads each of the picture's rows once: a table convolution
+    whose windows neither meet nor leave gaps."""
+    if op.kind != LEVEL:
+        return True
+    s: ConvShape = op.attrs["shape"]
+    return s.stride_h == (s.k_h - 1) * s.dilation_h + 1
+
+
+def find_chain(graph: Graph, fed: bool = False) -> tuple[Link, ...]:
+    """The chain that begins at the input encoder or a table convolution; else empty.
+
+    Args:
+        fed: the picture's rows come one after the other, and none twice.
+    """
+    first = next((op for op in graph.ops if op.kind in (ENCODER, LEVEL)), None)
+    if first is None or (fed and not _in_order(first)):
         return ()
     out = graph.tensor(first.outputs[0])
     return _on(graph, Link(first, None, out), graph.sole_consumer(out.name))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convert.ir import Graph, Op, Tensor
-from convert.lower.chain import MAP, POOL, Link, chain_at, find_chain, stages_of
+from convert.lower.chain import LEVEL, MAP, POOL, Link, chain_at, find_chain, stages_of
 from convert.planar.geometry import maxpool_scratch, plane_words
 from convert.stream.check import check_schedule
 from convert.stream.check_calls import check_calls
@@ -30,11 +30,11 @@ class StreamCall:
 
     Attributes:
         layer: index of the layer, in the stream, that it belongs to.
-        kind: "encode", "split", "conv", "pair", "maxpool" or "slide".
+        kind: "encode", "level", "split", "conv", "pair", "maxpool" or "slide".
         fields: descriptor fields that differ from the layer's own.
         read, write: (output number of the stream operation, or SOURCE, and byte offset); None is
             the picture.
-        rows: (first, count) of the picture's rows, for "encode".
+        rows: (first, count) of the picture's rows, for "encode" and "level".
     """
 
     layer: int
@@ -116,6 +116,19 @@ class _Builder:
         fields = {"h": rows, "out_stride": stride}
         self.calls.append(StreamCall(0, "encode", fields, None, write, (first, rows)))
 
+    def level(self, run: Run) -> None:
+        """Rows of a table convolution, which pads the picture as a whole."""
+        s = self.links[0].op.attrs["shape"]
+        write, stride = self.target(0, run.first)
+        step = self.links[0].step
+        first = run.first * step
+        rows = min(s.out_h - first, run.rows * step)
+        begin = first * s.stride_h - s.pad_top
+        end = begin + (rows - 1) * s.stride_h + (s.k_h - 1) * s.dilation_h + 1
+        low, high = max(0, begin), min(self.picture_h, end)
+        fields = {"in_h": high - low, "pad_top": low - begin, "out_h": rows, "out_stride": stride}
+        self.calls.append(StreamCall(0, "level", fields, None, write, (low, high - low)))
+
     def conv(self, run: Run) -> None:
         """A convolution, or two branches that read the same rows."""
         link, before = self.links[run.stage], self.windows[run.stage - 1]
@@ -171,7 +184,7 @@ class _Builder:
                 self.slide(step.stage, step.low)
                 continue
             if step.stage == 0:
-                self.encode(step)
+                (self.level if self.links[0].op.kind == LEVEL else self.encode)(step)
             elif self.links[step.stage].op.kind == POOL:
                 self.pool(step)
             else:
@@ -187,15 +200,15 @@ def stream(graph: Graph, length: int, fed: bool = False, at: str | None = None) 
         length: encoder or first map included: 2 or more, at most the chain's links.
         fed: the picture's rows come while the network runs; it is never in memory as a whole.
         at: name of the chain's first layer, which reads a map; None for the chain that begins at
-            the encoder.
+            the picture.
 
     Raises:
         ValueError: there is no such chain.
     """
-    whole = find_chain(graph) if at is None else chain_at(graph, at)
+    whole = find_chain(graph, fed) if at is None else chain_at(graph, at)
     links = whole[:length]
     if length < 2 or len(links) != length:
-        raise ValueError(f"no chain of {length} layers begins at {at or 'the encoder'}")
+        raise ValueError(f"no chain of {length} layers begins at {at or 'the picture'}")
     plan = schedule(stages_of(links), given=at is not None)
     check_schedule(plan)
     tensors, windows = _windows(links, plan)

@@ -92,6 +92,19 @@ class _Replay:
         bits[end : -(-end // 32) * 32] = NOTHING
         self.made[call.layer] += rows
 
+    def level(self, call: StreamCall) -> None:
+        """Rows of a table convolution: every tap is on its row of the picture."""
+        s, fields, (first, count) = self.links[0].op.attrs["shape"], call.fields, call.rows
+        done = self.made[0] * self.links[0].step
+        for y in range(fields["out_h"]):
+            for tap in range(s.k_h):
+                whole = (done + y) * s.stride_h - s.pad_top + tap * s.dilation_h
+                here = y * s.stride_h - fields["pad_top"] + tap * s.dilation_h
+                inside = 0 <= here < fields["in_h"] == count
+                if first + here != whole or inside != (0 <= whole < s.in_h):
+                    raise ScheduleError(f"{call}: tap {tap} of row {y} is on row {whole}")
+        self.write(call, -(-fields["out_h"] // self.links[0].step))
+
     def slide(self, call: StreamCall) -> None:
         """Kept rows elsewhere in their window."""
         begin, to, n = (call.fields[name] for name in ("from", "to", "bits"))
@@ -145,6 +158,8 @@ def check_calls(
             replay.slide(call)
         elif call.kind == "encode":
             replay.write(call, -(-call.fields["h"] // links[0].step))
+        elif call.kind == "level":
+            replay.level(call)
         elif call.kind == "split":
             count = call.fields["in_h"]
             replay.split = (replay.read(call, call.fields["in_origin"], count), count)

@@ -14,7 +14,8 @@ from convert.emit import emit
 from convert.geometry import SAME, VALID, out_size, pad_before
 from convert.ir import Array, Graph, Op, Port, Tensor
 from convert.layout import PACKED, PLANAR
-from convert.lower.chain import MAP, chain_at, find_chain, starts
+from convert.level_choice import possible, with_tables
+from convert.lower.chain import LEVEL, MAP, chain_at, find_chain, starts
 from convert.lower.encoder import make_table
 from convert.lower.planar import to_planar
 from convert.lower.stream import StreamCall, stream
@@ -101,7 +102,7 @@ def network(seed: int) -> Graph:
 
 def forms(graph: Graph) -> dict[str, Compiled]:
     """The network packed, planar with large and small tables, and streamed to every length, from
-    the encoder and from every map."""
+    the encoder, from a table convolution and from every map."""
     layouts = {op.name: PLANAR for op in graph.ops}
     planar, small = (to_planar(graph, layouts, CORE, scratch) for scratch in (None, 1024))
     plain = to_planar(graph, {op.name: PACKED for op in graph.ops}, CORE)
@@ -109,6 +110,14 @@ def forms(graph: Graph) -> dict[str, Compiled]:
     for length in range(2, len(find_chain(planar)) + 1):
         found[f"stream{length}"] = compiled(stream(planar, length, fed=length % 2 == 0))
         found[f"small{length}"] = compiled(stream(small, length, fed=length % 2 == 1))
+    tables = to_planar(with_tables(graph, possible(graph, CORE)), layouts, CORE)
+    links = find_chain(tables)
+    if links[0].op.kind == LEVEL:
+        fed = len(find_chain(tables, fed=True))
+        for length in range(2, len(links) + 1):
+            found[f"table{length}"] = compiled(stream(tables, length))
+            if fed:
+                found[f"fed{length}"] = compiled(stream(tables, length, fed=True))
     for name in starts(planar):
         for length in range(3, len(chain_at(planar, name)) + 1):
             found[f"{name}+{length}"] = compiled(stream(planar, length, at=name))
@@ -149,7 +158,10 @@ def test_streams_equal_whole_maps(host: HostModels) -> None:
             assert got == wanted, name
             compared.add(name.partition(" ")[2])
     assert varied >= NETWORKS - 2
-    assert {"lanes", "small", "stream2", "small3", "stream4"} <= compared
+    assert {"lanes", "small", "stream2", "small3", "stream4", "table2", "table3"} <= compared
+    kinds = [name.partition(" ")[2].rstrip("0123456789") for name in host.models]
+    assert kinds.count("table") > 8
+    assert kinds.count("fed") > 2
     pools = [
         name
         for name, made in host.models.items()
@@ -206,7 +218,7 @@ def test_the_checker_notices_a_wrong_call(host: HostModels) -> None:
                 else:
                     raise AssertionError(f"{one} is not noticed; right is {call}")
     assert noticed > 200
-    assert {"encode", "split", "conv", "maxpool", "slide"} <= kinds
+    assert {"encode", "level", "split", "conv", "maxpool", "slide"} <= kinds
 
 
 def test_fed_models_keep_no_picture(host: HostModels) -> None:
