@@ -27,19 +27,20 @@ from convert.lower.levels import (
     table_bytes,
     tables,
 )  # fmt: skip
+from convert.select import saturates
 
 TABLE = "table"  # the layout's name in options
 Pairs = Mapping[str, tuple[Op, Op]]  # by name: an encoder, and the operation for it and its reader
 BYTE = 1  # instructions of a picture that a byte of tables must save
 
 
-def _forms(codes: Codes) -> Iterator[Tables]:
+def _forms(codes: Codes, core: str) -> Iterator[Tables]:
     """Tables with none, one, two ... pairs of taps, within the bound on flash."""
     filters = codes.delta.shape[2]
     for pairs in range(codes.taps // 2 + 1):
         if table_bytes(codes.levels, codes.taps, pairs, filters, LANES[0]) > MOST_BYTES:
             return
-        made = tables(codes, pairs)
+        made = tables(codes, pairs, saturating=saturates(core))
         if made is not None and made.words.nbytes <= MOST_BYTES:
             yield made
 
@@ -52,7 +53,7 @@ def operation(graph: Graph, encoder: Op, core: str) -> Op | None:
     if conv is None or codes is None:
         return None
     model = Model(core)
-    forms = (level_conv(graph, encoder, conv, made) for made in _forms(codes))
+    forms = (level_conv(graph, encoder, conv, made) for made in _forms(codes, core))
     return min(forms, key=lambda op: (model.run(graph, op, PACKED) or 0) + weight(op), default=None)
 
 

@@ -41,6 +41,11 @@ def has_lanes(core: str) -> bool:
     return CORES.get(core) == "m4"
 
 
+def saturates(core: str) -> bool:
+    """Whether a core is known to add bytes side by side so that they saturate."""
+    return CORES.get(core) in ("m4", "m55")
+
+
 def packed_instructions(shape: ConvShape, core: str) -> float:
     """Predicted instructions of `bw_bconv2d_bits`."""
     words = shape.taps * -(-shape.in_c // 32)

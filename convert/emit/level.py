@@ -31,6 +31,7 @@ def level_conv(graph: Graph, op: Op) -> Call:
             "k_h", "k_w", "stride_h", "stride_w", "dilation_h", "dilation_w",
             "pad_top", "pad_left")),
         ("levels", f"{t.levels}"), ("pairs", f"{t.pairs}"), ("wide", f"{LANES.index(t.lanes)}"),
+        ("saturates", f"{int(t.saturates)}"),
         ("level", "@level"), ("taps", "@taps"), ("tables", "@tables"),
     ]  # fmt: skip
     arrays: list[tuple[str, Array]] = [

@@ -11,7 +11,8 @@ the bit is set where s = sum of s_g > T. Where T < 0 or T >= R, the largest s, t
 Otherwise numbers that cannot matter are cut, which keeps sums small: s_g is at most T + 1, since
 one such number decides; and what it lacks to its maximum, at most Q = R - T, since the bit is set
 where the sum of lacks is below Q. A lane of 8 bits holds 127 - T + s, which needs T <= 127 and
-R - T <= 128; a lane of 16 bits has room for 256 times as much.
+R - T <= 128; a lane of 16 bits has room for 256 times as much. Where additions saturate, R - T may
+be as large as it likes.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Tables:
         words: uint32 [blocks, words of all groups of a block].
         levels, pairs: as in the descriptor.
         lanes: bits of a lane.
+        saturates: sums of byte lanes may be too large for them.
     """
 
     level: Array
@@ -50,6 +52,7 @@ class Tables:
     levels: int
     pairs: int
     lanes: int
+    saturates: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,16 @@ def _cut(groups: list[Array], limits: Array) -> tuple[list[Array], Array]:
     return cut, np.where(always, -1, np.where(never, 0, t))
 
 
-def _words(counts: list[Array], t: Array, pairs: int, lanes: int) -> Array | None:
-    """The tables' words; None where a lane is too narrow."""
+def _carries(counts: list[Array], t: Array, lanes: int) -> bool:
+    """Whether some sum is too large for a lane."""
     top = 1 << (lanes - 1)
-    start = top - 1 - t
-    if (start < 0).any() or (start + sum(g.max(0) for g in counts) >= 2 * top).any():
+    return bool((top - 1 - t + sum(g.max(0) for g in counts) >= 2 * top).any())
+
+
+def _words(counts: list[Array], t: Array, pairs: int, lanes: int) -> Array | None:
+    """The tables' words; None where T is too large for a lane. A single entry never is."""
+    start = (1 << (lanes - 1)) - 1 - t
+    if (start < 0).any():
         return None
     counts = [counts[0] + start, *counts[1:]]
     # entries of all pairs side by side, then those of all single taps
@@ -188,14 +196,23 @@ def _words(counts: list[Array], t: Array, pairs: int, lanes: int) -> Array | Non
     return made.transpose(1, 0, 2).reshape(blocks, -1)
 
 
-def tables(codes: Codes, pairs: int, widths: tuple[int, ...] = LANES) -> Tables | None:
+def tables(
+    codes: Codes, pairs: int, widths: tuple[int, ...] = LANES, saturating: bool = False
+) -> Tables | None:
     """The tables with so many pairs of taps and the narrowest lanes of `widths` that are wide
-    enough; None where there are none."""
+    enough; None where there are none.
+
+    Args:
+        saturating: additions of byte lanes may saturate.
+    """
     counts, t = _cut(_grouped(codes.delta, pairs), codes.limits)
     for lanes in widths:
-        words = _words(counts, t, pairs, lanes)
+        beyond = _carries(counts, t, lanes)
+        words = (
+            None if beyond and not (saturating and lanes == 8) else _words(counts, t, pairs, lanes)
+        )
         if words is not None:
-            return Tables(codes.level, words, codes.levels, pairs, lanes)
+            return Tables(codes.level, words, codes.levels, pairs, lanes, beyond)
     return None
 
 

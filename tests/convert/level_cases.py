@@ -15,7 +15,7 @@ from tests.convert.flat import SAME, Flat
 @dataclass(frozen=True)
 class First:
     """A first layer. `planes` of the thermometer a channel; `second`: a convolution behind it, of
-    3x3 with this stride, 0 for none."""
+    3x3 with this stride, 0 for none; `alike`: of a tap's weights, as training leaves them."""
 
     size: tuple[int, int] = (96, 96)
     in_c: int = 1
@@ -26,6 +26,7 @@ class First:
     dilation: int = 1
     padding: int = SAME
     second: int = 0
+    alike: float = 0.0
 
 
 def first_layer(
@@ -43,6 +44,8 @@ def first_layer(
         limits = limits - 0.5
     bits = f.quantize(f.depthwise(x, np.ones((1, 1, 1, planes), np.float32), -limits))
     weights = filter_bits(rng, one.filters, one.kernel, one.kernel, planes)
+    if one.alike:
+        weights = np.where(rng.random(weights.shape) < one.alike, weights[..., :1], weights)
     if thresholds is None:
         thresholds = thresholds_for(rng, one.filters, weights[0].size)
     y = f.bconv(

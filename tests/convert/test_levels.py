@@ -210,9 +210,17 @@ def test_lanes_are_exact_up_to_their_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "lanes"), [((124, 127), 8), ((124, 128), 16), ((123, 127), 16), ((-1, 252), 16)]
+    ("limits", "lanes", "saturates"),
+    [
+        ((124, 127), 8, False),
+        ((124, 128), 16, False),
+        ((123, 127), 8, True),
+        ((-1, 252), 16, False),
+    ],
 )
-def test_the_kernel_at_the_bounds(limits: tuple[int, int], lanes: int, tmp_path: Path) -> None:
+def test_the_kernel_at_the_bounds(
+    limits: tuple[int, int], lanes: int, saturates: bool, tmp_path: Path
+) -> None:
     """Four taps of 63 planes and weights of +1: counts of 0 to 252, R - T <= 128 and T <= 127."""
     one = First((9, 9), planes=63, filters=32, kernel=2, stride=1, padding=VALID)
     f = Flat()
@@ -224,13 +232,40 @@ def test_the_kernel_at_the_bounds(limits: tuple[int, int], lanes: int, tmp_path:
     f.output("y", y)
     content = f.finish(encoder_cases.RAW)
     made = table(content)
-    assert shape_of(made)[1].lanes == lanes
+    taken = shape_of(made)[1]
+    assert (taken.lanes, taken.saturates) == (lanes, saturates)
+    plain = shape_of(table(content, "cortex-m3"))[1]
+    assert (plain.lanes, plain.saturates) == (16 if saturates else lanes, False)
     shots = pictures(np.random.default_rng(1), one)
     shots += [{"x": np.full((1, 9, 9, 1), v, np.uint8)} for v in (0, 124, 128, 255)]
     answers = HostModels(tmp_path, {"m": made}).run([("m", shot, False) for shot in shots])
     oracle = Oracle(content)
     for answer, shot in zip(answers, shots, strict=True):
         assert differences(dict(answer.outputs), oracle.predict(shot)) == 0
+
+
+def many_planes(k: int) -> tuple[First, bytes]:
+    """3x3 taps of 32 planes, most of a tap's alike, and thresholds below the middle."""
+    rng = np.random.default_rng([SEED, 32, k])
+    size = (int(rng.integers(4, 14)), int(rng.integers(4, 14)))
+    filters = int(rng.choice([20, 32, 40]))
+    one = First(size, planes=32, filters=filters, stride=k % 3 + 1, alike=0.9)
+    thresholds = rng.integers(95, 120, filters).astype(np.int32)
+    return one, first_layer(one, rng, thresholds=thresholds)
+
+
+def test_sums_beyond_a_byte_saturate(tmp_path: Path) -> None:
+    layers = [many_planes(k) for k in range(12)]
+    models = {f"m{k}": table(content) for k, (_, content) in enumerate(layers)}
+    taken = [shape_of(made)[1] for made in models.values()]
+    assert sum(one.saturates for one in taken) > 3
+    assert {one.lanes for one in taken if one.saturates} == {8}
+    host = HostModels(tmp_path, models)
+    for (one, content), name in zip(layers, models, strict=True):
+        oracle = Oracle(content)
+        for shot in pictures(np.random.default_rng(1), one):
+            (answer,) = host.run([(name, shot, False)])
+            assert differences(dict(answer.outputs), oracle.predict(shot)) == 0, one
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +276,8 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], li
         table(random_first(np.random.default_rng([SEED, k]))[1], core="cortex-m55")
         for k in range(8)
     ]
+    models += [table(many_planes(k)[1]) for k in range(8)]
+    assert sum(shape_of(whole)[1].saturates for whole in models[-8:]) > 2
     kinds = {op.kind for whole in models for op in whole.graph.ops}
     assert kinds >= {KIND, f"planar_{KIND}"}
     folder = tmp_path_factory.mktemp("cores")

@@ -18,13 +18,15 @@ static uint32_t spread(uint32_t kernel, uint32_t dilation)
     return (kernel - 1u) * dilation;
 }
 
-/* Lanes whose sum stays below 2 top, whatever the levels: a group's are at most 2 top / groups. */
+/* Lanes whose sum stays below 2 top, whatever the levels: a group's are at most 2 top / groups.
+ * Where they saturate, twice as large. */
 static uint32_t random_word(const layer *l)
 {
-    const uint32_t bits = l->d.wide != 0u ? 16u : 8u;
+    const uint32_t bits = l->d.wide != 0u ? 16u : 8u, top = 1u << bits;
+    const uint32_t most = (l->d.saturates != 0u ? 2u : 1u) * top / l->groups;
     uint32_t word = 0;
     for (uint32_t at = 0; at < 32u; at += bits) {
-        word |= below((1u << bits) / l->groups) << at;
+        word |= below(most < top ? most : top) << at;
     }
     return word;
 }
@@ -52,6 +54,7 @@ static layer random_layer(void)
     d->out_w = (uint16_t)between(1, 40);
     d->out_c = (uint8_t)between(1, BW_LEVEL_MOST_CHANNELS);
     d->wide = (uint8_t)(below(4) == 0u);
+    d->saturates = (uint8_t)(d->wide == 0u && below(3) == 0u);
     d->levels = (uint16_t)between(1, 6);
     d->pairs = (uint8_t)(nine ? 4u * below(2) : below(l.count / 2u + 1u));
     d->phases_h = (uint8_t)between(1, 3);
@@ -113,6 +116,8 @@ static uint32_t output_bit(const layer *l, const uint8_t *in, uint32_t y, uint32
         }
         sum += table[at * bits + word] >> shift & ((1u << bits) - 1u);
     }
+    const uint32_t top = 1u << bits;
+    sum = d->saturates != 0u && sum >= top ? top - 1u : sum;
     return sum >> (bits - 1u) & 1u;
 }
 

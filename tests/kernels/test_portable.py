@@ -54,6 +54,8 @@ MUTATIONS = [
     ("bw_gather_channels.c", "c + 1u == d->out_c", "c + 2u == d->out_c"),
     ("bw_encode_u8.c", "table += 256u * d->span", "table += 255u * d->span"),
     ("level/bw_level_conv.c", "y0 + high < d->in_h;", "y0 + high <= d->in_h;"),
+    ("level/bw_level_conv.c", "(!BW_LEVEL_SATURATES && d->saturates != 0u)", "false"),
+    ("level/bw_level_conv.c", "bw_level_add_clipped(", "bw_level_add("),
     ("level/bw_level_conv.c", "x_step) + 1u;", "x_step) + 2u;"),
     ("level/bw_level_planes.c", "y < d->out_h ? inside : 0u", "inside"),
     ("level/bw_level_square.c", "SWAP(c, d, 8,", "SWAP(c, d, 4,"),

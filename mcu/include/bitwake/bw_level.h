@@ -17,6 +17,10 @@
  * the picture, so that no lane carries into the next (convert/lower/levels.py derives both). Lanes
  * of filters behind the last are 0. A tap outside the picture has level 0, whose code then is +1 in
  * every plane: one padding.
+ *
+ * With `saturates`, sums of byte lanes may reach 2 top and more; additions then saturate, which
+ * keeps the upper bit. Cores with the DSP extension or MVE do that at no cost; others gather every
+ * window and saturate in C.
  */
 #ifndef BITWAKE_BW_LEVEL_H
 #define BITWAKE_BW_LEVEL_H
@@ -42,6 +46,7 @@ typedef struct {
     uint16_t levels;                /* 1..256 */
     uint8_t pairs;                  /* groups of two taps; 2 * pairs <= taps */
     uint8_t wide;                   /* 0: lanes of 8 bits; 1: of 16 bits */
+    uint8_t saturates;              /* 1: byte lanes saturate */
     const uint8_t *level;           /* [in_c][256]: of a raw byte, < levels */
     /* [k_h][k_w][in_c][2]: bytes of the picture behind the first tap, and 256 * channel. */
     const uint32_t *taps;

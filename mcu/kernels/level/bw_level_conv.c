@@ -63,7 +63,13 @@ static void decide(const bw_level_conv *d, const uint8_t *level, uint32_t *out)
         for (uint32_t half = at; half < at + words; half += 8u) {
             bw_level_sum v = bw_level_first(entry[0] + half);
             for (uint32_t k = 1; k < t.groups; k++) {
-                bw_level_add(&v, entry[k] + half);
+                if (d->wide != 0u) {
+                    bw_level_add_halves(&v, entry[k] + half);
+                } else if (d->saturates != 0u) {
+                    bw_level_add_clipped(&v, entry[k] + half);
+                } else {
+                    bw_level_add(&v, entry[k] + half);
+                }
             }
             bits = bw_level_collect(bits, &v, mask);
         }
@@ -92,8 +98,8 @@ static void decide_edge(const bw_level_conv *d, const uint8_t *in, int32_t y0, i
 }
 
 /* Pixels all of whose taps lie inside, `step` bytes of the picture apart; `in` is the first tap. */
-static void decide_wide(const bw_level_conv *d, const uint8_t *in, uint32_t step, uint32_t count,
-                        uint32_t *out)
+static void decide_gathered(const bw_level_conv *d, const uint8_t *in, uint32_t step,
+                            uint32_t count, uint32_t *out)
 {
     uint8_t level[BW_LEVEL_MOST_TAPS];
     const uint32_t taps = (uint32_t)d->k_h * d->k_w * d->in_c, words = BW_WORDS((uint32_t)d->out_c);
@@ -209,8 +215,8 @@ static row_kernel *choose(const bw_level_conv *d)
 static void decide_inside(const bw_level_conv *d, const uint8_t *in, uint32_t step, uint32_t count,
                           uint32_t *out)
 {
-    if (d->wide != 0u) {
-        decide_wide(d, in, step, count, out);
+    if (d->wide != 0u || (!BW_LEVEL_SATURATES && d->saturates != 0u)) {
+        decide_gathered(d, in, step, count, out);
         return;
     }
     row_kernel *const kernel = choose(d);

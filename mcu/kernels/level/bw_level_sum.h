@@ -1,8 +1,9 @@
 /* Private to the table convolution: entries of eight words, added side by side in registers.
  *
- * bw_level_first and bw_level_add make sums, bw_level_collect takes the upper bits of their lanes
- * into a word, those of each word of the sum one below the next's: after eight words of byte lanes
- * word w's lane j is bit 8 j + w; after twice eight of half-word lanes bit 16 j + w. */
+ * bw_level_first and bw_level_add make sums of byte lanes, which saturate where BW_LEVEL_SATURATES
+ * is 1, bw_level_add_halves sums of half-word lanes, bw_level_collect takes the upper bits of their
+ * lanes into a word, those of each word of the sum one below the next's: after eight words of byte
+ * lanes word w's lane j is bit 8 j + w; after twice eight of half-word lanes bit 16 j + w. */
 #ifndef BITWAKE_BW_LEVEL_SUM_H
 #define BITWAKE_BW_LEVEL_SUM_H
 
@@ -24,7 +25,23 @@ static inline bw_level_sum bw_level_first(const uint32_t *p)
     return (bw_level_sum){vld1q_u32(p), vld1q_u32(p + 4)};
 }
 
+#define BW_LEVEL_SATURATES 1
+
+static inline uint32x4_t bw_level_plus(uint32x4_t v, const uint32_t *p)
+{
+    const uint8x16_t bytes = vld1q_u8((const uint8_t *)p);
+    return vreinterpretq_u32_u8(vqaddq_u8(vreinterpretq_u8_u32(v), bytes));
+}
+
 static inline void bw_level_add(bw_level_sum *v, const uint32_t *p)
+{
+    v->a = bw_level_plus(v->a, p);
+    v->b = bw_level_plus(v->b, p + 4);
+}
+
+#define bw_level_add_clipped bw_level_add
+
+static inline void bw_level_add_halves(bw_level_sum *v, const uint32_t *p)
 {
     v->a = vaddq_u32(v->a, vld1q_u32(p));
     v->b = vaddq_u32(v->b, vld1q_u32(p + 4));
@@ -74,17 +91,29 @@ static inline bw_level_two bw_level_load(const uint32_t *from)
 
 /* The same, added: in one piece, since a compiler that sees the load moves it far ahead and runs
  * out of registers. */
+#if defined(__thumb2__)
+#define BW_LEVEL_ADD(v, from, ADD)                                                                 \
+    do {                                                                                           \
+        uint32_t x_, y_;                                                                           \
+        __asm("ldrd %2, %3, %4\n\t" ADD " %0, %0, %2\n\t" ADD " %1, %1, %3"                        \
+              : "+r"((v).a), "+r"((v).b), "=&r"(x_), "=&r"(y_)                                     \
+              : "m"(*(const bw_level_two *)(const void *)(from)));                                 \
+    } while (0)
+#else
+#define BW_LEVEL_ADD(v, from, ADD) ((v).a += (from)[0], (v).b += (from)[1])
+#endif
+
+#if defined(__ARM_FEATURE_DSP)
+#define BW_LEVEL_SATURATES 1
+#define BW_LEVEL_BYTES_ADD "uqadd8"
+#else
+#define BW_LEVEL_SATURATES 0
+#define BW_LEVEL_BYTES_ADD "add"
+#endif
+
 static inline bw_level_two bw_level_plus(bw_level_two v, const uint32_t *from)
 {
-#if defined(__thumb2__)
-    uint32_t x, y;
-    __asm("ldrd %2, %3, %4\n\tadd %0, %2\n\tadd %1, %3"
-          : "+r"(v.a), "+r"(v.b), "=&r"(x), "=&r"(y)
-          : "m"(*(const bw_level_two *)(const void *)from));
-#else
-    v.a += from[0];
-    v.b += from[1];
-#endif
+    BW_LEVEL_ADD(v, from, BW_LEVEL_BYTES_ADD);
     return v;
 }
 
@@ -105,6 +134,40 @@ static inline void bw_level_add(bw_level_sum *v, const uint32_t *p)
     v->c = bw_level_plus(v->c, p + 4);
     v->d = bw_level_plus(v->d, p + 6);
 }
+
+static inline void bw_level_add_halves(bw_level_sum *v, const uint32_t *p)
+{
+    BW_LEVEL_ADD(v->a, p, "add");
+    BW_LEVEL_ADD(v->b, p + 2, "add");
+    BW_LEVEL_ADD(v->c, p + 4, "add");
+    BW_LEVEL_ADD(v->d, p + 6, "add");
+}
+
+#if !BW_LEVEL_SATURATES
+/* Bytes side by side: the lower seven bits are added apart, and where the upper ones then carry, a
+ * byte becomes 255. */
+static inline uint32_t bw_level_clipped(uint32_t x, uint32_t y)
+{
+    const uint32_t low = (x & ~BW_LEVEL_BYTES) + (y & ~BW_LEVEL_BYTES);
+    const uint32_t carry = ((x & y) | ((x | y) & low)) & BW_LEVEL_BYTES;
+    return (low ^ ((x ^ y) & BW_LEVEL_BYTES)) | (carry >> 7) * 255u;
+}
+
+static inline bw_level_two bw_level_two_clipped(bw_level_two v, const uint32_t *from)
+{
+    return (bw_level_two){bw_level_clipped(v.a, from[0]), bw_level_clipped(v.b, from[1])};
+}
+
+static inline void bw_level_add_clipped(bw_level_sum *v, const uint32_t *p)
+{
+    v->a = bw_level_two_clipped(v->a, p);
+    v->b = bw_level_two_clipped(v->b, p + 2);
+    v->c = bw_level_two_clipped(v->c, p + 4);
+    v->d = bw_level_two_clipped(v->d, p + 6);
+}
+#else
+#define bw_level_add_clipped bw_level_add
+#endif
 
 static inline uint32_t bw_level_bits(uint32_t bits, bw_level_two v, uint32_t mask)
 {
