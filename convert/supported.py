@@ -81,6 +81,15 @@ FUSED: tuple[tuple[str, str], ...] = (
         "LceDequantize, GATHER, RESHAPE and TRANSPOSE within a pixel, LceQuantize",
         "bits that move, or another order of weights or planes",
     ),
+    (
+        "an int8 CONV_2D of one channel by 3x3 filters, LceQuantize",
+        "with --core cortex-m4, -m7 or -m33, one operation that compares sums: no int8 map",
+    ),
+    (
+        "LceDequantize to int8 of a multiple of 8 channels, CONV_2D or FULLY_CONNECTED, which alone "
+        "read it",
+        "on the same cores, convolutions with an instruction for four products of a sign",
+    ),
 )
 FUSED_TEXT = (
     "The element-wise operators are ADD, SUB, MUL and PRELU (a slope of 0 or more) with a constant "
