@@ -86,7 +86,7 @@ FUSED: tuple[tuple[str, str], ...] = (
         "with --core cortex-m4, -m7 or -m33, one operation that compares sums: no int8 map",
     ),
     (
-        "LceDequantize to int8 of a multiple of 8 channels, CONV_2D or FULLY_CONNECTED, which alone "
+        "LceDequantize to int8 of a multiple of 8 channels, CONV_2D or FULLY_CONNECTED that alone "
         "read it",
         "on the same cores, convolutions with an instruction for four products of a sign",
     ),
