@@ -26,8 +26,8 @@ PHASES = ("split_planes", ENCODER, LEVEL)  # what may write phases
 class Link:
     """A layer of the chain: its operation, the phases made in front of it, and its output map.
 
-    The first link may be of kind MAP, which is no operation. Its rows may be rows of phases: one
-    for every `step` rows of the unsplit map.
+    The first link may be of kind MAP, which is no operation. Rows of a first link may be rows of
+    phases: one for every `step` rows of the unsplit map.
     """
 
     op: Op

@@ -208,9 +208,9 @@ def tables(
     counts, t = _cut(_grouped(codes.delta, pairs), codes.limits)
     for lanes in widths:
         beyond = _carries(counts, t, lanes)
-        words = (
-            None if beyond and not (saturating and lanes == 8) else _words(counts, t, pairs, lanes)
-        )
+        if beyond and not (saturating and lanes == 8):
+            continue
+        words = _words(counts, t, pairs, lanes)
         if words is not None:
             return Tables(codes.level, words, codes.levels, pairs, lanes, beyond)
     return None

@@ -183,8 +183,10 @@ class _Builder:
             if isinstance(step, Slide):
                 self.slide(step.stage, step.low)
                 continue
-            if step.stage == 0:
-                (self.level if self.links[0].op.kind == LEVEL else self.encode)(step)
+            if step.stage == 0 and self.links[0].op.kind == LEVEL:
+                self.level(step)
+            elif step.stage == 0:
+                self.encode(step)
             elif self.links[step.stage].op.kind == POOL:
                 self.pool(step)
             else:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convert.arrange import Options
 from convert.compile import Compiled, compile_bytes
+from convert.emit import emit
 from convert.geometry import out_size
+from convert.ir import Array
 from tests.convert.flat import NONE, RELU, Flat
+from tests.host_c import HostModels
+from tests.int8 import cores
 
 Rng = Any
 
@@ -55,3 +61,29 @@ def compiled(content: bytes, core: str = "cortex-m4") -> Compiled:
     made = compile_bytes(content, name="signs", options=Options(core=core))
     assert isinstance(made, Compiled), made
     return made
+
+
+def wrong(right: Compiled, at: int, **changes: Any) -> Compiled:
+    """With other attributes of the operation number `at`."""
+    ops = list(right.graph.ops)
+    ops[at] = replace(ops[at], attrs={**ops[at].attrs, **changes})
+    graph = replace(right.graph, ops=tuple(ops))
+    return replace(right, graph=graph, emitted=emit(graph, right.plan, right.sha256))
+
+
+def only_the_right_one_is_right(
+    models: Mapping[str, Compiled], given: Mapping[str, Array], output: str, folder: Path
+) -> None:
+    """Every model but "right" answers otherwise than it does."""
+    answers = HostModels(folder, models).run([(name, given, False) for name in models])
+    expected = answers[0].outputs[output]
+    for name, found in zip(models, answers, strict=True):
+        assert (found.outputs[output] == expected).all() == (name == "right"), name
+
+
+def runs_as_here(core: str, models: Sequence[Compiled], folder: Path) -> list[cores.Run]:
+    """Every model on an emulated core, where it answers what it does on this machine."""
+    sources = cores.write(models, folder, binary=True)
+    expected, found = cores.on_host(folder, sources), cores.on_core(core, folder, sources)
+    assert [run.hash for run in found] == [run.hash for run in expected]
+    return found

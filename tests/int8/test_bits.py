@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from convert.compile import Compiled
-from convert.emit import emit
 from convert.ir import Array
 from convert.oracle import Oracle
 from tests.convert.flat import NONE, RELU, SAME, VALID, Flat
 from tests.host_c import HostModels
-from tests.int8 import cores
-from tests.int8.beside_bits import compiled, conv2d
+from tests.int8.beside_bits import (
+    compiled,
+    conv2d,
+    only_the_right_one_is_right,
+    runs_as_here,
+    wrong,
+)
 
 host_c = pytest.mark.host_c
 Rng = Any
@@ -93,13 +95,6 @@ def test_cores_without_lanes_keep_the_map() -> None:
         assert ("conv2d_i8_bits" in kinds) is lanes, core
 
 
-def _wrong(right: Compiled, **changes: Any) -> Compiled:
-    op = right.graph.ops[0]
-    changed = dataclasses.replace(op, attrs={**op.attrs, **changes})
-    graph = dataclasses.replace(right.graph, ops=(changed, *right.graph.ops[1:]))
-    return dataclasses.replace(right, graph=graph, emitted=emit(graph, right.plan, right.sha256))
-
-
 @host_c
 def test_wrong_filters_and_borders_are_noticed(tmp_path: Any) -> None:
     """Every word of a filter counts, so does what lies outside of the map."""
@@ -107,15 +102,12 @@ def test_wrong_filters_and_borders_are_noticed(tmp_path: Any) -> None:
                              stride=(1, 1), dilation=(1, 1), activation=NONE)  # fmt: skip
     right = compiled(content)
     packed = right.graph.ops[0].attrs["packed"]
-    models = {"right": right, "zero": _wrong(right, in_zero=-90)}
+    models = {"right": right, "zero": wrong(right, 0, in_zero=-90)}
     for word in range(6):
         changed = packed.copy()
         changed[2, word] += 2000 if word == 0 else 40
-        models[f"word {word}"] = _wrong(right, packed=changed)
-    answers = HostModels(tmp_path, models).run([(name, pictures[0], False) for name in models])
-    expected = answers[0].outputs["bits"]
-    for name, found in zip(models, answers, strict=True):
-        assert (found.outputs["bits"] == expected).all() == (name == "right"), name
+        models[f"word {word}"] = wrong(right, 0, packed=changed)
+    only_the_right_one_is_right(models, pictures[0], "bits", tmp_path)
 
 
 @pytest.mark.emulator
@@ -129,9 +121,7 @@ def test_equal_on_cores(core: str, cases: Any, tmp_path: Any) -> None:
         compiled(content),
         compiled(content, "cortex-m3"),
     ]
-    sources = cores.write(models, tmp_path, binary=True)
-    expected, found = cores.on_host(tmp_path, sources), cores.on_core(core, tmp_path, sources)
-    assert [run.hash for run in found] == [run.hash for run in expected]
+    found = runs_as_here(core, models, tmp_path)
     assert len({run.hash for run in found}) > 40
     bits, both = found[-2:]
     assert bits.hash == both.hash

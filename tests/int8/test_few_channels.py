@@ -3,7 +3,6 @@ beside maps and scratch, and what they cost."""
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,13 +13,12 @@ import pytest
 
 from convert.arrange import Options
 from convert.compile import Compiled, compile_bytes
-from convert.emit import emit
-from convert.ir import Array
 from kit.kernels import int8, source
 from kit.kernels.case import Case
 from kit.kernels.data import crc, random_words
 from kit.kernels.int8 import Int8Shape
 from tests.int8 import batch, cores
+from tests.int8.beside_bits import wrong
 from tests.int8.flat_networks import Net
 
 host_c = pytest.mark.host_c
@@ -125,13 +123,6 @@ def test_filters_are_packed_where_that_is_of_use() -> None:
         assert "packed" not in _conv(_model(8, c, 4, k), "cortex-m4")
 
 
-def _wrong(right: Compiled, packed: Array) -> Compiled:
-    (op,) = right.graph.ops
-    changed = dataclasses.replace(op, attrs={**op.attrs, "packed": packed})
-    graph = dataclasses.replace(right.graph, ops=(changed,))
-    return dataclasses.replace(right, graph=graph, emitted=emit(graph, right.plan, right.sha256))
-
-
 @host_c
 @pytest.mark.parametrize("k", [3, 5])
 def test_a_wrong_word_is_noticed(k: int, tmp_path: Path) -> None:
@@ -143,7 +134,7 @@ def test_a_wrong_word_is_noticed(k: int, tmp_path: Path) -> None:
         changed = packed.copy()
         bias, multiplier = word < k // 2, abs(value) >= 1 << 30
         changed[-1, word] += -(1 << 26) if multiplier else 1 << 14 if bias else 8
-        models.append(_wrong(right, changed))
+        models.append(wrong(right, 0, packed=changed))
     inputs = batch.random_inputs(right, np.random.default_rng(4), 12)
     right_answers, *answers = batch.Program(models, tmp_path, define="BW_DSP_IN_C").answers(
         [inputs] * len(models)

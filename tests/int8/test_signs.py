@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +9,19 @@ import numpy as np
 import pytest
 
 from convert.compile import Compiled
-from convert.emit import emit
 from convert.ir import Array
 from convert.oracle import Oracle
 from tests.convert.cases import packed_noise
 from tests.convert.flat import NONE, RELU, SAME, VALID, Flat
 from tests.host_c import HostModels
-from tests.int8 import cores
-from tests.int8.beside_bits import compiled, conv2d, plus
+from tests.int8.beside_bits import (
+    compiled,
+    conv2d,
+    only_the_right_one_is_right,
+    plus,
+    runs_as_here,
+    wrong,
+)
 
 host_c = pytest.mark.host_c
 Rng = Any
@@ -130,16 +134,6 @@ def test_cores_with_two_lanes_alone_read_signs(core: str, lanes: bool) -> None:
     assert reads_signs(compiled(content, core)) is lanes
 
 
-def _wrong(right: Compiled, **changes: Any) -> Compiled:
-    """With other attributes of its last convolution."""
-    last = max(k for k, op in enumerate(right.graph.ops) if op.kind.endswith("_signs"))
-    op = right.graph.ops[last]
-    changed = dataclasses.replace(op, attrs={**op.attrs, **changes})
-    ops = (*right.graph.ops[:last], changed, *right.graph.ops[last + 1 :])
-    graph = dataclasses.replace(right.graph, ops=ops)
-    return dataclasses.replace(right, graph=graph, emitted=emit(graph, right.plan, right.sha256))
-
-
 @host_c
 def test_wrong_filters_and_biases_are_noticed(tmp_path: Any) -> None:
     """Of four filters, and of one that is left; taps within a line, and in the last."""
@@ -152,17 +146,14 @@ def test_wrong_filters_and_biases_are_noticed(tmp_path: Any) -> None:
     for at in (0, 5, 4 * 144 - 1, 4 * 144, 5 * 144 - 1):
         weights = attrs["weights"].copy()
         weights[at] ^= 64
-        models[f"weight {at}"] = _wrong(right, weights=weights)
+        models[f"weight {at}"] = wrong(right, -1, weights=weights)
     for o in (0, 3, 4):
         channels = attrs["channels"].copy()
         channels[o // 4, 0, o % 4] += 200
-        models[f"bias {o}"] = _wrong(right, channels=channels)
-    models["left"] = _wrong(right, pad_left=0)
-    models["rows"] = _wrong(right, dilation_h=2)
-    answers = HostModels(tmp_path, models).run([(name, one.inputs[0], False) for name in models])
-    expected = answers[0].outputs["y0"]
-    for name, found in zip(models, answers, strict=True):
-        assert (found.outputs["y0"] == expected).all() == (name == "right"), name
+        models[f"bias {o}"] = wrong(right, -1, channels=channels)
+    models["left"] = wrong(right, -1, pad_left=0)
+    models["rows"] = wrong(right, -1, dilation_h=2)
+    only_the_right_one_is_right(models, one.inputs[0], "y0", tmp_path)
 
 
 @pytest.mark.emulator
@@ -177,9 +168,7 @@ def test_equal_on_cores(core: str, cases: list[Case], tmp_path: Any) -> None:
         compiled(usual.content),
         compiled(usual.content, "cortex-m3"),
     ]
-    sources = cores.write(models, tmp_path, binary=True)
-    expected, found = cores.on_host(tmp_path, sources), cores.on_core(core, tmp_path, sources)
-    assert [run.hash for run in found] == [run.hash for run in expected]
+    found = runs_as_here(core, models, tmp_path)
     assert len({run.hash for run in found}) > 50
     signs, products = found[-2:]
     assert signs.hash == products.hash

@@ -18,22 +18,12 @@ typedef struct {
 /* One filter's sign enters the word at its top. */
 BW_INLINE uint32_t filter(bw_nine x, const int32_t *f, uint32_t word)
 {
-    int32_t acc = bw_smlad(x.x0, (uint32_t)f[1], f[0]);
-    acc = bw_smlad(x.x1, (uint32_t)f[2], acc);
-    acc = bw_smlad(x.x2, (uint32_t)f[3], acc);
-    acc = bw_smlad(x.x3, (uint32_t)f[4], acc);
-    acc = bw_smlad(x.x4, (uint32_t)f[5], acc);
-    return word >> 1 | ((uint32_t)acc & TOP);
+    return word >> 1 | ((uint32_t)bw_nine_sum(x, f) & TOP);
 }
 
 #if defined(BW_LOOPS_IN_ASSEMBLY) && !defined(__ARM_FEATURE_MVE)
 #define FILTER                                                                                     \
-    "ldm   %[f]!, {r4, r5, r6, r8, r9, r10}\n"                                                     \
-    "smlad r4, %[x0], r5, r4\n"                                                                    \
-    "smlad r4, %[x1], r6, r4\n"                                                                    \
-    "smlad r4, %[x2], r8, r4\n"                                                                    \
-    "smlad r4, %[x3], r9, r4\n"                                                                    \
-    "smlad r4, %[x4], r10, r4\n"                                                                   \
+    BW_NINE_SUM                                                                                    \
     "and   r4, r4, #0x80000000\n"                                                                  \
     "orr   %[word], r4, %[word], lsr #1\n"
 #endif

@@ -12,12 +12,7 @@
 
 #if defined(BW_LOOPS_IN_ASSEMBLY)
 #define FILTER                                                                                     \
-    "ldm   %[f]!, {r4, r5, r6, r8, r9, r10}\n"                                                     \
-    "smlad r4, %[x0], r5, r4\n"                                                                    \
-    "smlad r4, %[x1], r6, r4\n"                                                                    \
-    "smlad r4, %[x2], r8, r4\n"                                                                    \
-    "smlad r4, %[x3], r9, r4\n"                                                                    \
-    "smlad r4, %[x4], r10, r4\n"                                                                   \
+    BW_NINE_SUM                                                                                    \
     "ldm   %[f]!, {r5, r6, r8}\n"                                                                  \
     "smmulr r4, r4, r5\n"                                                                          \
     "sub   r4, r4, r4, lsr #31\n"                                                                  \
@@ -59,12 +54,7 @@ BW_INLINE void meet(const bw_nine *window, void *to)
     }
 #else
     for (; f != all->end; f += BW_NINE) {
-        int32_t acc = bw_smlad(x.x0, (uint32_t)f[1], f[0]);
-        acc = bw_smlad(x.x1, (uint32_t)f[2], acc);
-        acc = bw_smlad(x.x2, (uint32_t)f[3], acc);
-        acc = bw_smlad(x.x3, (uint32_t)f[4], acc);
-        acc = bw_smlad(x.x4, (uint32_t)f[5], acc);
-        *out++ = (int8_t)bw_narrow_twice(acc, f[6], (uint32_t)f[7], f[8]);
+        *out++ = (int8_t)bw_narrow_twice(bw_nine_sum(x, f), f[6], (uint32_t)f[7], f[8]);
     }
 #endif
     all->out = out;

@@ -46,6 +46,26 @@ static inline bw_nine bw_nine_border(const bw_conv2d_i8 *d, const int8_t *in, co
     return bw_nine_of(lines[0], lines[1], lines[2]);
 }
 
+/* Bias and products of a filter that lies there as bias and five lanes. */
+BW_INLINE int32_t bw_nine_sum(bw_nine x, const int32_t *f)
+{
+    int32_t acc = bw_smlad(x.x0, (uint32_t)f[1], f[0]);
+    acc = bw_smlad(x.x1, (uint32_t)f[2], acc);
+    acc = bw_smlad(x.x2, (uint32_t)f[3], acc);
+    acc = bw_smlad(x.x3, (uint32_t)f[4], acc);
+    acc = bw_smlad(x.x4, (uint32_t)f[5], acc);
+    return acc;
+}
+
+/* The same into r4, as instructions: f is behind the filter then, r5 to r10 are lost. */
+#define BW_NINE_SUM                                                                                \
+    "ldm   %[f]!, {r4, r5, r6, r8, r9, r10}\n"                                                     \
+    "smlad r4, %[x0], r5, r4\n"                                                                    \
+    "smlad r4, %[x1], r6, r4\n"                                                                    \
+    "smlad r4, %[x2], r8, r4\n"                                                                    \
+    "smlad r4, %[x3], r9, r4\n"                                                                    \
+    "smlad r4, %[x4], r10, r4\n"
+
 /* What becomes of one window; `to` is the caller's own. */
 typedef void bw_nine_meet(const bw_nine *x, void *to);
 
