@@ -29,8 +29,8 @@ How to read it:
   networks with one another; they do not say what a full training reaches.
 - **`scenes` is synthetic**: rendered pictures. With {pictures} test pictures the sampling error of
   one accuracy is about one point; differences within a section are paired, on the same pictures.
-- **Instructions** are counted on an emulated Cortex-M4 (board `netduino2plus`), with seed 0: they
-  follow from the structure. They are neither cycles nor time.
+- **Instructions** are counted on an emulated Cortex-M4 (board `netduino2plus`), for the
+  last seed that was run there: they follow from the structure. They are neither cycles nor time.
 - **MACs, BOPs and systolic cycles** are counts apart from any board, see [analysis](analysis.md);
   the cycle model is reconstructed, its ratio of areas an assumption.
 - Methods of papers whose bodies were not available are **reconstructed**; the pages of the methods
@@ -43,6 +43,7 @@ def contents(
 ) -> dict[str, str]:
     """File name, relative to docs/, -> text: the page and its plots."""
     files: dict[str, str] = {}
+    outcomes = tables.counted_last(outcomes)
     expected = len(jobs(arms))
     good = [one for one in outcomes if not store.failed(one)]
     pictures = max([int(one.get("pictures") or 0) for one in good], default=2000)

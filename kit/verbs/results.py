@@ -119,13 +119,13 @@ def listed(args: argparse.Namespace, queue: Sequence[Job], results: Path) -> int
         found = store.load(path) if path.exists() else None
         state = "waiting" if found is None else "failed" if store.failed(found) else "done"
         rows.append({"arm": job.arm.name, "group": job.arm.group, "seed": job.seed,
-                     "recipe": job.arm.recipe, "steps": list(job.arm.steps_of(job.seed)),
+                     "recipe": job.arm.recipe, "steps": list(job.arm.steps),
                      "state": state})  # fmt: skip
     if args.json:
         write_json(args.json, {"jobs": rows})
     columns = ("group", "arm", "#seed", "recipe", "steps", "state")
     cells = [
-        (row["group"], row["arm"], row["seed"], row["recipe"], " ".join(job.arm.steps_of(job.seed)),
+        (row["group"], row["arm"], row["seed"], row["recipe"], " ".join(job.arm.steps),
          row["state"])
         for row, job in zip(rows, queue, strict=True)
     ]  # fmt: skip

@@ -45,8 +45,7 @@ class Arm:
         recipe: the recipe's name; an arm whose recipe is not there is left for later.
         overrides: recipe fields to change, as `kit train --set` takes them.
         steps: of STEPS; "int8" makes and judges the 8-bit form of a network with real weights,
-            "bench" measures on the emulated board (seed 0 only: instructions follow from the
-            structure).
+            "bench" measures on the emulated board.
         options: further words of a step's command; {runs} is the folder of all run folders, {seed}
             the seed.
         priority: low runs first within a seed; what is beyond CORE waits until all seeds of the
@@ -73,10 +72,6 @@ class Arm:
                 found=", ".join(self.steps),
                 remedy="steps: " + ", ".join(STEPS) + "; the first is train or prune",
             )
-
-    def steps_of(self, seed: int) -> tuple[str, ...]:
-        """The steps with that seed."""
-        return tuple(step for step in self.steps if step != "bench" or seed == 0)
 
 
 @dataclass(frozen=True, order=True)
