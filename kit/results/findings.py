@@ -63,6 +63,7 @@ DARK = tuple(
     (f"robust-{name}-{suffix}", f"robust-{rival}-{suffix}", f"trained at {words}", ours, theirs)
     for name, ours in (
         ("glt-quantile", "GLT begun at quantiles"),
+        ("glt-32", "GLT of 32 planes"),
         ("glt", "GLT begun at a ramp"),
     )
     for rival, theirs in (("binary", "the binary code"), ("linear", "the linear thermometer"))

@@ -39,7 +39,9 @@ ENCODERS: dict[str, tuple[Encoder, str]] = {
     "bitplanes": (BitPlanes(), "bit-plane depth-wise, arXiv 2305.02885, reconstructed"),
     "fracbnn": (Frac(), "FracBNN's thermometer, R = 255 / 8 for eight planes"),
 }
-ROBUST = ("glt", "glt-quantile", "linear", "binary", "quantile", "dither", "bitplanes")
+ROBUST = (
+    "glt", "glt-quantile", "glt-32", "linear", "binary", "quantile", "dither", "bitplanes",
+)  # fmt: skip
 
 GLT_RATE = 10.0
 
@@ -47,8 +49,8 @@ METERED = {**DATA_OPTIONS, "gamma": 1.0, "ev": 0.0}
 EXPOSED = {**DATA_OPTIONS, "gamma": 1.0, "even": True}
 
 
-def _recipes(name: str, encoder: Encoder, source: str) -> list[Recipe]:
-    net = replace(NET, encoder=encoder)
+def _recipes(name: str, encoder: Encoder, source: str, planes: int = 8) -> list[Recipe]:
+    net = replace(NET, planes=planes, encoder=encoder)
     found = [reduced(f"encoders-{name}", net, source, glt_rate=GLT_RATE)]
     if name in ROBUST:
         for suffix, data in (("metered", METERED), ("exposed", EXPOSED)):
@@ -63,6 +65,8 @@ _RAW = {k: v for k, v in DATA_OPTIONS.items() if k != "channels"}
 RECIPES = (
     *(recipe for name, (e, source) in ENCODERS.items() for recipe in _recipes(name, e, source)),
     reduced("encoders-glt-slow", NET, f"{GLT}; thresholds at the rate of the weights"),
+    # as many planes as scenes-wake has: tables make them nearly free on the device
+    *_recipes("glt-32", ENCODERS["glt-quantile"][0], f"{GLT}; 32, begun at quantiles", planes=32),
     # as many planes as the authors take: more weights in the first layer
     reduced("encoders-fracbnn-32", replace(NET, planes=32, encoder=Frac(8.0)), "FracBNN, R = 8"),
     # colour: thresholds a channel, or the same for all

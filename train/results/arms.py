@@ -87,6 +87,7 @@ _ROBUSTNESS = tuple(
     for name, what, priority in (
         ("glt-quantile", "GLT begun at quantiles", 11),
         ("binary", "binary code of a linear ADC", 11),
+        ("glt-32", "GLT of 32 planes begun at quantiles", 24),
         ("glt", "GLT begun at a ramp", 60), ("linear", "thermometer of a linear ADC", 24),
         ("quantile", "quantile thermometer", 60),
     )
