@@ -237,7 +237,7 @@ def test_the_recipes_compare_what_is_comparable() -> None:
         assert "ev" not in exposed.data_options
         assert exposed.data_options["even"]
         assert metered.data_options["gamma"] == exposed.data_options["gamma"] == 1.0
-        assert metered.net == exposed.net == found[name].net
+        assert metered.net == exposed.net == recipes.get(f"encoders-{name}").net
 
 
 def test_the_tone_curve_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
