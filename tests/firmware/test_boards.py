@@ -55,6 +55,7 @@ def test_every_core_has_a_board_and_every_board_an_environment() -> None:
         "mps2_an385": "cortex-m3",
         "mps2_an386": "cortex-m4",
         "mps2_an500": "cortex-m7",
+        "mps2_an505": "cortex-m33",
         "mps3_an547": "cortex-m55",
         "microbit": "cortex-m0",
     }
