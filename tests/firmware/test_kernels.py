@@ -20,7 +20,8 @@ needs_emulator = pytest.mark.skipif(
     reason="needs qemu-system-arm and arm-none-eabi-gcc",
 )
 # Board, part of the cases' names, how many those are.
-BOARDS = [("netduino2plus", "", 38), ("mps3_an547", "", 38), ("mps2_an385", "8x8", 7)]
+BOARDS = [("netduino2plus", "", 38), ("mps3_an547", "", 38), ("mps2_an385", "8x8", 7),
+          ("mps2_an505", "8x8", 7)]  # fmt: skip
 FIELDS = {"kernel", "c_in", "c_out", "h", "w", "k", "groups", "instructions", "per_mac",
           "bit_exact"}  # fmt: skip
 
