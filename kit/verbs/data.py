@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from convert.errors import BitWakeError
 from kit import console
 from kit.files import shown, write_json
 
@@ -50,6 +51,12 @@ def run(args: argparse.Namespace) -> int:
         console.table("", ("data set", "what"), rows)
         return 0
     options = overrides(args.set)
+    if "seed" in options:
+        raise BitWakeError(
+            "the seed is no option of the set",
+            found=f"--set seed={options['seed']}",
+            remedy=f"--seed {options['seed']}",
+        )
     dataset = loaded(name, args.seed, options, not args.no_download, args.mirror)
     return tell(dataset, args.sheet, args.json)
 

@@ -142,6 +142,7 @@ def test_no_network_is_told(tmp_path: Path) -> None:
         (f"http://127.0.0.1:{port}/a.bin", "refused"),
         ("ftp://127.0.0.1/a.bin", "http and https"),
         ("file:///etc/passwd", "http and https"),
+        ("http://[::1/a.bin", "no address"),
     ):
         with pytest.raises(DataError) as caught:
             fetch.download(url, tmp_path / "a.bin", RIGHT, say=print, wait=0, timeout=2)

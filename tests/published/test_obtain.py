@@ -115,6 +115,25 @@ def test_a_damaged_file_is_unpacked_again_from_the_archive_that_is_there(
     assert victim.with_name("test_X.bin.replaced").stat().st_size == len(content) - 9
 
 
+def test_wrong_folds_come_right_as_the_message_says(
+    place: Path, stl10_server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["data", "stl10", "--mirror", stl10_server.url]) == 0
+    folds = place / "stl10_binary" / "fold_indices.txt"
+    folds.write_text("0 1\n")
+    command = ["data", "stl10", "--no-download", "--set", "fold=0"]
+    capsys.readouterr()
+    assert cli.main(command) == 2
+    assert "delete this file" in capsys.readouterr().err
+    folds.unlink()
+    assert cli.main(command) == 0, "unpacked again from the archive"
+
+
+def test_the_seed_is_no_option_of_the_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "stl10", "--set", "seed=4"]) == 2
+    assert "--seed 4" in capsys.readouterr().err
+
+
 def test_vww_is_loaded_built_and_its_balance_told(
     place: Path, tmp_path: Path, coco_server: Server
 ) -> None:

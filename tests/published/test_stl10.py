@@ -146,6 +146,7 @@ def test_wrong_folds_are_refused(place: Path, text: str, word: str) -> None:
     with pytest.raises(DataError, match="folds are not") as caught:
         load("stl10", fold=0)
     assert word in str(caught.value)
+    assert "delete this file" in caught.value.remedy
 
 
 def test_indices_above_a_byte_are_kept(tmp_path: Path) -> None:
@@ -229,3 +230,5 @@ def test_bad_options_say_what_is_possible(place: Path) -> None:
     for options in ({"channels": 2}, {"size": 4}, {"n_val": -10}):
         with pytest.raises(DataError, match="cannot be made so"):
             load("stl10", **options)
+    with pytest.raises(DataError, match="has no name"):  # and not the folder one is in
+        load("stl10", folder=" ")

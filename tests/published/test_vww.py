@@ -90,6 +90,27 @@ def test_the_pictures_may_go_when_the_cache_is_built(place: Path) -> None:
         load("vww", definition="minival")
 
 
+@pytest.mark.parametrize("damage", ["flipped", "shortened", "impossible"])
+def test_damaged_labels_of_the_cache_are_made_again(
+    place: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    write_coco(place / "coco")
+    before = load("vww", size=8)
+    (cached,) = place.glob("vww-minival*/set.json")
+    record = json.loads(cached.read_text())
+    record["labels"] = {
+        "flipped": [1 - record["labels"][0], *record["labels"][1:]],
+        "shortened": record["labels"][:-3],
+        "impossible": [7, *record["labels"][1:]],
+    }[damage]
+    cached.write_text(json.dumps(record))
+    capsys.readouterr()
+    assert load("vww", size=8).hash == before.hash
+    assert "labels in the cache are damaged" in capsys.readouterr().err
+    load("vww", size=8)
+    assert "labels in the cache" not in capsys.readouterr().err
+
+
 def test_changed_annotations_are_noticed(place: Path) -> None:
     write_coco(place / "coco")
     assert load("vww").test.labels.sum() > 0

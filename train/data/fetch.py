@@ -137,8 +137,8 @@ def _try(
         mark = _mark(part)
         if mark:
             headers["If-Range"] = mark
-    request = urllib.request.Request(url, headers=headers)
     try:
+        request = urllib.request.Request(url, headers=headers)
         answer = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
@@ -152,6 +152,8 @@ def _try(
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise _SilentError(_reason(error)) from None
+    except ValueError as error:  # of the parts of an address, such as an IPv6 one without its end
+        raise DataError("this is no address of a file", where=url, found=str(error)) from None
     with answer:
         total = _begin(url, part, out, have, expected, answer)
         _copy(answer, out, total, part.name[:-5], say)

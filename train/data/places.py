@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from convert.errors import DataError
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def source_folder(name: str, folder: str | None = None) -> Path:
-    """The folder of a set's original files: `folder`, or NAME in $BITWAKE_DATA or in data/."""
+    """The folder of a set's original files: `folder`, or NAME in $BITWAKE_DATA or in data/.
+
+    Raises:
+        DataError: `folder` is empty.
+    """
     if folder is not None:
+        if not folder.strip():
+            raise DataError(
+                "the folder of the files has no name",
+                found=f"folder={folder!r}",
+                remedy="name it, or leave the option out",
+            )
         return Path(folder).expanduser()
     return Path(os.environ.get("BITWAKE_DATA", PROJECT / "data")) / name
 

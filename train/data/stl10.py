@@ -60,7 +60,7 @@ def pictures(path: Path, count: int | None) -> Pixels:
             "a file of pictures has the wrong length",
             where=str(path),
             found=f"{size:,} bytes, not {wanted} {PICTURE:,}",
-            remedy="download it again: " + HELP,
+            remedy="delete this file; then " + HELP,
         )
     planes = np.memmap(path, np.uint8, "r").reshape(-1, 3, SIDE, SIDE)  # picture, channel, x, y
     return planes.transpose(0, 3, 2, 1)
@@ -81,7 +81,7 @@ def labels(path: Path, count: int) -> Labels:
             found=f"{len(raw):,} labels for {count:,} pictures"
             if len(raw) != count
             else f"{len(wrong):,} labels outside 1..10, the first is {wrong[0]}",
-            remedy="download it again: " + HELP,
+            remedy="delete this file; then " + HELP,
         )
     return raw.astype(np.int64) - 1
 
@@ -99,7 +99,7 @@ def folds(path: Path, count: int, manifest: Manifest) -> list[npt.NDArray[np.int
             "the folds are not what STL-10 defines",
             where=str(path),
             found=found,
-            remedy="take fold_indices.txt from stl10_binary.tar.gz: " + HELP,
+            remedy="delete this file, for one is in stl10_binary.tar.gz; then " + HELP,
         )
 
     try:

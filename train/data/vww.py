@@ -201,9 +201,22 @@ def _cached_record(place: Path, stamp: dict[str, Any]) -> dict[str, Any] | None:
             not stamp["files"] and record["stamp"]["origin"] == stamp["origin"]
         )
         good = same and record["version"] == BUILDER_VERSION
-        return record if good and pixelcache.plan_in(place) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        if not good or not pixelcache.plan_in(place):
+            return None
+        if record["seal"] == _seal(record):
+            return record
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    print(f"{place.name}: the labels in the cache are damaged; making them again", file=sys.stderr)
+    return None
+
+
+def _seal(record: dict[str, Any]) -> str:
+    """SHA-256 of which pictures there are and what they are: pixels have one of their own."""
+    sealed = [record[name] for name in ("files", "labels", "tests", "small")]
+    return hashlib.sha256(json.dumps(sealed).encode()).hexdigest()
 
 
 def _build(
@@ -255,7 +268,7 @@ def _build(
 
     cached = pixelcache.build(place, plan, make, threads=max(1, processes))
     _few_bad(where, files, cached.bad)
-    record = {
+    record: dict[str, Any] = {
         "version": BUILDER_VERSION,
         "stamp": _stamp(where, manifest),
         "files": files,
@@ -263,6 +276,7 @@ def _build(
         "tests": chosen.tests,
         "small": chosen.small,
     }
+    record["seal"] = _seal(record)
     write_json(place / "set.json", record)
     return record, cached
 
