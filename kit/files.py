@@ -94,9 +94,23 @@ def tree_digest(folders: list[Path]) -> str:
 
 def commit() -> str:
     """The checkout's commit, 12 digits, with `-dirty` when tracked files differ; or `unknown`."""
+    return _git("describe", "--always", "--abbrev=12", "--dirty", "--exclude=*")
+
+
+def last_change(*folders: str) -> str:
+    """The last commit that changed any of these folders, as `commit` gives one."""
+    found = _git("log", "-1", "--abbrev=12", "--format=%h", "--", *folders)
+    if found == "unknown":
+        return found
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *folders)
+    return f"{found}-dirty" if changed else found
+
+
+def _git(*words: str) -> str:
+    """What git prints of this checkout, or `unknown`."""
     try:
         result = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"],
+            ["git", *words],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from kit.results import plots
 from kit.results.tables import (
     CYCLES,
+    FLOAT_CYCLES,
+    FLOAT_SCORE,
+    FLOAT_SIZE,
     INSTRUCTIONS,
     NOT_SHARES,
     SIZE,
@@ -26,11 +29,12 @@ from train.results.arm import Arm, Group
 
 # what the names of all plots made here look like
 PLOT = re.compile(r"(all|[a-z])-(ev|gamma|size|instructions|bytes|cycles)\.svg$")
-# file name's end, what the axis says, value, factor
-AXES: tuple[tuple[str, str, Callable[[Outcome], float | None], float], ...] = (
-    ("instructions", "instructions an inference on netduino2plus", INSTRUCTIONS, 1.0),
-    ("bytes", "bytes of weights", SIZE, 1 / 8),
-    ("cycles", "cycles on a systolic array (reconstructed)", CYCLES, 1.0),
+Value = Callable[[Outcome], float | None]
+# file name's end, what the axis says, value, that of a network's float form, factor
+AXES: tuple[tuple[str, str, Value, Value | None, float], ...] = (
+    ("instructions", "instructions an inference on netduino2plus", INSTRUCTIONS, None, 1.0),
+    ("bytes", "bytes of weights", SIZE, FLOAT_SIZE, 1 / 8),
+    ("cycles", "cycles on a systolic array (reconstructed)", CYCLES, FLOAT_CYCLES, 1.0),
 )
 
 
@@ -57,13 +61,16 @@ def of_group(group: Group, mine: Sequence[Outcome], planned: Sequence[Arm]) -> d
     metrics = {metric_of(one) for _, ones in named for one in ones}
     if group.cost == "instructions" and len(metrics) == 1:  # two metrics do not share an axis
         metric = metrics.pop()
-        for end, across, value, factor in AXES:
+        for end, across, value, real, factor in AXES:
             series = []
             for _, ones in named:
-                cost, mean = over_seeds(ones, value), over_seeds(ones, score)
-                if cost and mean:
-                    dot = _dot(factor * cost.mean, mean, metric)
-                    series.append(plots.Series(str(ones[0]["what"]), (dot,)))
+                for kind_of, cost, mean in (
+                    ("", over_seeds(ones, value), over_seeds(ones, score)),
+                    (", before it in float32", *_float_form(ones, real)),
+                ):
+                    if cost and mean:
+                        dot = _dot(factor * cost.mean, mean, metric)
+                        series.append(plots.Series(f"{ones[0]['what']}{kind_of}", (dot,)))
             up = metric if metric in NOT_SHARES else f"{metric}, %"
             title = f"{group.title}{kind}"
             files |= _file(f"{group.key}-{end}.svg", series, title, across, up)
@@ -78,18 +85,29 @@ def overall(good: Sequence[Outcome], groups: Sequence[Group]) -> dict[str, str]:
     common = Counter(one["dataset_hash"] for one in scored).most_common(1)[0][0]
     same = [one for one in scored if one["dataset_hash"] == common]
     files: dict[str, str] = {}
-    for end, across, value, factor in AXES:
-        series = []
+    for end, across, value, real, factor in AXES:
+        series, floats = [], []
         for group in groups:
             dots = []
             for ones in by_arm([one for one in same if one["group"] == group.key]).values():
                 cost, mean = over_seeds(ones, value), over_seeds(ones, score)
                 if cost and mean:
                     dots.append(_dot(factor * cost.mean, mean))
+                cost, mean = _float_form(ones, real)
+                if cost and mean:
+                    floats.append(_dot(factor * cost.mean, mean))
             series.append(plots.Series(group.title, tuple(dots)))
+        series.append(plots.Series("8-bit networks in float32", tuple(floats)))
         title = f"Accuracy against cost{_kind(same)}"
         files |= _file(f"all-{end}.svg", series, title, across, "accuracy, %")
     return files
+
+
+def _float_form(ones: Sequence[Outcome], cost: Value | None) -> tuple[Mean | None, Mean | None]:
+    """Cost and score of what an 8-bit network was quantized from; it runs on no board."""
+    if cost is None:
+        return None, None
+    return over_seeds(ones, cost), over_seeds(ones, FLOAT_SCORE)
 
 
 def _kind(outcomes: Sequence[Outcome]) -> str:

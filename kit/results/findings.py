@@ -10,6 +10,7 @@ from kit.results.tables import (
     Outcome,
     counted,
     in_the_dark,
+    kernels_of,
     metric_of,
     points,
     score,
@@ -30,8 +31,15 @@ PAIRS = {
         ("block-m2-67", "block-twin", "BiNeal, m = 2.67, against the 8-bit twin"),
         ("block-stem8", "block-m1", "BiNeal, m = 1: an 8-bit first layer against a binary one"),
         ("block-stem8", "block-twin", "BiNeal, m = 1, 8-bit first layer, against the 8-bit twin"),
-        ("block-m1", "block-bireal", "BiNeal, m = 1, against Bi-Real"),
-        ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
+        (
+            "block-m2-67-stem8", "block-twin",
+            "BiNeal, m = 2.67, 8-bit first layer, against the 8-bit twin",
+        ),
+        *(
+            (f"block-{ours}", f"block-{theirs}", f"BiNeal, {m}, against {name}")
+            for theirs, name in (("bireal", "Bi-Real"), ("reactnet", "ReActNet"))
+            for ours, m in (("m1", "m = 1"), ("m2-67", "m = 2.67"))
+        ),
     ),
     "e": tuple(
         (f"task-{task}{one}", f"task-{task}{other}", f"{words}: {ours} against {theirs}")
@@ -103,7 +111,8 @@ def _pair(found: Found, first: str, second: str, words: str) -> Iterator[str]:
     unit = "points" if share else "dB"
     line = f"{words}: {sign}{told(gain, 100 if share else 1)} {unit} of {metric}"
     mine, theirs = over_seeds(ones, INSTRUCTIONS), over_seeds(others, INSTRUCTIONS)
-    if mine and theirs:
+    commits = {kernels_of(one) for one in (*ones, *others) if "bench" in one}
+    if mine and theirs and len(commits) == 1:  # kernels of two commits are no comparison
         line += f" at {mine.mean / theirs.mean:.2f} times the instructions"
     yield f"{line} (n = {counted(gain)})."
 

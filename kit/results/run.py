@@ -28,6 +28,9 @@ from train.results.arm import Job
 
 # PlatformIO's folder is shared: a build for another board at the same time can disturb this one.
 ONCE_MORE = ("bench",)
+# of the environment; figures of a training depend on them
+SET = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+       "OMP_NUM_THREADS")  # fmt: skip
 LAST_WORDS = 12  # lines of a failed step
 PATIENCE = 30.0  # seconds for a stopped step to end
 PRIVATE = re.compile(r"(?<![\w.~$}/-])/(?:[\w.+-]+/)+")
@@ -64,10 +67,9 @@ class Settings:
 
 def environment(threads: int) -> dict[str, str]:
     """Fixed numbers of threads: the order of sums depends on them."""
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     # oneDNN: a step takes two thirds of the time; sums then depend on the kind of processor
-    quick = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-    return {**quick, **os.environ, **{name: str(threads) for name in names}}
+    quick = {SET[0]: "1"}
+    return {**quick, **os.environ, **{name: str(threads) for name in SET[1:]}}
 
 
 def public(text: str) -> str:
@@ -115,13 +117,19 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def run_job(job: Job, settings: Settings) -> store.Outcome:
+def run_job(
+    job: Job, settings: Settings, name: str = "", chosen: Sequence[str] = ()
+) -> store.Outcome:
     """Runs what is left of an arm and returns its outcome, complete or failed.
+
+    Args:
+        name: of the run folder, in place of the job's.
+        chosen: the steps, in place of those of each seed.
 
     Raises:
         OutOfTimeError: as `execute`.
     """
-    arm, folder = job.arm, settings.runs / job.name
+    arm, folder = job.arm, settings.runs / (name or job.name)
     folder.mkdir(parents=True, exist_ok=True)
     run = os.path.relpath(folder, ROOT)
     log = folder / "queue.log"
@@ -135,10 +143,11 @@ def run_job(job: Job, settings: Settings) -> store.Outcome:
         "commands": [],
         "commit": commit(),
         "threads": settings.threads,
+        "environment": {name: environment(settings.threads)[name] for name in SET},
         "seconds": {},
     }
     until = time.monotonic() + 60 * settings.arm_minutes
-    for step in arm.steps:
+    for step in chosen or arm.seed_steps:
         said = steps.words(step, job, run)
         outcome["commands"].append(public(f"python -m {shlex.join(said)}"))
         begins, began = log.stat().st_size if log.exists() else 0, time.monotonic()
@@ -155,7 +164,9 @@ def run_job(job: Job, settings: Settings) -> store.Outcome:
             status, message = -1, f"took longer than {settings.arm_minutes:g} minutes"
         except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
             status, message = -1, f"left no usable result: {error!r}"
-        outcome["seconds"][step] = round(time.monotonic() - began, 1)
+        took = outcome.get("metrics", {}).get("train_seconds") if step == "train" else None
+        # a training's own seconds are those of all calls that it took
+        outcome["seconds"][step] = round(took or time.monotonic() - began, 1)
         if status:
             outcome["failed"] = {"step": step, "status": status, "message": public(message)}
             break
@@ -240,7 +251,7 @@ def run_queue(
             return _report(finished, broken, skipped, waiting[at:])
         store.save(settings.results, outcome)
         (broken if store.failed(outcome) else finished).append(job.name)
-        settings.say(f"  {_told(outcome)}")
+        settings.say(f"  {told(outcome)}")
     return _report(finished, broken, skipped, [])
 
 
@@ -250,9 +261,12 @@ def _report(
     return Report(tuple(finished), tuple(broken), tuple(skipped), tuple(job.name for job in left))
 
 
-def _told(outcome: Mapping[str, Any]) -> str:
+def told(outcome: Mapping[str, Any]) -> str:
+    """A line for people."""
     if "failed" in outcome:
         return "failed at {step}: {message}".format(**outcome["failed"])
+    if "seconds" not in outcome:
+        return f"{outcome['bench']['total']:,} instructions"
     score = outcome.get("score", outcome.get("accuracy"))
     seconds = sum(outcome["seconds"].values())
     return f"{outcome.get('metric', 'accuracy')} {score}, {seconds:.0f} s"

@@ -50,6 +50,8 @@ def value_at(*path: str) -> Callable[[Outcome], float | None]:
 
 
 INSTRUCTIONS = value_at("bench", "total")
+FLOAT_SIZE, FLOAT_CYCLES = value_at("float", "size_bits"), value_at("float", "cycles")
+FLOAT_SCORE = value_at("float_score")
 CYCLES = value_at("analysis", "cycles")
 SIZE = value_at("size_bits")
 # head, value, factor, digits; shown when an arm of the group has it. Structure: no deviation.
@@ -64,22 +66,33 @@ COSTS: tuple[tuple[str, Callable[[Outcome], float | None], float, int], ...] = (
 )
 
 
-def counted_last(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, of which each arm keeps the instructions and sizes of one seed alone.
+def kernels_of(outcome: Outcome) -> str | None:
+    """The commit whose kernels its instructions are of."""
+    bench = outcome.get("bench", {})
+    return bench.get("kernels") or bench.get("commit")
 
-    These follow from the structure, but kernels improve between one run and the next: a mean over
-    seeds would be of no kernel. The last seed ran last.
+
+def costed(outcomes: Sequence[Outcome], counts: Mapping[str, Outcome]) -> list[Outcome]:
+    """The outcomes, with their arm's count for `bench`, and `float` where it has one.
+
+    An arm without a count (what pruning left was learned) keeps the instructions of its last seed:
+    kernels improve between one run and the next, and a mean over seeds would be of no kernel.
     """
     last: dict[str, int] = {}
     for one in outcomes:
         if "bench" in one:
             last[one["arm"]] = max(one["seed"], last.get(one["arm"], -1))
-    return [
-        one
-        if last.get(one["arm"]) == one["seed"]
-        else {name: value for name, value in one.items() if name != "bench"}
-        for one in outcomes
-    ]
+    found: list[Outcome] = []
+    for one in outcomes:
+        count = counts.get(one["arm"], {})
+        plain = {name: value for name, value in one.items() if name != "bench"}
+        if "bench" in count:
+            bench = {**count["bench"], "kernels": count.get("kernels")}
+            plain |= {"bench": bench, **({"float": count["float"]} if "float" in count else {})}
+        elif last.get(one["arm"]) == one["seed"]:
+            plain["bench"] = one["bench"]
+        found.append(plain)
+    return found
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -31,7 +31,7 @@ from train.results.arms import ARMS, GROUPS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--only, --arm, --seeds, --limit-minutes, --threads, --retry, --list, --page, --check."""
+    """Which experiments, how long and with what, or what to do in place of running them."""
     letters = "".join(group.key for group in GROUPS)
     parser.add_argument("--only", metavar="GROUPS", default="", help=f"some of {letters}")
     parser.add_argument("--arm", metavar="NAME", action="append", help="only this arm; repeatable")
@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=shared.positive, default=1, help="default 1")
     parser.add_argument("--nice", type=int, default=10, help="of the programs; default 10")
     parser.add_argument("--retry", action="store_true", help="run failed arms again")
+    parser.add_argument(
+        "--recount", action="store_true", help="only count instructions and sizes again"
+    )
     parser.add_argument("--list", action="store_true", help="list the arms and what is done")
     parser.add_argument("--page", action="store_true", help="only write docs/results.md")
     parser.add_argument("--check", action="store_true", help="is docs/results.md up to date?")
@@ -59,10 +62,16 @@ def run(args: argparse.Namespace) -> int:
             remedy="without --results it is docs/results; running the queue makes another",
         )
     if args.page or args.check:
-        return write_page(results, check=args.check)
-    queue = jobs(chosen(args.only, args.arm), seeds=args.seeds)
+        names = write_page(results, check=args.check)
+        if args.json:
+            ok = not (args.check and names)
+            write_json(args.json, {"stale" if args.check else "written": names, "ok": ok})
+        return 1 if args.check and names else 0
+    arms = chosen(args.only, args.arm)
+    queue = jobs(arms, seeds=args.seeds)
     if args.list:
         return listed(args, queue, results)
+    from kit.results import counts
     from kit.results import run as runner
 
     settings = runner.Settings(
@@ -73,19 +82,36 @@ def run(args: argparse.Namespace) -> int:
         deadline=time.monotonic() + 60 * args.limit_minutes if args.limit_minutes else None,
         say=console.say,
     )
-    settings.runs.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.runs, results):  # before an hour of training, not behind it
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BitWakeError(
+                "the folder cannot be used",
+                where=str(folder),
+                found=error.strerror or str(error),
+                remedy="name another with --results or --runs",
+            ) from None
     with lock(settings.runs / "queue.lock", "another queue is running here; waiting for it"):
-        report = runner.run_queue(
-            queue, settings, lambda: runner.recipes_by_program(settings), retry=args.retry
-        )
+        reports = [] if args.recount else [
+            runner.run_queue(
+                queue, settings, lambda: runner.recipes_by_program(settings), retry=args.retry
+            )
+        ]  # fmt: skip
+        missing = counts.wanting(arms, results, again=args.recount)
+        reports.append(counts.count(missing, settings))
+    told = {
+        name: [each for report in reports for each in getattr(report, name)]
+        for name in ("finished", "failed", "skipped", "left")
+    }
     if args.json:
-        write_json(args.json, {**report.__dict__, "ok": not report.failed})
+        write_json(args.json, {**told, "ok": not told["failed"]})
     console.say(
-        f"{len(report.finished)} finished, {len(report.failed)} failed, "
-        f"{len(report.skipped)} skipped, {len(report.left)} left for the next call"
+        f"{len(told['finished'])} finished, {len(told['failed'])} failed, "
+        f"{len(told['skipped'])} skipped, {len(told['left'])} left for the next call"
     )
     write_page(results, check=False)
-    return 1 if report.failed else 0
+    return 1 if told["failed"] else 0
 
 
 def chosen(only: str, names: Sequence[str] | None) -> tuple[Arm, ...]:
@@ -108,7 +134,14 @@ def chosen(only: str, names: Sequence[str] | None) -> tuple[Arm, ...]:
             "there is no such arm", found=", ".join(unknown), remedy="kit results --list"
         )
     kept = [arm for arm in ARMS if not only or arm.group in only]
-    return tuple(arm for arm in kept if not names or arm.name in names)
+    found = tuple(arm for arm in kept if not names or arm.name in names)
+    if not found:
+        raise BitWakeError(
+            "no arm is in such a group",
+            found=f"--only {only} --arm {' --arm '.join(names or ())}",
+            remedy="leave out one of the two",
+        )
+    return found
 
 
 def listed(args: argparse.Namespace, queue: Sequence[Job], results: Path) -> int:
@@ -119,13 +152,13 @@ def listed(args: argparse.Namespace, queue: Sequence[Job], results: Path) -> int
         found = store.load(path) if path.exists() else None
         state = "waiting" if found is None else "failed" if store.failed(found) else "done"
         rows.append({"arm": job.arm.name, "group": job.arm.group, "seed": job.seed,
-                     "recipe": job.arm.recipe, "steps": list(job.arm.steps),
+                     "recipe": job.arm.recipe, "steps": list(job.arm.seed_steps),
                      "state": state})  # fmt: skip
     if args.json:
         write_json(args.json, {"jobs": rows})
     columns = ("group", "arm", "#seed", "recipe", "steps", "state")
     cells = [
-        (row["group"], row["arm"], row["seed"], row["recipe"], " ".join(job.arm.steps),
+        (row["group"], row["arm"], row["seed"], row["recipe"], " ".join(job.arm.seed_steps),
          row["state"])
         for row, job in zip(rows, queue, strict=True)
     ]  # fmt: skip
@@ -133,30 +166,35 @@ def listed(args: argparse.Namespace, queue: Sequence[Job], results: Path) -> int
     return 0
 
 
-def write_page(results: Path, *, check: bool) -> int:
-    """Writes docs/results.md and its plots beside the result files, or only compares them.
+def write_page(results: Path, *, check: bool) -> list[str]:
+    """Writes the page of results and its plots, or only compares them.
 
-    Plots of groups that have no result any more are taken away.
+    A folder NAME has its page beside it, NAME.md, and its plots in it. Plots of groups that have no
+    result any more are taken away.
+
+    Returns:
+        With `check`, the files that are out of date; otherwise those that were written.
     """
     from kit.results.figures import PLOT
     from kit.results.page import contents
 
-    files = {
-        results.parent / name: text for name, text in contents(store.load_all(results)).items()
-    }
-    stale = sorted(
-        shown(path)
-        for path, text in files.items()
-        if not path.is_file() or path.read_text("utf-8") != text
-    )
+    made = contents(store.load_all(results), counts=store.load_counts(results), folder=results.name)
+    files = {results.parent / name: text for name, text in made.items()}
     left = [path for path in results.glob("*.svg") if PLOT.match(path.name) and path not in files]
     if check:
-        for name in (*stale, *sorted(map(shown, left))):
+        stale = sorted(
+            shown(path)
+            for path, text in files.items()
+            if not path.is_file() or path.read_text("utf-8") != text
+        )
+        stale += sorted(map(shown, left))
+        for name in stale:
             console.say(f"out of date: {name}; renew: python -m kit results --page")
-        return 1 if stale or left else 0
+        return stale
     for path in left:
         path.unlink()
     for path, text in files.items():
         write_whole(path, text.encode())
-    console.say(f"written: {shown(results.parent / 'results.md')}, {len(files) - 1} plots")
-    return 0
+    page = results.with_name(f"{results.name}.md")
+    console.say(f"written: {shown(page)}, {len(files) - 1} plots")
+    return [shown(path) for path in files]

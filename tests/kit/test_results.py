@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from convert.errors import BitWakeError, DataError
-from kit.results import page, plots, run, steps
+from kit.results import counts, page, plots, run, steps
 from kit.results.findings import PAIRS, findings
 from kit.verbs import results as verb
 from train.results import store
@@ -44,7 +44,8 @@ if words[0] == "train":
         (folder / "checkpoint.npz").write_text("")
         time.sleep(60)
     metrics = {"finished": True, "accuracy": 0.75, "size_bits": 1000, "data": "scenes",
-               "synthetic": True, "split": "test", "pictures": 4, "dataset_hash": "ab"}
+               "synthetic": True, "split": "test", "pictures": 4, "dataset_hash": "ab",
+               "train_seconds": 86.4}
     (folder / "metrics.json").write_text(json.dumps(metrics))
 else:
     if words[0] == "convert":
@@ -81,6 +82,9 @@ KNOWN = {"r": "", "breaks": "", "slow": ""}
 def test_seed_0_of_every_arm_runs_first_and_by_priority() -> None:
     queue = jobs((arm("late", priority=9), arm("early", priority=1)), seeds=2)
     assert [job.name for job in queue] == ["early-s0", "late-s0", "early-s1", "late-s1"]
+    assert queue[0].arm.seed_steps == ("train", "convert"), "instructions follow from structure"
+    pruned = arm("pruned", steps=("prune", "convert", "bench"))
+    assert pruned.seed_steps == pruned.steps, "what a pruned network is made of was learned"
 
 
 def test_variants_wait_for_all_seeds_of_the_others() -> None:
@@ -97,7 +101,9 @@ def test_failed_and_unknown_arms_do_not_stop_the_queue(settings: run.Settings) -
     assert "the disk is full" in broken["failed"]["message"]
     assert str(settings.runs) not in broken["failed"]["message"], "no folder of this machine"
     good = store.load(settings.results / "z-s0.json")
-    assert (good["accuracy"], good["bench"]["total"], good["size_bits"]) == (0.75, 5, 1000)
+    assert (good["accuracy"], good["size_bits"]) == (0.75, 1000)
+    assert good["seconds"]["train"] == 86.4, "those of all calls, as the training says"
+    assert good["environment"]["TF_NUM_INTRAOP_THREADS"] == "1"
     assert good["analysis"]["cycles"] > good["analysis"]["activation_bits"] / 100 > 0
     assert "layers" not in good["analysis"]
     assert good["commands"][0].startswith("python -m kit train --recipe r --seed 0")
@@ -190,6 +196,8 @@ def test_the_arms_of_the_project_are_sound() -> None:
     assert {one.group for one in ARMS} <= {group.key for group in GROUPS}
     with pytest.raises(BitWakeError, match="no such group"):
         verb.chosen("z", None)
+    with pytest.raises(BitWakeError, match="no arm is in such a group"):
+        verb.chosen("a", ["grouping-dense"])
 
 
 def test_damaged_result_files_are_told(tmp_path: Path) -> None:
@@ -246,7 +254,73 @@ def test_the_page_says_means_numbers_and_conditions() -> None:
     assert "seeds differ in dataset_hash" in page.contents(changed, ARM_PAIR, GROUP)["results.md"]
 
 
-def test_instructions_are_those_of_the_last_seed() -> None:
+def test_an_arm_is_counted_once_on_a_short_training(settings: run.Settings) -> None:
+    arms = (
+        arm("x"),
+        arm("waits"),
+        arm("y", steps=("prune", "convert", "bench")),
+        arm("u", "breaks"),
+    )
+    run.run_queue(jobs((arms[0],), seeds=1), settings, lambda: KNOWN)
+    for other in (arms[2], arms[3]):
+        store.save(settings.results, {**made(other.name, 0, 0.5)})
+    wanted = counts.wanting(arms, settings.results, again=False)
+    assert [one.name for one in wanted] == ["x", "u"], "waits has no result, y was pruned"
+    report = counts.count(wanted, settings)
+    assert (report.finished, report.failed) == (("x-count",), ("u-count",))
+    line = next(line for line in calls(settings) if "x-count" in line)
+    assert "epochs=1" in line
+    assert 'teacher=""' in line
+    found = store.load_counts(settings.results)["x"]
+    assert found["bench"]["total"] == 5
+    assert "accuracy" not in found, "of a few steps"
+    assert [one["arm"] for one in store.load_all(settings.results)] == ["u", "x", "y"]
+    names = [one.name for one in counts.wanting(arms, settings.results, again=False)]
+    assert names == ["u"], "what failed is counted again"
+    assert len(counts.wanting(arms, settings.results, again=True)) == 2
+
+
+def test_a_count_holds_for_all_seeds_and_names_its_kernels() -> None:
+    outcomes = [made("x", s, 0.6, bench={"total": 9, "commit": "0ld"}) for s in range(2)]
+    outcomes += [made("y", 0, 0.5, bench={"total": 500, "commit": "0ld"})]
+    outcomes[0]["float_score"] = 0.9
+    both = {"x": {"arm": "x", "kernels": "4ew", "bench": {"total": 1000},
+                  "float": {"size_bits": 64000, "cycles": 7}}}  # fmt: skip
+    files = page.contents(outcomes, ARM_PAIR, GROUP, both, "my res")
+    text = files["my res.md"]
+    assert "| what x is | 60.00 ± 0.00 | 2 of 3 | 2.0 | 1,000 |" in text
+    assert "commit `4ew`, `0ld` (of y)" in text
+    assert "my%20res/a-bytes.svg" in text
+    assert "what x is, before it in float32" in files["my res/a-bytes.svg"]
+    assert "float32" not in files["my res/a-instructions.svg"], "it runs on no board"
+
+
+def test_instructions_of_two_kernels_are_no_ratio() -> None:
+    one, other, _ = PAIRS["f"][0]
+    for commit, told in (("a", True), ("b", False)):
+        found = {
+            one: [made(one, 0, 0.6, bench={"total": 50, "commit": "a"})],
+            other: [made(other, 0, 0.5, bench={"total": 100, "commit": commit})],
+        }
+        (line,) = findings("f", found)
+        assert ("0.50 times the instructions" in line) == told
+        assert "+10.00 points" in line
+
+
+def test_conditions_name_the_experiments_that_saw_other_pictures() -> None:
+    outcomes = [
+        made("x", 0, 0.6, data_options={"size": 64, "ev": 0.0, "n_train": 9}),
+        made("y", 0, 0.5, data_options={"size": 64, "even": True}, dataset_hash="cd"),
+    ]
+    swept = {"ev": {"0": 0.5}, "gamma": {}, "pictures": 1000}
+    outcomes[0]["robustness"] = swept
+    text = page.contents(outcomes, ARM_PAIR, GROUP)["results.md"]
+    assert "ev 0.0; data hash ab: `x`." in text
+    assert "even True; data hash cd: `y`." in text
+    assert "At each exposure and gamma, 1,000 test pictures" in text
+
+
+def test_instructions_of_an_arm_without_a_count_are_those_of_its_last_seed() -> None:
     """A mean over seeds would mix the kernels of several commits."""
     outcomes = [
         made("x", 0, 0.6, bench={"total": 3000, "commit": "0ld"}),
@@ -256,7 +330,7 @@ def test_instructions_are_those_of_the_last_seed() -> None:
     for order in (outcomes, outcomes[::-1]):
         text = page.contents(order, ARM_PAIR, GROUP)["results.md"]
         assert "| 1,000 |" in text
-        assert "commit `4ew` (1)" in text
+        assert "commit `4ew`." in text
         assert "0ld" not in text
 
 
@@ -318,7 +392,7 @@ def test_the_verb_lists_and_checks(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_the_page_is_made_from_the_files(repo: Path) -> None:
     """docs/results.md ← docs/results/*.json: renew with kit results --page."""
-    assert verb.write_page(repo / "docs" / "results", check=True) == 0
+    assert verb.write_page(repo / "docs" / "results", check=True) == []
 
 
 def test_what_a_pruning_and_an_8_bit_twin_leave(repo: Path, tmp_path: Path) -> None:

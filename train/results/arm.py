@@ -45,7 +45,7 @@ class Arm:
         recipe: the recipe's name; an arm whose recipe is not there is left for later.
         overrides: recipe fields to change, as `kit train --set` takes them.
         steps: of STEPS; "int8" makes and judges the 8-bit form of a network with real weights,
-            "bench" measures on the emulated board.
+            "bench" measures on the emulated board, see counted_apart.
         options: further words of a step's command; {runs} is the folder of all run folders, {seed}
             the seed.
         priority: low runs first within a seed; what is beyond CORE waits until all seeds of the
@@ -72,6 +72,17 @@ class Arm:
                 found=", ".join(self.steps),
                 remedy="steps: " + ", ".join(STEPS) + "; the first is train or prune",
             )
+
+    @property
+    def counted_apart(self) -> bool:
+        """Its instructions follow from its structure alone, whatever a seed has learned: they are
+        counted once. What a pruned network is made of was learned."""
+        return self.steps[0] == "train" and "bench" in self.steps
+
+    @property
+    def seed_steps(self) -> tuple[str, ...]:
+        """The steps of each seed."""
+        return tuple(step for step in self.steps if step != "bench" or not self.counted_apart)
 
 
 @dataclass(frozen=True, order=True)

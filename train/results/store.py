@@ -20,6 +20,11 @@ def path_of(folder: Path, arm: str, seed: int) -> Path:
     return folder / f"{arm}-s{seed}.json"
 
 
+def count_path(folder: Path, arm: str) -> Path:
+    """Of an arm's instructions and sizes, which no seed changes."""
+    return folder / f"{arm}-count.json"
+
+
 def text_of(outcome: Mapping[str, Any]) -> str:
     """Sorted keys, one line an entry, so that a difference is a difference of lines."""
     return json.dumps(outcome, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
@@ -32,8 +37,15 @@ def save(folder: Path, outcome: Mapping[str, Any]) -> Path:
     return path
 
 
+def save_count(folder: Path, found: Mapping[str, Any]) -> Path:
+    """Writes an arm's count whole."""
+    path = count_path(folder, found["arm"])
+    write_whole(path, text_of(found).encode())
+    return path
+
+
 def load(path: Path) -> Outcome:
-    """One outcome.
+    """One outcome, or an arm's count.
 
     Raises:
         DataError: damaged, or a file of something else.
@@ -45,7 +57,11 @@ def load(path: Path) -> Outcome:
         for name, kind in FIELDS.items():
             if not isinstance(found.get(name), kind):
                 raise ValueError(f"{name} is {found.get(name)!r}")
-        if path.name != path_of(path.parent, found["arm"], found["seed"]).name:
+        names = (
+            path_of(path.parent, found["arm"], found["seed"]),
+            count_path(path.parent, found["arm"]),
+        )
+        if path not in names:
             raise ValueError(f"it holds {found['arm']}, seed {found['seed']}")
     except (OSError, ValueError) as error:
         raise DataError(
@@ -60,6 +76,12 @@ def load(path: Path) -> Outcome:
 def load_all(folder: Path) -> list[Outcome]:
     """All outcomes of a folder, by name."""
     return [load(path) for path in sorted(folder.glob("*-s[0-9]*.json"))]
+
+
+def load_counts(folder: Path) -> dict[str, Outcome]:
+    """Arm -> its count."""
+    found = [load(path) for path in sorted(folder.glob("*-count.json"))]
+    return {one["arm"]: one for one in found}
 
 
 def failed(outcome: Mapping[str, Any]) -> bool:
