@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from train import data as datasets
 from train import distill, recipes
 from train.card import read_json, write_card
 from train.recipes import Augment, Recipe
-from train.recipes.check import check, typed
+from train.recipes.check import check, refuse_idle, typed
 from train.recipes.recipe import Stage
 from train.runfolder import refuse_another
 
@@ -105,9 +105,16 @@ def new_folder(name: str, root: Path | None = None) -> Path:
 
 
 def prepared(
-    recipe: str | None, data: str | None, seed: int | None, overrides: Mapping[str, Any]
+    recipe: str | None,
+    data: str | None,
+    seed: int | None,
+    overrides: Mapping[str, Any],
+    before: Collection[str] = (),
 ) -> tuple[Recipe, dict[str, Any]]:
     """The recipe as asked for, and the record of what was asked.
+
+    Args:
+        before: those of the overrides that an earlier call has accepted already.
 
     Raises:
         DataError: no such recipe, field or teacher, or a value that none can have.
@@ -120,6 +127,7 @@ def prepared(
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     check(chosen)
+    refuse_idle(chosen, {k: v for k, v in overrides.items() if k not in before})
     if chosen.teacher:
         distill.known(chosen)
     return chosen, record
@@ -203,10 +211,18 @@ def train_command(
         if run_dir is None:
             raise DataError("resume needs the folder of a run")
         known, replaced, old_seed, changes = _recorded(run_dir)
-        was = read_json(run_dir / "recipe.json").get("data")
+        whole = read_json(run_dir / "recipe.json")
+        if "pruned_from" in whole:
+            raise DataError(
+                "this is a step of a pruning, which trains it on itself",
+                where=str(run_dir),
+                remedy="the same kit prune command again goes on",
+            )
+        was = whole.get("data")
         asked = {"recipe": (recipe, known), "seed": (seed, old_seed), "data": (data, was)}
         agree("the interrupted run", run_dir, asked, "start a new run")
-        chosen, record = prepared(known, replaced, old_seed, {**changes, **(overrides or {})})
+        asked_for = {**changes, **(overrides or {})}
+        chosen, record = prepared(known, replaced, old_seed, asked_for, changes)
     else:
         chosen, record = prepared(recipe, data, seed, overrides or {})
         if run_dir is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PIL import Image
 
@@ -19,7 +21,10 @@ def _shift(batch: Pixels, reach: int, rng: np.random.Generator) -> Pixels:
 def _turn(image: Pixels, degrees: float, zoom: float) -> Pixels:
     """Rotate and zoom about the centre; what comes from outside repeats the edge."""
     h, w, c = image.shape
-    m = max(h, w) // 2
+    # as far as the corner of what is cut out reaches however it is turned, and the two filters
+    # beyond it; half a side is enough for scales from 0.8 on
+    reach = math.hypot(h, w) / 2 / zoom + 1 / zoom + 1
+    m = max(max(h, w) // 2, math.ceil(reach - min(h, w) / 2))
     padded = np.pad(image, ((m, m), (m, m), (0, 0)), mode="edge")
     picture = Image.fromarray(padded[..., 0] if c == 1 else padded)
     picture = picture.rotate(degrees, Image.Resampling.BILINEAR)

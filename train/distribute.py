@@ -68,12 +68,13 @@ class Workers:
         return rows[self.rank * each : (self.rank + 1) * each]
 
     def check_batch(self, batch: int) -> None:
-        """Raises DataError unless the global batch divides among the workers."""
+        """Raises DataError unless the pictures of a global batch divide among the workers."""
         if batch % self.count:
             raise DataError(
                 "the batch does not divide among the workers",
-                found=f"batch {batch}, {self.count} workers",
-                remedy="--set batch=… to a multiple of the number of workers",
+                found=f"{batch} pictures a batch, {self.count} workers",
+                remedy="--set batch=… to a multiple of the number of workers, no larger than the "
+                "training split",
             )
 
     def step(self, function: Any) -> Any:

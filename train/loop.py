@@ -24,6 +24,7 @@ from train.distribute import Workers, workers
 from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
 from train.events import Events
 from train.figures import further
+from train.fits import check_data
 from train.recipes.recipe import Recipe
 from train.record import (
     History,
@@ -46,18 +47,10 @@ from train.runfolder import (
     write_json,
 )
 from train.tasks.task import Classification
-from train.trainer import Progress, Trainer, fit
+from train.trainer import Progress, Trainer
 
 CHECKPOINT_MINUTES = 10.0
 WORTH_TIMING = 200  # steps from which on the bare step is timed, for it costs two seconds
-
-
-def _check_shapes(recipe: Recipe, dataset: Dataset) -> None:
-    """Before a teacher is trained; networks that a function builds are checked when built."""
-    if hasattr(recipe.net, "input_shape"):
-        fit(recipe, dataset, recipe.net.input_shape, getattr(recipe.net, "classes", None))
-    if len(dataset.train) < 2:
-        raise DataError("there are no training pictures", where=f"dataset {dataset.name}")
 
 
 def train(
@@ -96,7 +89,7 @@ def train(
         DataError: shapes do not match, a run is there and resume is off, a finished one is there
             without its checkpoint, another process trains there, or the disk is full.
     """
-    _check_shapes(recipe, dataset)
+    check_data(recipe, dataset)
     together = workers()
     ours = alone(folder, wait=resume) if together.chief else contextlib.nullcontext()
     with ours, together.joined():

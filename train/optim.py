@@ -3,6 +3,7 @@
 Latent weights and everything else: Adam. Latents of learned thresholds: a second Adam with a rate
 of its own. With Bop (Helwegen et al., arXiv 1906.02107) binary kernels have no latent weights: they
 are ±1 and flip when a moving average of their gradient, with the rate gamma, passes a threshold.
+They have no length that could decay: an L2 term would flip all of them, again and again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from train.backend import keras, larq, tf
 from train.layers import GLT
 from train.recipes.recipe import Recipe
 from train.stages import Phase
+
+BOP = 2  # the place of its group, behind Adam's two
 
 
 def layers_of(model: Any) -> list[Any]:
@@ -77,8 +80,8 @@ class Optimizers:
 
     def begin(self) -> None:
         """What a stage that starts does to the weights: Bop's kernels become ±1."""
-        if len(self.groups) > 2:
-            for kernel in self.groups[2]:
+        if len(self.groups) > BOP:
+            for kernel in self.groups[BOP]:
                 kernel.assign(tf.where(kernel >= 0, 1.0, -1.0))
 
     def apply(self, gradients: Sequence[Any], replicas: int = 1) -> None:
@@ -88,9 +91,9 @@ class Optimizers:
             gradients: of the loss's share of this replica; they are summed over `replicas`.
         """
         at = 0
-        for optimizer, group in zip(self.members, self.groups, strict=True):
+        for k, (optimizer, group) in enumerate(zip(self.members, self.groups, strict=True)):
             mine = [
-                self._decayed(g, v, replicas)
+                g if k == BOP else self._decayed(g, v, replicas)
                 for g, v in zip(gradients[at : at + len(group)], group, strict=True)
             ]
             if group:
@@ -107,8 +110,8 @@ class Optimizers:
         rate = self.phase.rate(step, steps_per_epoch)
         for optimizer, factor in zip(self.members, (1.0, self.recipe.glt_rate), strict=False):
             optimizer.learning_rate = rate * factor
-        if len(self.members) > 2:
-            self.members[2].gamma = self.phase.rate(step, steps_per_epoch, self.recipe.bop_gamma)
+        if len(self.members) > BOP:
+            self.members[BOP].gamma = self.phase.rate(step, steps_per_epoch, self.recipe.bop_gamma)
 
     def state(self) -> dict[str, Any]:
         """Arrays by name: adam0_0 … of the first group, adam1_0 … of the second, and so on."""

@@ -13,6 +13,7 @@ from convert.errors import DataError
 from train import api
 from train.card import command, write_card
 from train.distribute import workers
+from train.recipes.check import check
 from train.runfolder import write_json
 
 # figures of metrics.json that are the same by construction, or not of the network
@@ -73,6 +74,7 @@ def seeds_command(
     if seeds < 1:
         raise DataError("at least one seed is trained", found=str(seeds))
     first, record = api.prepared(recipe, data, seed, overrides or {})
+    check(replace(first, seed=first.seed + seeds - 1))
     folder = run_dir or api.RUNS / f"{first.name}-seeds"
     dataset = api.load_data(first)
     rows = []
@@ -104,6 +106,13 @@ def seeds_command(
     }
     if result["finished"]:
         figures = aggregate(rows)
+        if "score" not in figures:
+            raise DataError(
+                f"{rows[0]['metric']} is not a number for every seed, so there is no mean",
+                where=str(folder),
+                found=", ".join(f"seed {row['seed']}: {row['score']}" for row in rows),
+                remedy="each seed's own folder has what came out; give the data more pictures",
+            )
         result |= {"score": figures["score"], "figures": figures}
     if workers().chief:
         write_json(folder / "seeds.json", result)

@@ -18,6 +18,7 @@ from train.data import Dataset
 from train.distill import Teacher, check, distributional
 from train.distribute import Workers
 from train.evaluate import Predictor, build_model
+from train.fits import fit
 from train.layers.encoders import calibrate
 from train.layers.gradual import forms, hardness
 from train.optim import Optimizers, layers_of, set_clip
@@ -57,34 +58,6 @@ def _tensors(targets: npt.NDArray[Any]) -> Any:
     return {name: tf.constant(targets[name]) for name in names}
 
 
-def fit(recipe: Recipe, dataset: Dataset, takes: tuple[int, ...], gives: int | None) -> None:
-    """Refuse a network that takes other pictures, or names other classes, than the dataset.
-
-    Args:
-        takes: the network's pictures, (H, W, C).
-        gives: its logits, where it classifies; None is not compared.
-
-    Raises:
-        DataError: with both.
-    """
-    where = f"recipe {recipe.name}, dataset {dataset.name}"
-    if dataset.image_shape != tuple(takes):
-        raise DataError(
-            "the recipe's network takes other pictures than the dataset holds",
-            where=where,
-            found=f"network {tuple(takes)}, pictures {dataset.image_shape}",
-            remedy="choose another dataset, or set its size and channels in data_options",
-        )
-    classes = len(dataset.label_names)
-    if isinstance(recipe.task, Classification) and gives is not None and gives != classes:
-        raise DataError(
-            "the recipe's network tells other classes apart than the dataset has",
-            where=where,
-            found=f"network {gives} classes, dataset {classes}: " + ", ".join(dataset.label_names),
-            remedy="choose another dataset, or a recipe made for this one: kit train --list",
-        )
-
-
 class Trainer:
     """A model, its optimizers and the step that joins them.
 
@@ -112,7 +85,7 @@ class Trainer:
     ) -> None:
         self.recipe, self.data, self.seed, self.teacher = recipe, dataset, seed, teacher
         self.workers = workers or Workers()
-        self.workers.check_batch(recipe.batch)
+        self.workers.check_batch(min(recipe.batch, len(dataset.train)))
         self.phases = phases(recipe)
         self.task = recipe.task
         if isinstance(self.task, Classification) and recipe.smoothing:
@@ -253,6 +226,7 @@ class Trainer:
         were."""
         kept = self.state()
         x, y, _ = next(self.batches.of(0))
+        pictures = len(x)  # fewer than the recipe's batch where the split has fewer
         x, y = self.workers.share(x), self.workers.share(y)
         hard = self.phase.hardness(0, self.steps_per_epoch)
         self.step(x, y, hard)
@@ -262,7 +236,7 @@ class Trainer:
             float(self.step(x, y, hard)[0])
             times.append(time.monotonic() - began)
         self._restore(kept)
-        return self.recipe.batch / float(np.median(times))
+        return pictures / float(np.median(times))
 
     def plain_model(self) -> Any:
         """The model outside of any strategy: itself, or a twin with its weights."""

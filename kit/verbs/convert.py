@@ -206,18 +206,21 @@ def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, A
     outputs = oracle.graph.outputs
     if not test or len(oracle.graph.inputs) != 1 or len(outputs) != 1:
         return {}
-    name = oracle.graph.inputs[0].name
+    name, quant = oracle.graph.inputs[0].name, oracle.graph.tensors[outputs[0].tensor].quant
 
     def predict(images: Any) -> Any:
         rows = [oracle.predict({name: p[None]})[outputs[0].name] for p in np.asarray(images)]
-        return np.concatenate(rows)
+        raw = np.concatenate(rows)
+        if raw.dtype == np.float32:
+            return raw
+        assert quant is not None, "an int8 output has a scale"
+        scale, zero = np.float32(quant.scale[0]), np.float32(quant.zero_point[0])
+        return scale * (raw.astype(np.float32) - zero)
 
     if _classifies(record):
         found = Classification().score(test, lambda images: predict(images).reshape(len(test), -1))
         told = {"accuracy_lce": found["accuracy"], "accuracy_lce_pictures": len(test)}
         return {**told, "score_lce": found["accuracy"], "score_lce_pictures": len(test)}
-    if oracle.graph.tensors[outputs[0].tensor].dtype != "float32":
-        return {}
     task = recipes.get(str(record["name"])).task
     found = dict(task.score(test, predict))
     return {"score_lce": found[task.metric], "score_lce_pictures": len(test), "scores_lce": found}

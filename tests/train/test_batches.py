@@ -84,6 +84,17 @@ def test_each_augmentation_changes_pictures_and_repeats(small: Any) -> None:
         assert (one != three).any(), field.name
 
 
+@pytest.mark.parametrize("side", [11, 12])
+def test_what_comes_from_outside_repeats_the_edge(side: int) -> None:
+    """However far a picture is made smaller and turned."""
+    from train.augment import augment
+    from train.recipes import Augment
+
+    white = np.full((64, side, side + 4, 1), 200, np.uint8)
+    for how in (Augment(zoom=0.9), Augment(zoom=0.5, rotate=180), Augment(zoom=0.9, rotate=180)):
+        np.testing.assert_array_equal(augment(white, how, np.random.default_rng(0)), white)
+
+
 def test_gamma_keeps_black_and_white_and_the_order_between() -> None:
     from train.augment import augment
     from train.recipes import Augment

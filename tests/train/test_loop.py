@@ -266,3 +266,40 @@ def test_gradual_run_ends_binary_and_resumes_alike(
     for stop in (1, None):
         train(recipe, make_blobs(), tmp_path / "parts", resume=True, quiet=True, stop_after=stop)
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_what_cannot_be_judged_is_refused_before_it_is_trained(
+    tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    from tests.train import small
+    from train.data.dataset import Split
+    from train.loop import train
+    from train.tasks.detection import Detection
+
+    whole = small.dataset()
+    none = Split(whole.test.images[:0], whole.test.labels[:0], ())
+    with pytest.raises(DataError, match="no pictures to judge"):
+        train(small.recipe(), replace(whole, val=none, test=none), tmp_path / "a", quiet=True)
+    unknown = replace(whole.test, labels=np.full(len(whole.test), -1, np.int64))
+    for splits in ({"test": unknown}, {"val": unknown}):
+        with pytest.raises(DataError, match=r"accuracy of the (test|val) pictures is not defined"):
+            train(small.recipe(), replace(whole, **splits), tmp_path / "a", quiet=True)
+    assert not (tmp_path / "a").exists()
+    boxes = np.zeros((3, 2, 4), np.float32)
+    empty = Split(whole.test.images[:3], whole.test.labels[:3], ("a", "b", "c"), targets=boxes)
+    assert Detection().undefined(empty) == "there is no box"
+    boxes[2, 0] = (1, 1, 5, 5)
+    assert Detection().undefined(replace(empty, targets=boxes)) == ""
+
+
+def test_a_batch_larger_than_the_split_is_as_large_as_the_split() -> None:
+    from tests.train import small
+    from train.distribute import Workers
+    from train.trainer import Trainer
+
+    data = small.dataset(5)
+    large, right = (Trainer(small.recipe(batch=batch), data, 0) for batch in (4096, 5))
+    speeds = [trainer.bare_speed(seconds=0.2) for trainer in (large, right)]
+    assert speeds[0] < 20 * speeds[1], "not 4096 pictures a step"
+    with pytest.raises(DataError, match="5 pictures a batch, 2 workers"):
+        Trainer(small.recipe(batch=8), data, 0, workers=Workers(count=2))

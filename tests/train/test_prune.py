@@ -294,6 +294,8 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
                                ("faces-wake", 1e-9, less)):  # fmt: skip
         with pytest.raises(DataError, match=said):
             prune_command(recipe=recipe, base=None, folder=tmp_path / "x", plan=Plan(sizes=(size,)))
+    with pytest.raises(DataError, match="no blocks that could go"):
+        prune_command(recipe="grouping-grouped", base=None, folder=tmp_path / "x", plan=Plan())
     assert not (tmp_path / "x").exists()
     with pytest.raises(BitWakeError, match="sizes that fall"):
         Plan(sizes=(0.3, 0.5))
@@ -337,6 +339,41 @@ def test_the_run_that_is_pruned_is_the_one_asked_for(
     (base / "recipe.json").write_text(json.dumps(record))
     with pytest.raises(DataError, match=r"of 45\.8 kbit"):
         command.prune_command(**asked)
+
+
+def test_a_step_is_retrained_as_its_base_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that base is a pruned network itself."""
+    from train.api import train_command
+    from train.prune import command, run
+    from train.prune.plan import Plan
+    from train.recipes import get
+
+    seen: dict[str, Any] = {}
+
+    def pruned(recipe: Any, *_: Any, record: Any, **__: Any) -> dict[str, Any]:
+        seen.update(recipe=recipe, record=record)
+        return {}
+
+    monkeypatch.setattr(run, "prune", pruned)
+    monkeypatch.setattr(command, "load_data", lambda recipe: None)
+    base = tmp_path / "base"
+    base.mkdir()
+    changes = {"batch": 8, "augment": {"flip": False}}
+    record = {**json.loads(json.dumps(get("pruning-base").as_dict())), "changed": changes}
+    for _ in range(2):
+        (base / "recipe.json").write_text(json.dumps(record))
+        (base / "metrics.json").write_text(json.dumps({"finished": True}))
+        asked: dict[str, Any] = {"recipe": None, "base": base, "folder": tmp_path / "run"}
+        command.prune_command(**asked, plan=Plan(sizes=(0.5,)))
+        assert (seen["recipe"].batch, seen["recipe"].augment.flip) == (8, False)
+        record = {**record, **seen.pop("record")}
+        if "changed" in record:
+            record["changed"] = dict(record["changed"])
+    assert record["pruned_from"] == str(base)
+    with pytest.raises(DataError, match="a step of a pruning"):
+        train_command(recipe=None, run_dir=base, resume=True)
 
 
 def test_statistics_are_of_many_pictures(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:

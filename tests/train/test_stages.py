@@ -173,6 +173,26 @@ def test_bop_flips_signs_and_keeps_no_latents(small: Any, tmp_path: Path) -> Non
     assert whole["score"] == parts["score"]
 
 
+def test_kernels_that_flip_do_not_decay(small: Any) -> None:
+    """An L2 term has the sign of the kernel, which is Bop's reason to flip it."""
+    from train.optim import binary_kernels
+    from train.trainer import Trainer
+
+    recipe = small.recipe(optimizer="bop", bop_gamma=0.1, bop_threshold=1e-6, weight_decay=1e-2)
+    trainer = Trainer(recipe, small.dataset(), 0)
+    kernels = binary_kernels(trainer.model)
+    before = [k.numpy() for k in kernels]
+    real = [v for v in trainer.optimizers.variables if v.name.endswith("kernel:0")
+            and not any(v is k for k in kernels)]  # fmt: skip
+    lengths = [float(np.abs(v).sum()) for v in real]
+    trainer.optimizers.set_rate(0, trainer.steps_per_epoch)
+    for _ in range(4):
+        trainer.optimizers.apply([v * 0.0 for v in trainer.optimizers.variables])
+    for old, kernel in zip(before, kernels, strict=True):
+        np.testing.assert_array_equal(old, kernel.numpy())
+    assert all(float(np.abs(v).sum()) < was for v, was in zip(real, lengths, strict=True))
+
+
 def test_first_weights_are_taken_from_a_run_or_as_given(small: Any, tmp_path: Path) -> None:
     from train.loop import train
     from train.runfolder import load_arrays

@@ -109,6 +109,39 @@ def test_outputs_equal(models: tuple[dict[str, Any], HostModels]) -> None:
         assert differences(dict(answers[0].outputs), wanted[1]) > 0, name
 
 
+def test_figures_of_8_bit_maps_are_of_their_real_numbers(
+    models: tuple[dict[str, Any], HostModels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`kit convert` judges such a flatbuffer by scale and zero point, not by its bytes."""
+    from kit.verbs import convert
+    from train import recipes
+    from train.data.dataset import Split
+
+    content, shots = models[0]["segment_ends8"]
+    oracle, judged = Oracle(content), {}
+    (port,) = oracle.graph.outputs
+    tensor = oracle.graph.tensors[port.tensor]
+    assert tensor.dtype == "int8"
+    assert tensor.quant is not None
+
+    class Task:
+        metric = "sum"
+
+        def score(self, test: Split, predict: Any) -> dict[str, float]:
+            judged["map"] = predict(test.images)
+            return {"sum": 1.0}
+
+    monkeypatch.setattr(recipes, "get", lambda name: type("Recipe", (), {"task": Task()}))
+    test = Split(shots, np.zeros(len(shots), np.int64), tuple(map(str, range(len(shots)))))
+    record = {"task": "segmentation", "name": "any"}
+    assert convert._scores(content, test, record)["score_lce_pictures"] == len(shots)
+    name = oracle.graph.inputs[0].name
+    raw = np.concatenate([oracle.predict({name: shot[None]})[port.name] for shot in shots])
+    scale, zero = tensor.quant.scale[0], tensor.quant.zero_point[0]
+    np.testing.assert_allclose(judged["map"], scale * (raw.astype(float) - zero), rtol=1e-6)
+    assert np.abs(judged["map"] - raw).max() > 1
+
+
 def test_8_bit_ends_are_trained_as_the_device_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keras' numbers are LCE's, to the last unit, behind bytes, bits and a rectified map; with
     plain batch norm in training some are not."""

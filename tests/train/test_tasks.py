@@ -272,6 +272,24 @@ def test_the_matching_loss_knows_right_from_wrong(pairs: Dataset) -> None:
 
 
 @pytest.mark.keras
+def test_super_resolution_refuses_what_it_does_not_do(halves: Dataset) -> None:
+    from dataclasses import fields
+
+    from train.recipes import Augment
+    from train.tasks.superresolution import SuperResolution
+
+    rng, task = np.random.default_rng(0), SuperResolution()
+    small, large = halves.train.images, halves.train.targets
+    for field in fields(Augment):
+        how = replace(Augment(), **{field.name: True if field.name == "flip" else 1})
+        if field.name == "flip":
+            assert (task.augment(small, large, how, rng)[0] != small).any()
+            continue
+        with pytest.raises(DataError, match="mirrors pictures") as caught:
+            task.augment(small, large, how, rng)
+        assert field.name in str(caught.value)
+
+
 def test_a_student_follows_its_teacher_s_map() -> None:
     """Descent on each task's distillation leads from noise to the teacher's answer; descent from
     the answer itself stays there. The teacher gets no gradient."""

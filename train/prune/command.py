@@ -89,6 +89,9 @@ def prune_command(
         was = read_json(base / "recipe.json").get("changed", {})
         agree("the unpruned run", base, {"set": (dict(overrides), was)}, "name another --base")
     prunable(base_net(base), plan, str(base))
-    record = {"pruned_from": str(base)}
+    # what the base was asked for holds for what is left of it, and for a pruning of that
+    was = read_json(base / "recipe.json")
+    record: dict[str, Any] = {k: was[k] for k in ("changed", "replaced_data") if k in was}
+    record["pruned_from"] = str(base)
     result = prune(known, load_data(known), base, folder, plan, quiet=quiet, record=record)
     return {"run": str(folder), **result}

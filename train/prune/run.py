@@ -51,6 +51,13 @@ def prunable(net: Any, plan: Plan, where: str) -> BinaryNet:
             remedy="prune a recipe whose network is a BinaryNet, such as pruning-base",
         )
     whole, least = count(net).weight_bits, count(smallest(net)).weight_bits
+    if least == whole:
+        raise DataError(
+            "the network has no blocks that could go",
+            where=where,
+            found="no region between two dense convolutions has more than one lane",
+            remedy="prune a network with wider ones, such as that of pruning-base",
+        )
     if least > plan.sizes[-1] * whole:
         raise DataError(
             "the network cannot be pruned so far",

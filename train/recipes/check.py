@@ -9,6 +9,7 @@ from typing import Any
 
 from convert.errors import DataError
 from train.recipes.recipe import OPTIMIZERS, SCHEDULES, Augment, Recipe, Stage
+from train.tasks.task import Classification
 
 # Field -> least, largest, whether the least itself is refused. NaN lies in no range.
 Range = tuple[float, float, bool]
@@ -28,7 +29,7 @@ RECIPE: Mapping[str, Range] = {
     "bop_threshold": (0, ANY, False),
     "temperature": (0, ANY, True),
     "label_weight": (0, ANY, False),
-    "seed": (0, 2**63 - 1, False),
+    "seed": (0, 2**32 - 1, False),
 }
 STAGE = {"share": (0.0, ANY, True)} | {f.name: RECIPE[f.name] for f in fields(Stage)
                                        if f.name in RECIPE}  # fmt: skip
@@ -93,6 +94,13 @@ def check(recipe: Recipe) -> None:
             found=f"{recipe.epochs} epochs, {len(stages)} stages",
             remedy=f"epochs of at least {len(stages)}",
         )
+    if recipe.optimizer == "bop" and recipe.clip < 1:
+        raise DataError(
+            "Bop's kernels are ±1: a smaller clip would stop their gradient",
+            where=where,
+            found=f"clip {recipe.clip:g}",
+            remedy="clip of at least 1",
+        )
     last = stages[-1]
     if (last.activations, last.weights) != ("binary", "binary"):
         raise DataError(
@@ -101,6 +109,28 @@ def check(recipe: Recipe) -> None:
             found=f"{last.activations} activations, {last.weights} weights",
             remedy="add a stage that is binary in both",
         )
+
+
+def refuse_idle(recipe: Recipe, asked: Mapping[str, Any]) -> None:
+    """Raises DataError where a field was asked for that this recipe makes nothing of."""
+    labels = isinstance(recipe.task, Classification)
+    taught = "it has no teacher" if not recipe.teacher else ""
+    reasons = {
+        "temperature": taught or ("" if labels else "its task learns from a teacher without one"),
+        "label_weight": taught,
+        "smoothing": "" if labels else "its task has no classes",
+        "bop_gamma": "" if recipe.optimizer == "bop" else "its optimizer is Adam",
+        "bop_threshold": "" if recipe.optimizer == "bop" else "its optimizer is Adam",
+    }
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    for name, reason in reasons.items():
+        if reason and name in asked and getattr(recipe, name) != defaults[name]:
+            raise DataError(
+                f"{name} would do nothing: {reason}",
+                where=f"recipe {recipe.name}",
+                found=f"{name} {getattr(recipe, name)}",
+                remedy="leave it out",
+            )
 
 
 def _ranges(
@@ -129,4 +159,4 @@ def _known(value: str, known: tuple[str, ...], what: str, where: str) -> None:
         )
 
 
-__all__ = ["check", "typed"]
+__all__ = ["check", "refuse_idle", "typed"]

@@ -131,6 +131,12 @@ class Detection:
         truth = [boxes[boxes[:, 2] > boxes[:, 0]].astype(float) for boxes in split.targets]
         return mean_average_precision(found, truth)
 
+    def undefined(self, split: Split) -> str:
+        """There is no precision where there is nothing to find."""
+        boxes = split.targets
+        found = boxes is not None and (boxes[..., 2] > boxes[..., 0]).any()
+        return "" if found else "there is no box"
+
     def augment(
         self, images: Pixels, targets: Any, how: Augment, rng: np.random.Generator
     ) -> tuple[Pixels, Any]:

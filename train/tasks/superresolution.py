@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from convert.errors import DataError
 from train.backend import tf
 from train.data import Split
 from train.data.dataset import Pixels
@@ -95,5 +96,17 @@ class SuperResolution:
     def augment(
         self, images: Pixels, targets: Any, how: Augment, rng: np.random.Generator
     ) -> tuple[Pixels, Any]:
-        """Mirrored only: light that changes the small picture would have to change the large."""
+        """Mirrored only: light that changes the small picture would have to change the large.
+
+        Raises:
+            DataError: the recipe asks for anything else.
+        """
+        others = [f.name for f in fields(how) if f.name != "flip" and getattr(how, f.name)]
+        if others:
+            raise DataError(
+                "super-resolution mirrors pictures and changes nothing else of them",
+                where=f"task {self.name}",
+                found=", ".join(others),
+                remedy="leave it out of the recipe's augment",
+            )
         return mirrored(images, targets, how, rng, mirrored_pictures)

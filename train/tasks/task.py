@@ -24,7 +24,8 @@ class Task(Protocol):
     which its networks learn from a teacher; without it the task is not distilled. And it may have
     `augment(images, targets, how, rng) -> (images, targets)`, instead of train.augment.augment,
     which moves pictures alone; without it, what moves pictures is refused. And `seen(split)`: the
-    pictures of a split that its network is shown, where these are not `split.images` alone.
+    pictures of a split that its network is shown, where these are not `split.images` alone. And
+    `undefined(split) -> str`: why it has no score over a split, empty where it has one.
     """
 
     @property
@@ -71,6 +72,9 @@ class Classification:
             label_smoothing=self.smoothing,
         )
         return tf.math.divide_no_nan(tf.reduce_sum(each * known), tf.reduce_sum(known))
+
+    def undefined(self, split: Split) -> str:
+        return "" if (split.labels >= 0).any() else "no label is known"
 
     def score(self, split: Split, predict: Predict) -> dict[str, float]:
         """Share of right answers; NaN for no pictures."""
