@@ -2,8 +2,10 @@
 
 BOPs are multiply-accumulates times bits of the weight times bits of the input, the usual measure:
 1 for binary by binary, 64 for int8, 1,024 for float32. Weight bits are the kernels' alone; biases,
-multipliers and thresholds are `offset_bits`. Activation bits are what a layer leaves in memory when
-the compiled network runs: a sign behind a binary convolution makes its output one bit a value.
+multipliers and thresholds are `offset_bits`. Activation bits are what a layer leaves in memory as
+the network is compiled for any core: a sign behind a binary convolution makes its output one bit a
+value. Layouts that are chosen for a core make some maps fall away: a first layer by tables needs no
+encoded picture, and a convolution may take in the pooling behind it.
 
 An encoder that the compiler turns into a table of 256 words has no products: it counts as a table.
 """
@@ -60,10 +62,10 @@ class Analysis:
     Attributes:
         layers: those with weights, in order of execution.
         input_bits: of a picture.
-        activation_bits: of all values that the compiled network makes; `peak_activation_bits` of
-            the largest.
-        compiles: the figures of activations are those of the compiled network; otherwise of the
-            flatbuffer's own tensors.
+        activation_bits: of all values that the network makes, see above; `peak_activation_bits`
+            of the largest.
+        compiles: the figures of activations are those of the compiler's operations; otherwise of
+            the flatbuffer's own tensors.
         array: for the cycles.
     """
 
