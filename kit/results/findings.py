@@ -37,8 +37,13 @@ PAIRS = {
         ),
         *(
             (f"block-{ours}", f"block-{theirs}", f"BiNeal, {m}, against {name}")
-            for theirs, name in (("bireal", "Bi-Real"), ("reactnet", "ReActNet"))
+            for theirs, name in (
+                ("bireal", "Bi-Real"), ("reactnet", "ReActNet"),
+                ("bireal-third", "Bi-Real a third as wide"),
+                ("reactnet-third", "ReActNet a third as wide"),
+            )
             for ours, m in (("m1", "m = 1"), ("m2-67", "m = 2.67"))
+            if ours == "m2-67" or not theirs.endswith("third")
         ),
     ),
     "e": tuple(

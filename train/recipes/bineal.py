@@ -47,6 +47,19 @@ RECIPES = (
     arm("m2-67-stem8", BINEAL + STEM8, stem="int8", multiplier=8 / 3),
     arm("bireal", "arXiv 1808.00278 (Bi-Real) on the same backbone", block="bireal"),
     arm("reactnet", "arXiv 2003.03488 (ReActNet) on the same backbone", block="reactnet"),
+    # as many instructions on Cortex-M4 as BiNeal at m = 8/3
+    arm(
+        "bireal-third",
+        "arXiv 1808.00278 (Bi-Real), a third as wide",
+        block="bireal",
+        multiplier=1 / 3,
+    ),
+    arm(
+        "reactnet-third",
+        "arXiv 2003.03488 (ReActNet), a third as wide",
+        block="reactnet",
+        multiplier=1 / 3,
+    ),
     arm("xnor", "arXiv 1603.05279 (XNOR-Net) on the same backbone", block=XNOR("computed")),
     arm("xnor-plus", "arXiv 1909.13863 (XNOR-Net++) on the same backbone", block=XNOR("learned")),
     reduced(

@@ -25,9 +25,9 @@ GROUPS = (
     Group(
         "d",
         "BiNeal against other binary blocks and 8 bits",
-        "Accuracy against instructions on the emulated Cortex-M4: BiNeal is as wide as takes about "
-        "those of the 8-bit twin (m = 2.67), and narrower; Bi-Real and ReActNet, whose maps are "
-        "real, take more than any of these at the width of m = 1. Networks whose maps are real "
+        "Accuracy at about equal instructions on the emulated Cortex-M4: BiNeal with m = 2.67, the "
+        "8-bit twin, Bi-Real and ReActNet a third as wide; the others are of other widths. "
+        "Networks whose maps are real "
         "(Bi-Real, ReActNet, XNOR-Net, the twin) end in a mean and a dense layer, the others in a "
         "binary convolution over the map.",
         cost="instructions",
@@ -121,6 +121,8 @@ _BLOCKS = (
     ("bineal-m2-67", "BiNeal, m = 2.67", 16),
     ("bineal-bireal", "Bi-Real", 16),
     ("bineal-reactnet", "ReActNet", 16),
+    ("bineal-bireal-third", "Bi-Real, a third as wide", 18),
+    ("bineal-reactnet-third", "ReActNet, a third as wide", 18),
     ("bineal-m1-5", "BiNeal, m = 1.5", 50),
     ("compact", "compact, no skip", 50),
     ("compact-or", "compact, OR residual", 50),
