@@ -130,9 +130,11 @@ def _dark(
     mine = over_seeds([one for one in ones if one["seed"] in both], in_the_dark)
     theirs = over_seeds([other for other in others if other["seed"] in both], in_the_dark)
     if mine and theirs:
-        ratio = f", {mine.mean / theirs.mean:.2f} times as much" if theirs.mean > 0 else ""
+        none = ", that is none," if mine.mean <= 0 else ","
+        fraction = mine.mean > 0 and theirs.mean > 0
+        ratio = f", {mine.mean / theirs.mean:.2f} times as much" if fraction else ""
         yield (
-            f"At -3 EV, {words}: {thermometer} loses {told(mine, 100)} points, {rival} "
+            f"At -3 EV, {words}: {thermometer} loses {told(mine, 100)} points{none} {rival} "
             f"{told(theirs, 100)}{ratio} (n = {counted(mine)})."
         )
 

@@ -435,6 +435,12 @@ def test_findings_are_paired_by_seed_and_wait_for_both_arms() -> None:
         "robust-binary-metered": [made("robust-binary-metered", 0, 0.8, robustness=worse)],
     })  # fmt: skip
     assert "loses 10.00 points, the binary code 20.00, 0.50 times as much" in lost[0]
+    bright = {"ev": {"0": 0.8, "-3": 0.81}, "gamma": {}}
+    (gained,) = findings("b", {
+        "robust-glt-metered": [made("robust-glt-metered", 0, 0.8, robustness=bright)],
+        "robust-binary-metered": [made("robust-binary-metered", 0, 0.8, robustness=worse)],
+    })  # fmt: skip
+    assert "loses -1.00 points, that is none, the binary code 20.00 (n" in gained
     points = [{"size_bits": size, "accuracy": a} for size, a in ((100, 0.8), (60, 0.8), (50, 0.79))]
     (halved,) = findings("c", {"pruning-distilled": [made("pruning-distilled", 0, 0.8,
                                                           points=points)]})  # fmt: skip
