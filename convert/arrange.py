@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from convert.costs import Model, predicted
-from convert.ir import Graph, Op
+from convert.ir import Graph, Op, short_name
 from convert.layout import LAYOUTS, PACKED, PLANAR, Costs, choose, total
 from convert.level_choice import TABLE, Pairs, possible, weight, with_tables
 from convert.lower.levels import KIND as LEVEL_CONV
@@ -145,7 +145,7 @@ def unknown_layers(graph: Graph, options: Options, tables: Pairs) -> list[Refusa
         if name in tables:
             having.append(TABLE)
         if layout not in having:
-            known = ", ".join(name for name in ops)
+            known = ", ".join(f"'{name}'" for name in ops)
             remedy = f"layouts: {', '.join(having)}" if having else f"layers: {known}"
             rule = "--layout names a layer and a layout that it has a kernel for"
             refusals.append(Refusal(name, rule, f"{name}={layout}", remedy))
@@ -155,6 +155,13 @@ def unknown_layers(graph: Graph, options: Options, tables: Pairs) -> list[Refusa
             found = f"{encoder.name}={options.layouts[encoder.name]} and {name}=table"
             refusals.append(Refusal(encoder.name, rule, found, "leave one of the two out"))
     return refusals
+
+
+def _full_name(graph: Graph, name: str) -> str:
+    """The layer `#2 conv` that is called `conv` or `#2`, where there is but one; else the name."""
+    names = [op.name for op in graph.ops]
+    meant = [op.name for op in graph.ops if name in (short_name(op), op.name.split(" ", 1)[0])]
+    return meant[0] if name not in names and len(meant) == 1 else name
 
 
 def _fuses(model: Model, graph: Graph, op: Op, options: Options) -> bool:
@@ -185,6 +192,8 @@ def arrange(
         The arrangement, or why there is none within the options.
     """
     tables = possible(graph, options.core)
+    asked = {_full_name(graph, name): layout for name, layout in options.layouts.items()}
+    options = replace(options, layouts=asked)
     refusals = unknown_layers(graph, options, tables)
     if refusals:
         return refusals
@@ -202,6 +211,10 @@ def arrange(
         least = min(one[0].arena_bytes for _, one in found)
         by_rows = None if options.rows else arrange(graph, replace(options, rows=True))
         fed = ", or feed the picture: --rows" if isinstance(by_rows, Arranged) else ""
+        if by_rows is not None and not isinstance(by_rows, Arranged):
+            # of rows, the least that is enough stands in their own refusal
+            lower = [r.found.split(" ", 1)[0] for r in by_rows if r.layer == "memory"]
+            fed = f", or {lower[0]} and --rows" if lower and int(lower[0]) < least else ""
         remedy = f"allow {least} bytes{fed}"
         rule = f"the arena must fit --max-ram {limit}"
         return [Refusal("memory", rule, f"{least} bytes at least", remedy)]

@@ -209,6 +209,13 @@ def failed(board: Board, log: Path, arena: int, weights: int) -> BitWakeError:
         return DependencyError(
             "PlatformIO is not installed", where=sys.executable, remedy="make boards sets it up"
         )
+    if "UnknownEnvNamesError" in text:
+        return BoardError(
+            "PlatformIO does not know the board",
+            where="mcu/platformio.ini",
+            found=f"no section [env:{board.id}]",
+            remedy="add it as docs/porting-a-board.md, section 5, shows",
+        )
     return BoardError(
         f"the firmware for {board.id} could not be built",
         where=shown(log),

@@ -159,13 +159,16 @@ def does_not_fit(
     if known and used > known:
         shares.append(f"the rest {used - known:,}")
     what = "a smaller arena (smaller input, fewer channels)" if memory == "RAM" else "fewer weights"
+    first = ""
+    if memory == "RAM" and arena and limit > used - arena:
+        first = f"--max-ram {limit - (used - arena)}, with --rows if that is not enough; or "
     taken = f": {', '.join(shares)}" if shares else ""
     larger = roomy(used, memory) or "`kit boards` lists them"
     return BoardError(
         f"the model does not fit into the {memory} of {board.id}; nothing was written to the board",
         where=f"{board.id}: {limit:,} bytes of {memory}",
         found=f"{used:,} bytes needed, {used - limit:,} too many{taken}",
-        remedy=f"take a model with {what}, or a larger board: {larger}",
+        remedy=f"{first}take a model with {what}, or a larger board: {larger}",
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.errors import DataError
+from convert.tflite_reader import read as parsed
 from kit.files import shown
 from kit.models import Model, labels_of
 from kit.report.stats import percent
@@ -48,9 +49,9 @@ class Album:
     notes: tuple[str, ...] = ()
 
     @property
-    def synthetic(self) -> bool:
-        """Whether the pictures are rendered; the data set's name tells."""
-        return self.data.startswith("scenes")
+    def synthetic(self) -> bool | None:
+        """Whether the pictures are rendered; the data set's name tells, and None where none is."""
+        return None if self.data == UNKNOWN else self.data.startswith("scenes")
 
 
 def read(model: Model, limit: int = 0) -> Album:
@@ -71,14 +72,15 @@ def read(model: Model, limit: int = 0) -> Album:
             remedy="the demo needs PNG files named <index>-<label>.png there",
         )
     metrics = facts(model)
-    labels = tuple(labels_of(model)) or tuple(str(name) for name in metrics.get("labels", ()))
+    told = labels_of(model) or metrics.get("labels") or parsed(model.path).metadata.get("labels")
+    labels = tuple(str(name) for name in told or ())
     listed = paths[0].parent / LIST
     found = _listed(listed, labels) if listed.is_file() else [_named(p, labels) for p in paths]
     return Album(
         spread(found, limit),
         labels,
         str(metrics.get("data", UNKNOWN)),
-        "test",
+        "test" if "data" in metrics else UNKNOWN,
         str(metrics.get("seed", UNKNOWN)),
         notes_of(metrics, len(found)),
     )

@@ -102,10 +102,14 @@ def _about(run: ModelRun) -> str:
         if run.synthetic
         else "real photographs kept aside from training"
     )
+    if run.synthetic is None:
+        kind = "nothing beside the model tells what they are"
     height, width, channels = run.shape
     notes = "".join(f" {note}" for note in run.notes)
+    whose = f"The {run.split} pictures of data set {run.data} (seed {run.seed})"
+    whose = "Pictures of unknown origin" if run.synthetic is None else whose
     return (
-        f"The {run.split} pictures of data set {run.data} (seed {run.seed}): {kind}. The network "
+        f"{whose}: {kind}. The network "
         f"sees {width}×{height} pixels{' of color' if channels == 3 else ' of gray'} and tells "
         f"“{run.label_name(1)}” from “{run.label_name(0)}”.{notes}"
     )
@@ -121,7 +125,7 @@ def _figures(run: ModelRun, place: Place) -> list[Html]:
             "Accuracy",
             percent(share) if run.total else "–",
             f"{run.right} of {run.total}",
-            spread + (", synthetic" if run.synthetic else ", real photographs"),
+            f"{spread}, {run.origin}",
             svg.interval(low, share, high, f"Accuracy {percent(share)}, {spread}"),
         )
     ]
@@ -195,10 +199,8 @@ def _gallery(run: ModelRun) -> Html:
 def _picture(run: ModelRun, picture: Picture) -> Html:
     said, truth = run.label_name(picture.verdict), run.label_name(picture.label)
     outcome = "right" if picture.right else "wrong"
-    alt = (
-        f"{'Rendered scene' if run.synthetic else 'Photograph'} {picture.index + 1}, {truth}: "
-        f"the board said {said}"
-    )
+    shows = {True: "Rendered scene", False: "Photograph", None: "Picture"}[run.synthetic]
+    alt = f"{shows} {picture.index + 1}, {truth}: the board said {said}"
     share = 100 * picture.confidence
     level = tag(
         "svg",

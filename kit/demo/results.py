@@ -115,7 +115,7 @@ class ModelRun:
     data: str
     split: str
     seed: str
-    synthetic: bool
+    synthetic: bool | None
     labels: tuple[str, ...]
     sha256: str
     planned: int
@@ -140,6 +140,12 @@ class ModelRun:
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the accuracy."""
         return wilson(self.right, self.total)
+
+    @property
+    def origin(self) -> str:
+        """What kind of pictures the figures are of; None of `synthetic` is: nobody told."""
+        known = {True: "synthetic", False: "real photographs"}
+        return known.get(self.synthetic, "pictures of unknown origin")  # type: ignore[arg-type]
 
     @property
     def doubt(self) -> str:
@@ -317,7 +323,7 @@ def as_csv(demo: Demo) -> str:
                 [
                     run.name,
                     run.data,
-                    int(run.synthetic),
+                    "" if run.synthetic is None else int(run.synthetic),
                     demo.place.board,
                     picture.index,
                     picture.file,

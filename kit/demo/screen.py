@@ -54,8 +54,10 @@ def plain(run: ModelRun, place: Place) -> None:
 
 def source(run: ModelRun) -> str:
     """The data with its conditions."""
-    kind = "synthetic, rendered" if run.synthetic else "real photographs"
-    return f"{run.data}, {run.split} split, seed {run.seed} ({kind})"
+    if run.synthetic is None:
+        return "unknown origin"
+    rendered = ", rendered" if run.synthetic else ""
+    return f"{run.data}, {run.split} split, seed {run.seed} ({run.origin}{rendered})"
 
 
 def mark(picture: Picture) -> str:
@@ -107,10 +109,9 @@ def score(run: ModelRun) -> str:
     if not run.total:
         return f"0 of {run.planned} pictures"
     low, high = run.interval
-    kind = "synthetic" if run.synthetic else "real photographs"
     return (
         f"{run.right} of {run.total} right: {percent(run.right / run.total)} "
-        f"(95 % interval {percent(low)} to {percent(high)}, {kind})"
+        f"(95 % interval {percent(low)} to {percent(high)}, {run.origin})"
     )
 
 

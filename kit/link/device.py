@@ -19,6 +19,8 @@ READY = "m-ready"
 SILENCE_SECONDS = 30.0  # between two lines of a reply that computes nothing
 RUN_SECONDS = 300.0  # an emulated network may take minutes on a busy machine
 FRAME_TRIES = 4
+# More than a picture and its check; without a %, so that the rest is one command, which is refused.
+FILLER = bytes(1 << 15) + b"%"
 DB_BYTES = 26  # a `db` command takes 31; MLPerf's runner sends 26 through a power manager
 MOST_LINES = 100_000  # of one reply; a board that babbles for ever is not listened to for ever
 
@@ -81,8 +83,10 @@ class Device:
 
         Asks for the name and skips everything up to its answer: the boot banner, noise, the end of
         an older reply. Half a command that lay in the board's buffer spoils the first question
-        only, so the question is put up to three times. Answers to the earlier ones may still come:
-        a last, different question is put once, and what precedes its answer is skipped too.
+        only, so the question is put again. A board that waits for the rest of a picture, an
+        emulated one for ever, takes questions for pixels: before the third it is given FILLER, and
+        refuses that picture. Answers to earlier questions may still come: a last, different one is
+        put once, and what precedes its answer is skipped too.
 
         Args:
             seconds: for all of it.
@@ -94,16 +98,7 @@ class Device:
         """
         if booting:
             self.banner += self._reply("boot", seconds)
-        last: BoardError | None = None
-        for share in (0.1, 0.3, 0.6):
-            try:
-                self._ask(b"name%", "name", seconds * share, "m-name-dut-")
-                break
-            except (LinkTimeoutError, DeviceError) as error:
-                last = error
-        else:
-            assert last is not None
-            raise last
+        self._find_name(seconds)
         question = b"profile%"
         while True:
             try:
@@ -111,6 +106,27 @@ class Device:
                 return
             except DeviceError:
                 question = b""  # that was an old refusal; the answer is still to come
+
+    def _find_name(self, seconds: float) -> None:
+        last: BoardError | None = None
+        for share, before, refusals in (
+            (0.1, b"", 1),
+            (0.1, b"", 1),
+            (0.3, FILLER, 4),
+            (0.5, b"", 1),
+        ):
+            question = before + b"name%"
+            for _ in range(refusals):  # behind the filler: of the picture and of the filler's rest
+                try:
+                    self._ask(question, "name", seconds * share, "m-name-dut-")
+                    return
+                except DeviceError as error:
+                    last, question = error, b""
+                except LinkTimeoutError as error:
+                    last = error
+                    break
+        assert last is not None
+        raise last
 
     def command(self, text: str, seconds: float = SILENCE_SECONDS) -> list[str]:
         """Sends a command (without its %) and returns the reply's lines without `m-ready`.

@@ -72,9 +72,11 @@ def section(place: str, title: str, *content: str | Html | None, badge: Html | N
     )
 
 
-def data_badge(synthetic: bool) -> Html:
-    """What kind of pictures a section's figures are of."""
+def data_badge(synthetic: bool | None) -> Html:
+    """What kind of pictures a section's figures are of; None: nobody told."""
     kind, words = ("synthetic", "Synthetic pictures") if synthetic else ("real", "Real photographs")
+    if synthetic is None:
+        kind, words = "unknown", "Pictures of unknown origin"
     return tag("span", words, class_=f"badge {kind}")
 
 

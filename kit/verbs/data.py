@@ -79,7 +79,7 @@ def loaded(
 
         if name not in SOURCES:
             raise
-        console.say(f"{error.what}: {error.found}")
+        console.say(f"{error.what}: {error.where}: {error.found}")
     obtain(name, options, say=console.say, mirror=mirror, network=network)
     return load(name, seed=seed, **options)
 

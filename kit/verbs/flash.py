@@ -16,8 +16,9 @@ from __future__ import annotations
 import argparse
 import subprocess
 
-from convert.errors import BoardError
+from convert.errors import BoardError, DependencyError
 from kit import boards, build, console, emulator
+from kit.boards import Board
 from kit.build import Firmware
 from kit.files import ROOT, shown, write_json
 from kit.link.device import Device
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.board_argument(parser)
     shared.model_argument(parser)
     parser.add_argument(
-        "--tcp-port", type=shared.positive, help="of the emulated serial line (default: a free one)"
+        "--tcp-port", type=shared.tcp_port, help="of the emulated serial line (default: a free one)"
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--stop", action="store_true", help="stop the emulated board that runs")
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if args.tcp_port and not args.build_only:
         emulator.stop_running(board.id)
         emulator.check_port(args.tcp_port)
+    if args.silicon:
+        protocol(board)  # before a build that would be for nothing
     firmware = shared.built(board, model)
     result: dict[str, object] = {
         "board": board.id,
@@ -101,6 +104,18 @@ def start(firmware: Firmware, port: int | None) -> emulator.Running:
     return state
 
 
+def protocol(board: Board) -> str:
+    """How the real part is written.
+
+    Raises:
+        BoardError: there is none.
+    """
+    hardware = [name for name in board.protocols if name != "emulator"]
+    if not hardware:
+        raise BoardError("this board is no hardware", where=board.id, remedy="leave --silicon out")
+    return hardware[0]
+
+
 def upload(firmware: Firmware) -> None:
     """Writes the firmware to the real part.
 
@@ -108,12 +123,9 @@ def upload(firmware: Firmware) -> None:
         BoardError: the upload failed, with its last lines.
     """
     board = firmware.board
-    hardware = [name for name in board.protocols if name != "emulator"]
-    if not hardware:
-        raise BoardError("this board is no hardware", where=board.id, remedy="leave --silicon out")
     console.say(UNTRIED)
     log = firmware.folder / "upload.log"
-    command, variables = build.upload_command(firmware, hardware[0])
+    command, variables = build.upload_command(firmware, protocol(board))
     with open(log, "w", encoding="utf-8") as stream:
         status = subprocess.run(
             command,
@@ -123,6 +135,13 @@ def upload(firmware: Firmware) -> None:
             stdout=stream,
             stderr=subprocess.STDOUT,
         ).returncode
+    if status and "HTTPClientError" in log.read_text("utf-8", "replace"):
+        raise DependencyError(
+            "PlatformIO could not load its own openocd, which it uploads with",
+            where=shown(log),
+            found="HTTPClientError",
+            remedy="the first upload needs the network; then run the same command again",
+        )
     if status:
         raise BoardError(
             f"the upload to {board.id} failed",

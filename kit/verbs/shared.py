@@ -100,6 +100,14 @@ def positive(text: str) -> int:
     return value
 
 
+def tcp_port(text: str) -> int:
+    """An argument that is a port to listen on."""
+    value = int(text)
+    if not 1 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 1 to 65535")
+    return value
+
+
 def built(board: Board, model: Model) -> Firmware:
     """Builds the firmware and prints its sizes, before anything is written anywhere."""
     firmware = build.build(board, model)

@@ -130,6 +130,10 @@ def test_a_pooling_is_fused_where_it_saves_and_as_asked() -> None:
     asked = within(content, "x", layouts={pool: "fused"})
     assert whole.arranged is not None
     assert not whole.arranged.chosen.segments
+    number, _, bare = pool.partition(" ")
+    for name in (number, bare):  # as compile prints them
+        named = within(content, "x", layouts={name: "fused"})
+        assert named.emitted == asked.emitted
     assert asked.arranged is not None
     assert asked.arranged.chosen.segments == (segment,)
     assert auto.plan.arena_bytes < 0.85 * whole.plan.arena_bytes

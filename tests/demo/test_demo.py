@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -264,3 +265,29 @@ def test_reasons_and_places_are_sentences() -> None:
     assert play.reason(SystemExit(143)) == "stopped by a signal"
     place = Place("host", "This machine", "native", False, "nanoseconds", "gcc", "", "x", 0, 0)
     assert place.where == "this machine"
+
+
+def test_pictures_of_unknown_origin_are_called_so(demo, shipped, capsys) -> None:
+    """No metrics.json tells their data set: neither synthetic nor photographs, of no split."""
+    (shipped / "faces-wake" / "metrics.json").unlink()
+    status, out, result = demo("--model", "faces-wake")
+    assert status == 0
+    assert result["models"][0]["synthetic"] is None
+    said = capsys.readouterr().out + (out / "index.html").read_text()
+    assert "unknown origin" in said
+    assert "hotograph" not in said
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert {row["synthetic"] for row in rows} == {""}
+
+
+def test_classes_have_the_names_that_the_flatbuffer_holds(tmp_path: Path, repo: Path) -> None:
+    from kit import models
+    from kit.demo import album
+
+    folder = tmp_path / "own"
+    (folder / "pictures").mkdir(parents=True)
+    shutil.copy(repo / "models/faces-wake/model.tflite", folder)
+    first = sorted((repo / "models/faces-wake/pictures").glob("*-face.png"))[0]
+    shutil.copy(first, folder / "pictures" / "0000-face.png")
+    (entry,) = album.read(models.find(str(folder))).entries
+    assert entry.label == 1

@@ -60,6 +60,20 @@ def test_flags_of_train_that_would_be_ignored_are_refused(refused, words: str, i
     assert f"found: {idle}\n" in message
 
 
+def test_a_port_that_is_none_is_refused(capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["flash", "--model", "scenes-wake", "--tcp-port", "99999"])
+    assert "1 to 65535" in capsys.readouterr().err
+
+
+def test_an_emulator_is_not_uploaded_to(refused, monkeypatch) -> None:
+    from kit.verbs import shared
+
+    monkeypatch.setattr(shared, "built", lambda *_: pytest.fail("built for nothing"))
+    words = ("--board", "mps2_an386", "--model", "scenes-wake", "--silicon")
+    assert "no hardware" in refused("flash", *words)
+
+
 @pytest.mark.parametrize("verb", VERBS_WITH_MODEL)
 def test_a_missing_model_file_is_named(refused, tmp_path: Path, verb: str) -> None:
     message = refused(verb, "--model", str(tmp_path / "gone.tflite"))

@@ -23,6 +23,7 @@ from kit import boards, build, cli, emulator, models
 from kit.build import Firmware
 from kit.files import ROOT, sha256
 from kit.link import faults
+from kit.link.device import Device
 from kit.session import Session
 from kit.verbs import shared
 
@@ -133,6 +134,20 @@ def test_a_second_build_runs_nothing(firmware, monkeypatch) -> None:
     monkeypatch.setattr(build, "_run_platformio", lambda *args: pytest.fail("built again"))
     assert build.build(firmware.board, firmware.model) == firmware
     assert firmware.sizes.parts[".stack"] == firmware.board.stack_bytes
+
+
+def test_a_board_that_waits_for_a_picture_is_found_again(firmware) -> None:
+    """Somebody began to send one and went away; an emulated board waits for ever."""
+    with emulator.Emulator(firmware.board, firmware.elf) as process:
+        with Device(process.url, firmware.board.baud) as device:
+            device.synchronise(20, booting=True)
+            wire = device._wire
+            wire.write(b"p-frame 2312%")
+            assert wire.read_line(20) == "p-go-2312"
+            wire.write(b"half")
+        with Device(process.url, firmware.board.baud) as device:
+            device.synchronise(20)
+            assert device.command("name") == ["m-name-dut-[bitwake]"]
 
 
 def test_bench_counts_the_same_twice(hand) -> None:

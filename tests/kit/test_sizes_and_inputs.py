@@ -34,6 +34,7 @@ def test_a_firmware_at_the_limit_fits_and_one_byte_more_does_not(registry) -> No
     with pytest.raises(BoardError) as caught:
         sizes.check(board, sizes.Sizes(1000, board.ram_bytes + 1), arena=100_000)
     assert "131,073 bytes needed, 1 too many: the model's arena 100,000" in caught.value.found
+    assert caught.value.remedy.startswith("--max-ram 99999, with --rows if")
     with pytest.raises(BoardError) as caught:
         sizes.check(board, sizes.Sizes(board.flash_bytes + 7, 10), weights=1_000_000)
     assert "7 too many: the model's weights 1,000,000, the rest 48,583" in caught.value.found

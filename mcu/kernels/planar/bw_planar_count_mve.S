@@ -2542,4 +2542,6 @@ bw_mve_lines_1:
     add sp, #36
     vpop {d8-d15}
     pop {r4-r11, pc}
+#elif defined(__linux__)
+    .section .note.GNU-stack, "", %progbits
 #endif

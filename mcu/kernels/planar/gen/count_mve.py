@@ -277,6 +277,7 @@ def text() -> str:
             "    .ltorg",
             *lines(w),
         ]
+    code += ["#elif defined(__linux__)", '    .section .note.GNU-stack, "", %progbits']
     return "\n".join([*code, "#endif", ""])
 
 
