@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+# The same sums, whatever the caller's shell or the order of imports says: networks of a few steps
+# on a few pictures have signs on rounding edges.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 os.environ["MPLBACKEND"] = "Agg"
 
 # The same examples every time; a shared machine makes deadlines and health checks lie.
