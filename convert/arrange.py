@@ -197,11 +197,7 @@ def arrange(
     refusals = unknown_layers(graph, options, tables)
     if refusals:
         return refusals
-    ways = _ways(graph, options, tables)
-    found: list[tuple[_Way, Found]] = []
-    for way in ways:
-        if not found or options.max_ram is not None:
-            found += _candidates(way, ways[-1], options)
+    found = _all(graph, options, tables)
     if not found:
         rule = "--rows streams a thermometer and a binary convolution at the front of the network"
         return [Refusal("the picture", rule, "no such chain", "leave --rows out")]
@@ -209,12 +205,11 @@ def arrange(
     fitting = [one for one in found if limit is None or one[1][0].arena_bytes <= limit]
     if not fitting:
         least = min(one[0].arena_bytes for _, one in found)
-        by_rows = None if options.rows else arrange(graph, replace(options, rows=True))
-        fed = ", or feed the picture: --rows" if isinstance(by_rows, Arranged) else ""
-        if by_rows is not None and not isinstance(by_rows, Arranged):
-            # of rows, the least that is enough stands in their own refusal
-            lower = [r.found.split(" ", 1)[0] for r in by_rows if r.layer == "memory"]
-            fed = f", or {lower[0]} and --rows" if lower and int(lower[0]) < least else ""
+        by_rows = [] if options.rows else _all(graph, replace(options, rows=True), tables)
+        fewer = min((one[0].arena_bytes for _, one in by_rows), default=least)
+        fed = f", or {fewer} and --rows" if fewer < least else ""
+        if by_rows and limit is not None and fewer <= limit:
+            fed = ", or feed the picture: --rows"
         remedy = f"allow {least} bytes{fed}"
         rule = f"the arena must fit --max-ram {limit}"
         return [Refusal("memory", rule, f"{least} bytes at least", remedy)]
@@ -226,6 +221,16 @@ def arrange(
     said = {name: la for name, la in way.layouts.items() if la != PACKED}
     said |= dict.fromkeys(way.tables, TABLE)
     return Arranged(made, plan, said, chosen, tuple(one[0] for _, one in found))
+
+
+def _all(graph: Graph, options: Options, tables: Pairs) -> list[tuple[_Way, Found]]:
+    """What is considered; the first way that there is, and where memory is limited every one."""
+    ways = _ways(graph, options, tables)
+    found: list[tuple[_Way, Found]] = []
+    for way in ways:
+        if not found or options.max_ram is not None:
+            found += _candidates(way, ways[-1], options)
+    return found
 
 
 def _candidates(way: _Way, base: _Way, options: Options) -> list[tuple[_Way, Found]]:

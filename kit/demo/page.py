@@ -102,14 +102,13 @@ def _about(run: ModelRun) -> str:
         if run.synthetic
         else "real photographs kept aside from training"
     )
+    told = f"The {run.split} pictures of data set {run.data} (seed {run.seed}): {kind}"
     if run.synthetic is None:
-        kind = "nothing beside the model tells what they are"
+        told = "Pictures of unknown origin: nothing beside the model tells what they are"
     height, width, channels = run.shape
     notes = "".join(f" {note}" for note in run.notes)
-    whose = f"The {run.split} pictures of data set {run.data} (seed {run.seed})"
-    whose = "Pictures of unknown origin" if run.synthetic is None else whose
     return (
-        f"{whose}: {kind}. The network "
+        f"{told}. The network "
         f"sees {width}×{height} pixels{' of color' if channels == 3 else ' of gray'} and tells "
         f"“{run.label_name(1)}” from “{run.label_name(0)}”.{notes}"
     )

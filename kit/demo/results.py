@@ -144,8 +144,9 @@ class ModelRun:
     @property
     def origin(self) -> str:
         """What kind of pictures the figures are of; None of `synthetic` is: nobody told."""
-        known = {True: "synthetic", False: "real photographs"}
-        return known.get(self.synthetic, "pictures of unknown origin")  # type: ignore[arg-type]
+        if self.synthetic is None:
+            return "pictures of unknown origin"
+        return "synthetic" if self.synthetic else "real photographs"
 
     @property
     def doubt(self) -> str:

@@ -35,15 +35,17 @@ PAIRS = {
             "block-m2-67-stem8", "block-twin",
             "BiNeal, m = 2.67, 8-bit first layer, against the 8-bit twin",
         ),
-        *(
-            (f"block-{ours}", f"block-{theirs}", f"BiNeal, {m}, against {name}")
-            for theirs, name in (
-                ("bireal", "Bi-Real"), ("reactnet", "ReActNet"),
-                ("bireal-third", "Bi-Real a third as wide"),
-                ("reactnet-third", "ReActNet a third as wide"),
-            )
-            for ours, m in (("m1", "m = 1"), ("m2-67", "m = 2.67"))
-            if ours == "m2-67" or not theirs.endswith("third")
+        ("block-m1", "block-bireal", "BiNeal, m = 1, against Bi-Real"),
+        ("block-m2-67", "block-bireal", "BiNeal, m = 2.67, against Bi-Real"),
+        ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
+        ("block-m2-67", "block-reactnet", "BiNeal, m = 2.67, against ReActNet"),
+        (
+            "block-m2-67", "block-bireal-third",
+            "BiNeal, m = 2.67, against Bi-Real a third as wide",
+        ),
+        (
+            "block-m2-67", "block-reactnet-third",
+            "BiNeal, m = 2.67, against ReActNet a third as wide",
         ),
     ),
     "e": tuple(
