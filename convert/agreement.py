@@ -51,7 +51,7 @@ def compare(model: Any, content: bytes, pictures: Array | None) -> Agreement:
         wanted = _keras_outputs(model, oracle, batch)
         close = alike = True
         for name, array in wanted.items():
-            mine = _real(oracle, name, got[name])
+            mine = real(oracle, name, got[name])
             gap = float(np.abs(mine.reshape(array.shape) - array).max(initial=0.0))
             worst = max(worst, gap if gap == gap else np.inf)  # NaN is as far as can be
             step = _step(oracle, name)
@@ -68,7 +68,8 @@ def _noise(oracle: Oracle, tensor: str, rng: np.random.Generator) -> Array:
     return rng.standard_normal(t.shape).astype(np.float32)
 
 
-def _real(oracle: Oracle, output: str, array: Array) -> Array:
+def real(oracle: Oracle, output: str, array: Array) -> Array:
+    """The real numbers, float64, that the values of an output stand for."""
     tensor = next(p.tensor for p in oracle.graph.outputs if p.name == output)
     quant = oracle.graph.tensors[tensor].quant
     if array.dtype == np.int8 and quant is not None:

@@ -198,6 +198,7 @@ def _classifies(record: Mapping[str, Any]) -> bool:
 
 def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """The flatbuffer's own figures, by the run's task, on the pictures that were compared."""
+    from convert.agreement import real
     from convert.oracle import Oracle
     from train import recipes
     from train.tasks import Classification
@@ -206,16 +207,11 @@ def _scores(content: bytes, test: Any, record: Mapping[str, Any]) -> dict[str, A
     outputs = oracle.graph.outputs
     if not test or len(oracle.graph.inputs) != 1 or len(outputs) != 1:
         return {}
-    name, quant = oracle.graph.inputs[0].name, oracle.graph.tensors[outputs[0].tensor].quant
+    name = oracle.graph.inputs[0].name
 
     def predict(images: Any) -> Any:
         rows = [oracle.predict({name: p[None]})[outputs[0].name] for p in np.asarray(images)]
-        raw = np.concatenate(rows)
-        if raw.dtype == np.float32:
-            return raw
-        assert quant is not None, "an int8 output has a scale"
-        scale, zero = np.float32(quant.scale[0]), np.float32(quant.zero_point[0])
-        return scale * (raw.astype(np.float32) - zero)
+        return real(oracle, outputs[0].name, np.concatenate(rows)).astype(np.float32)
 
     if _classifies(record):
         found = Classification().score(test, lambda images: predict(images).reshape(len(test), -1))
