@@ -182,6 +182,27 @@ def test_cutting_stops_at_the_size_and_keeps_a_lane(net: Any) -> None:
             Plan(**fields)
 
 
+def test_the_last_lane_stays_whole_where_it_is_wide() -> None:
+    """A lane of 64 channels is two of 32 once it is the only one; no score speaks of either."""
+    from train.models.binary import BinaryNet, Conv, count
+    from train.prune.blocks import blocks, smallest
+    from train.prune.plan import cut
+    from train.prune.score import Scored
+
+    wide = BinaryNet(
+        input_shape=(16, 16, 1),
+        planes=4,
+        layers=(Conv(128, 1), Conv(128, 3, groups=2), Conv(64, 1)),
+    )
+    _, weights = random_weights(wide)
+    ranked = [Scored(block, float(i), 1) for i, block in enumerate(blocks(wide))]
+    assert [(one.block.maker, one.block.lane) for one in ranked] == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    made = cut(wide, weights, ranked, count(smallest(wide)).weight_bits)
+    assert [one.block for one in made.removed] == [ranked[0].block, ranked[2].block]
+    assert made.net == smallest(wide)
+    np.testing.assert_array_equal(made.weights["bconv1"][0], weights["bconv1"][0][..., 64:])
+
+
 def min_bits(net: Any, weights: Any, ranked: Any) -> int:
     """What is left when every region has one lane."""
     from train.models.binary import count

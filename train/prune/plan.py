@@ -73,21 +73,23 @@ class Cut:
 def cut(net: BinaryNet, weights: Weights, ranked: Sequence[Scored], most_bits: float) -> Cut:
     """Remove blocks in the order given until the network has at most so many weight bits.
 
-    The last lane of a region stays. Scores are of single blocks of the network as it was: they are
-    not measured anew within a step.
+    The last lane of a region stays, whole: a lane of several words is more than one lane once it is
+    the only one, but nothing has scored its parts. Scores are of single blocks of the network as it
+    was: they are not measured anew within a step.
 
     Raises:
         DataError: no block is left to remove and the network is still too large.
     """
     places: dict[Block, Block | None] = {one.block: one.block for one in ranked}
+    lanes = {region.maker: region.lanes for region in regions(net)}
     removed: list[Scored] = []
     for one in ranked:
         if count(net).weight_bits <= most_bits:
             break
         block = places[one.block]
-        lanes = {region.maker: region.lanes for region in regions(net)}
         if block is None or lanes.get(block.maker, 1) < 2:
             continue
+        lanes[block.maker] -= 1
         weights, net = weights_without(net, weights, block), without(net, block)
         places = {k: v if v is None else moved(v, block) for k, v in places.items()}
         removed.append(one)
