@@ -153,7 +153,8 @@ class Trainer:
     def _loss(self, images: Any, y: Any, output: Any) -> Any:
         if self.teacher is None:
             return self.task.loss(y, output)
-        taught = self.teacher.model(images, training=False)
+        with forms():  # the student's stage decides the form of its own signs alone
+            taught = self.teacher.model(images, training=False)
         if isinstance(self.task, Classification):
             value = distributional(taught, output, self.recipe.temperature)
         else:

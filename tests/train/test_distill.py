@@ -123,6 +123,28 @@ def test_the_label_weight_mixes_both_losses(small: Any) -> None:
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_binary_teacher_answers_in_its_own_form_at_every_stage(small: Any) -> None:
+    """A stage with real weights is the student's; the teacher's weights stay bits."""
+    from train.backend import tf
+    from train.distill import as_teacher, distributional
+    from train.evaluate import build_model
+    from train.layers.gradual import forms
+    from train.recipes.recipe import TWO_STEP
+    from train.trainer import Trainer
+
+    data = small.dataset()
+    teacher = as_teacher(build_model(small.recipe(net=replace(small.NET, window=2.0))))
+    trainer = Trainer(small.recipe(stages=TWO_STEP), data, 0, teacher=teacher)
+    x, y = data.train.images[:8], data.train.labels[:8]
+    own = teacher.model(tf.constant(x, tf.float32), training=False)
+    with forms("binary", "real"):
+        other = teacher.model(tf.constant(x, tf.float32), training=False)
+        student = trainer.model(tf.constant(x, tf.float32), training=True)
+    wanted, wrong = (float(distributional(taught, student)) for taught in (own, other))
+    assert wanted != pytest.approx(wrong, rel=1e-2), "negative control"
+    assert float(trainer.step(x, y)[0]) == pytest.approx(wanted, rel=1e-5)
+
+
 @dataclass(frozen=True)
 class Gray:
     """A dense task: the mean grey level of each picture, by the sum of the logits."""
