@@ -179,7 +179,8 @@ def test_every_encoder_trains() -> None:
 
 def test_costs_count_weights_of_bit_planes_and_no_thresholds() -> None:
     from train.layers.encoders import Bayer, BitPlanes
-    from train.models.binary import BinaryNet, Conv, count
+    from train.models.binary import BinaryNet, Conv, build, count
+    from train.models.counting import count_model
 
     plain = BinaryNet((16, 16, 1), 8, (Conv(32, 3),))
     cost = count(plain)
@@ -188,6 +189,14 @@ def test_costs_count_weights_of_bit_planes_and_no_thresholds() -> None:
     assert planes.rows[0] == ("encoder", (16, 16, 8), 256 * 8 * 72, 8 * 72)
     assert planes.weight_bits == cost.weight_bits + 8 * 72
     assert count(replace(plain, encoder=Bayer())).rows[0][1] == (8, 8, 32)
+    # a built network is counted layer by layer, its encoder too: backbones know no other way
+    for net in (
+        plain,
+        replace(plain, encoder=BitPlanes(stride=2)),
+        replace(plain, encoder=Bayer()),
+    ):
+        built, told = count_model(build(net)), count(net)
+        assert (built.macs, built.weight_bits) == (told.macs, told.weight_bits)
 
 
 def test_what_cannot_be_is_a_message() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from train.backend import keras, larq
+from train.layers.encoders.bitplanes import BitPlaneDepthwise
 from train.models.binary import Cost
 
+BINARY = (larq.layers.QuantConv2D, BitPlaneDepthwise)
 REAL_BITS = 8  # a real weight on the device: int8
 
 
@@ -19,14 +21,13 @@ def count_model(model: Any) -> Cost:
     for layer in model.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             kernel = layer.depthwise_kernel
-        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense, BitPlaneDepthwise)):
             kernel = layer.kernel
         else:
             continue
-        binary = isinstance(layer, larq.layers.QuantConv2D)
         size = int(np.prod(kernel.shape))
         _, *shape = layer.output_shape
         h, w, c = (1, 1, *shape) if len(shape) == 1 else shape
-        bits = size * (1 if binary else REAL_BITS)
+        bits = size * (1 if isinstance(layer, BINARY) else REAL_BITS)
         rows.append((layer.name, (h, w, c), h * w * size, bits))
     return Cost(sum(r[2] for r in rows), sum(r[3] for r in rows), tuple(rows))
