@@ -202,13 +202,8 @@ class Trainer:
             value, right = self.step(self.workers.share(x), self.workers.share(y), hard)
             loss = float(value)
             if not np.isfinite(loss):
-                raise DataError(
-                    "the training has diverged: its loss is no number any more",
-                    where=f"recipe {self.recipe.name}, epoch {epoch + 1}, step {now.batches + 1}",
-                    found=f"loss {loss}",
-                    remedy="train anew with a lower learning_rate (--set learning_rate=…), or a "
-                    "higher temperature where a teacher is; this run's last checkpoint is kept",
-                )
+                at_step = f"epoch {epoch + 1}, step {now.batches + 1}"
+                raise self._diverged("its loss is", at_step, f"loss {loss}")
             now.losses.append(loss)
             now.hits, now.seen = now.hits + int(right), now.seen + len(x)
             if isinstance(self.task, Classification):
@@ -217,10 +212,24 @@ class Trainer:
             now.seconds = before + time.monotonic() - began
             if after_step is not None and now.batches < self.steps_per_epoch:
                 after_step(now)
+        # thresholds that are no numbers make bits all the same, which no loss tells
+        for weight, value in zip(self.model.weights, self.model.get_weights(), strict=True):
+            if not np.isfinite(value).all():
+                raise self._diverged("weights are", f"epoch {epoch + 1}", weight.name)
         row = {"loss": float(np.mean(now.losses))}
         if now.labelled:
             row["train_accuracy"] = now.hits / now.labelled
         return {**row, "seconds": now.seconds, "images_per_s": now.seen / now.seconds}
+
+    def _diverged(self, what: str, when: str, found: str) -> DataError:
+        """What is told where the loss, or a weight, is no number."""
+        return DataError(
+            f"the training has diverged: {what} no number any more",
+            where=f"recipe {self.recipe.name}, {when}",
+            found=found,
+            remedy="train anew with a lower learning_rate (--set learning_rate=…), or a "
+            "higher temperature where a teacher is; this run's last checkpoint is kept",
+        )
 
     def bare_speed(self, seconds: float = 2.0, most: int = 30) -> float:
         """Images/s of the step alone on one fixed batch; weights and optimizers are left as they

@@ -144,6 +144,21 @@ def test_a_training_that_diverges_ends_with_a_message(small: Any) -> None:
     assert "epoch 2, step 1" in str(refused.value)
 
 
+def test_thresholds_that_are_no_numbers_end_the_training(small: Any) -> None:
+    """All bits are then -1, and the loss stays a number: nothing else would tell."""
+    from convert.errors import DataError
+    from train.trainer import Trainer
+
+    trainer = Trainer(small.recipe(), small.dataset(), 0)
+    latents = trainer.model.get_layer("glt").latents
+    latents.assign(np.full(latents.shape, np.nan, np.float32))
+    assert np.isfinite(float(trainer.step(trainer.data.train.images, trainer.data.train.labels)[0]))
+    with pytest.raises(DataError, match="weights are no number") as refused:
+        trainer.run_epoch(1)
+    assert "epoch 2" in str(refused.value)
+    assert "glt_latents" in str(refused.value)
+
+
 def test_bop_flips_signs_and_keeps_no_latents(small: Any, tmp_path: Path) -> None:
     from train.loop import train
     from train.optim import binary_kernels
