@@ -39,7 +39,7 @@ class Phase:
         total = self.epochs * steps_per_epoch
         warm = self.warmup_epochs * steps_per_epoch
         if step < warm:
-            return peak * (step + 1) / warm
+            return peak * min(1.0, (step + 1) / warm)  # it may end within a step
         done = (step - warm) / (total - warm)
         if self.schedule == "cosine":
             return peak * 0.5 * (1 + math.cos(math.pi * done))

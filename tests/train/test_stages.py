@@ -47,6 +47,11 @@ def test_schedules_warm_up_and_end_where_they_say(small: Any) -> None:
         np.testing.assert_allclose(rates[:10], 2.0 * np.arange(1, 11) / 10)
         assert rates[30] == pytest.approx(2.0 * middle)
         assert rates[50] == pytest.approx(2.0 * end)
+    for warm in (0.01, 0.25, 0.75, 1.3):
+        (phase,) = phases(small.recipe(epochs=5, learning_rate=2.0, warmup_epochs=warm))
+        rates = np.array([phase.rate(step, 3) for step in range(15)])
+        assert (rates <= 2.0).all(), "a warm-up that ends within a step does not exceed the peak"
+        assert rates.argmax() == math.ceil(3 * warm) - 1
     cosine = phases(small.recipe(epochs=5))[0]
     assert cosine.rate(20, 10) == pytest.approx(1e-2 * 0.5 * (1 + math.cos(math.pi / 4)))
 
