@@ -19,7 +19,9 @@ class MeanKernel(ScaledKernel):
     """Kernel quantizer [K, K, C, N] W -> mean|W| of each filter times sign(W).
 
     The straight-through estimate goes to W alone; the mean counts as a constant, as in ReActNet's
-    code. (XNOR-Net's own gradient also has a term of the mean, 1/n.)
+    code, which does not multiply the gradient by it either: here it does, and Adam, whose steps
+    know no scale of gradients, takes it away. (XNOR-Net's own gradient also has a term of the
+    mean, 1/n.)
     """
 
     def call(self, inputs: Any) -> Any:
