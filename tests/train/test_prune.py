@@ -397,6 +397,22 @@ def test_a_step_is_retrained_as_its_base_was_trained(
         train_command(recipe=None, run_dir=base, resume=True)
 
 
+def test_retraining_goes_by_the_last_stage(net: Any, tmp_path: Path) -> None:
+    """Which has no weight decay in two-step binarization, whatever the recipe says beside it."""
+    from tests.train import small
+    from train.prune.plan import Plan
+    from train.prune.run import retraining
+    from train.recipes.recipe import TWO_STEP
+
+    slow = replace(TWO_STEP[1], learning_rate=4e-3, schedule="linear", warmup_epochs=0.0)
+    staged = small.recipe(weight_decay=1e-3, learning_rate=1e-2, stages=(TWO_STEP[0], slow))
+    found = retraining(staged, net, Plan(rate=0.5, epochs=7), tmp_path)
+    assert (found.weight_decay, found.learning_rate, found.schedule) == (0.0, 2e-3, "linear")
+    assert (found.warmup_epochs, found.epochs, found.stages) == (0.0, 7, ())
+    plain = retraining(replace(staged, stages=()), net, Plan(rate=0.5), tmp_path)
+    assert (plain.weight_decay, plain.learning_rate, plain.schedule) == (1e-3, 5e-3, "cosine")
+
+
 def test_statistics_are_of_many_pictures(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One picture more than a batch is ranked as well as without it: no batch of one."""
     from train.prune import score

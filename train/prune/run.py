@@ -30,6 +30,7 @@ from train.prune.plan import Cut, Plan, cut
 from train.prune.score import Scored, scores
 from train.recipes.recipe import Recipe
 from train.runfolder import write_json, write_whole
+from train.stages import phases
 
 COPIED = ("recipe.json", "metrics.json", "weights.npz")
 
@@ -209,12 +210,17 @@ def rows_of(scored: Sequence[Scored]) -> list[dict[str, Any]]:
 
 
 def retraining(recipe: Recipe, net: BinaryNet, plan: Plan, base: Path) -> Recipe:
-    """The recipe by which what is left is trained on."""
+    """The recipe by which what is left is trained on: what held in its last stage, which left the
+    binary network, holds here."""
+    last = phases(recipe)[-1]
     return replace(
         recipe,
         net=net,
         epochs=plan.epochs,
-        learning_rate=recipe.learning_rate * plan.rate,
+        learning_rate=last.learning_rate * plan.rate,
+        schedule=last.schedule,
+        warmup_epochs=last.warmup_epochs,
+        weight_decay=last.weight_decay,
         stages=(),
         gradual=0.0,
         evaluate_every=plan.epochs,
