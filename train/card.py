@@ -183,7 +183,8 @@ def model_card(
         ("weights", f"{metrics['size_bits']:,} bits ({metrics['size_bits'] / 8:,.0f} bytes)"),
     ]
     if metrics.get("bops"):
-        facts.append(("binary multiply-accumulates", f"{metrics['bops']:,} an inference"))
+        # of all layers: a twin's are real, and those of 8-bit ends are among them
+        facts.append(("multiply-accumulates", f"{metrics['bops']:,} an inference"))
     if "tflite_bytes" in metrics:
         digest = metrics["model_sha256"]
         facts.append(("model.tflite", f"{metrics['tflite_bytes']:,} bytes, sha256 `{digest}`"))

@@ -439,3 +439,16 @@ def test_a_card_of_an_unfinished_run_says_so(tmp_path: Path) -> None:
     assert "Unfinished" not in model_card(recipe, {**metrics, "finished": True})
     assert "synthetic" not in model_card(recipe, metrics)
     assert "synthetic" in model_card(recipe, {**metrics, "synthetic": True})
+
+
+def test_products_are_not_called_binary_where_none_is(tmp_path: Path) -> None:
+    from tests.train import small
+    from train.card import write_card
+    from train.loop import train
+    from train.models.backbone import Backbone
+
+    net = Backbone("bineal", small.SHAPE, widths=(8,), blocks=(1,), strides=(1,)).twin()
+    train(small.recipe(net=net, epochs=1), small.dataset(8), tmp_path, quiet=True)
+    for text in ((tmp_path / "log.txt").read_text(), write_card(tmp_path).read_text()):
+        assert "MACs" in text or "| multiply-accumulates |" in text
+        assert "binary" not in text
