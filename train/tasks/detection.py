@@ -77,8 +77,8 @@ class Detection:
 
         Returns:
             heat [N, h, w]: 1 at a centre's cell, a Gaussian around it as wide as a sixth of the
-            box; values [N, K, 4] of logarithms of size and places; cells [N, K] as y * w + x, -1
-            where there is no box.
+            box (ours: CenterNet's follows the overlap that a moved box keeps); values [N, K, 4] of
+            logarithms of size and places; cells [N, K] as y * w + x, -1 where there is no box.
         """
         b = tf.cast(boxes, tf.float32) / float(self.stride)
         size = b[..., 2:] - b[..., :2]
