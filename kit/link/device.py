@@ -60,6 +60,7 @@ class Device:
         self.banner: list[str] = []
         self._wire = Wire(url, baud)
         self._info: replies.Info | None = None
+        self._rows: list[replies.LayerRow] | None = None
         self._picture: bytes | None = None
         self._frames = True  # until the device says that it does not know p-frame
 
@@ -180,12 +181,14 @@ class Device:
         return self._info
 
     def layers(self) -> list[replies.LayerRow]:
-        """The layer table."""
-        return self._again(lambda: replies.layers(self.command("p-layers")))
+        """The layer table. Asked once."""
+        if self._rows is None:
+            self._rows = self._again(lambda: replies.layers(self.command("p-layers")))
+        return self._rows
 
     def memory(self) -> dict[str, int]:
         """Bytes by name: arena, stack_used, stack_size, flash, ram."""
-        return replies.memory(self.command("p-mem"))
+        return self._again(lambda: replies.whole_memory(self.command("p-mem")))
 
     def load(self, frame: bytes) -> None:
         """Sends one frame: all inputs, one after the other in the order of `info().inputs`.
@@ -263,11 +266,14 @@ class Device:
         """
         expected = self.info()
         name = "p-run" if layers else "p-infer"
+        timed = len(self.layers()) if layers else 0
         if expected.by_rows:
-            return self._run_by_rows(name, seconds, expected)
-        return self._again(lambda: replies.run(self.command(name, seconds), expected))
+            return self._run_by_rows(name, seconds, expected, timed)
+        return self._again(lambda: replies.run(self.command(name, seconds), expected, timed))
 
-    def _run_by_rows(self, name: str, seconds: float, expected: replies.Info) -> replies.Run:
+    def _run_by_rows(
+        self, name: str, seconds: float, expected: replies.Info, timed: int
+    ) -> replies.Run:
         """A run that takes the loaded picture over the line as it goes; damaged ones are repeated.
 
         Raises:
@@ -277,7 +283,7 @@ class Device:
         for _ in range(FRAME_TRIES if self._picture is not None else 0):
             try:
                 picture = self._picture or b""
-                return replies.run(self._send(name, picture, seconds), expected)
+                return replies.run(self._send(name, picture, seconds), expected, timed)
             except DeviceError as error:
                 if not error.text.startswith("frame: "):
                     raise

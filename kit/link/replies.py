@@ -22,6 +22,7 @@ TOTAL = re.compile(r"^p-total-(\d{1,20})$")
 OUT = re.compile(r"^p-out-(\d{1,3})-(?:(\d{1,9})-)?((?:[0-9a-fA-F]{2})*)$")
 RESULTS = re.compile(r"^m-results-\[([0-9eE+.,\-\s]*)\]$")
 MEMORY = re.compile(r"^p-mem-([a-z]+(?:-[a-z]+)*)-(\d{1,12})$")
+MEMORY_NAMES = ("arena", "stack_used", "stack_size", "flash", "ram")
 
 
 class GarbledError(BoardError):
@@ -150,6 +151,19 @@ def memory(lines: Iterable[str]) -> dict[str, int]:
     return {match.group(1).replace("-", "_"): int(match.group(2)) for match in found if match}
 
 
+def whole_memory(lines: Iterable[str]) -> dict[str, int]:
+    """The same, of a reply that must hold all of MEMORY_NAMES.
+
+    Raises:
+        GarbledError: a figure is missing.
+    """
+    found = memory(lines)
+    missing = [name for name in MEMORY_NAMES if name not in found]
+    if missing:
+        raise _garbled("p-mem", f"no {', '.join(missing)}")
+    return found
+
+
 def results(lines: Iterable[str]) -> tuple[float, ...]:
     """The probabilities of `m-results-[…]`, empty when there is no such line.
 
@@ -166,11 +180,14 @@ def results(lines: Iterable[str]) -> tuple[float, ...]:
     return ()
 
 
-def run(lines: Iterable[str], expected: Info) -> Run:
+def run(lines: Iterable[str], expected: Info, timed: int = 0) -> Run:
     """Reads the lines of `p-run%` or `p-infer%`.
 
+    Args:
+        timed: how many layers have their ticks in it; 0: as many as come.
+
     Raises:
-        GarbledError: an output is not whole, or the total is missing.
+        GarbledError: an output is not whole, or the total or the ticks of a layer are missing.
     """
     lines = list(lines)
     ticks: dict[int, int] = {}
@@ -195,7 +212,7 @@ def run(lines: Iterable[str], expected: Info) -> Run:
             raise _garbled("p-out", f"output {index}: {sum(marks)} of {len(marks)} bytes")
     if total is None:
         raise _garbled("p-total", "no such line")
-    if sorted(ticks) != list(range(len(ticks))):
+    if sorted(ticks) != list(range(timed or len(ticks))):
         raise _garbled("p-layer", f"layers {sorted(ticks)}")
     whole = {index: bytes(content) for index, content in buffers.items()}
     return Run(whole, total, dict(sorted(ticks.items())), results(lines))

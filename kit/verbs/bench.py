@@ -75,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
     result |= {
         "flash_bytes": firmware.sizes.flash,
         "ram_bytes": firmware.sizes.ram,
-        "arena_bytes": measured.memory.get("arena", firmware.arena_bytes),
-        "stack_bytes": measured.memory.get("stack_used", 0),
-        "stack_size": measured.memory.get("stack_size", 0),
+        "arena_bytes": measured.memory["arena"],
+        "stack_bytes": measured.memory["stack_used"],
+        "stack_size": measured.memory["stack_size"],
         "weights_bytes": firmware.weights_bytes,
         "seed": args.seed,
         "restarts": session.restarts,

@@ -80,6 +80,33 @@ def test_a_damaged_reply_is_asked_for_again_once(fake) -> None:
         device.run()
 
 
+@pytest.mark.parametrize(
+    ("command", "lost", "ask"),
+    [
+        ("p-run", "p-layer-1-900", Device.run),
+        ("p-mem", "p-mem-stack-used-300", Device.memory),
+        ("p-mem", "p-mem-arena-512", Device.memory),
+    ],
+)
+def test_a_figure_that_got_lost_is_asked_for_again_and_never_nought(
+    fake, command: str, lost: str, ask
+) -> None:
+    """The last layer's line is one that its neighbours do not miss."""
+    board = fake()
+    whole = board._answer(command)
+    replies_left = [[line for line in whole if line != lost], whole]
+    assert len(replies_left[0]) == len(whole) - 1
+    board.extra[command] = lambda: replies_left.pop(0) if len(replies_left) > 1 else whole
+    with connect(board) as device:
+        answer = ask(device)
+        assert (answer if command == "p-mem" else answer.layers) == (
+            replies.memory(whole) if command == "p-mem" else {0: 100, 1: 900}
+        )
+    board.extra[command] = lambda: [line for line in whole if line != lost]
+    with connect(board) as device, pytest.raises(replies.GarbledError, match="not whole"):
+        ask(device)
+
+
 def test_a_plain_mlperf_board_gets_db(fake) -> None:
     board = fake(mlperf_only=True)
     frame = bytes(range(100, 116))

@@ -333,7 +333,8 @@ def test_bench_tells_when_an_emulator_counts_differently(toy) -> None:
 
     def drifting() -> list[str]:
         words = "00" * 80
-        return [f"p-total-{next(counts)}", "p-out-0-" + "00" * 8, f"p-out-1-{words[:128]}",
+        return ["p-layer-0-100", "p-layer-1-900", f"p-total-{next(counts)}",
+                "p-out-0-" + "00" * 8, f"p-out-1-{words[:128]}",
                 f"p-out-1-64-{words[128:]}"]  # fmt: skip
 
     status, result = toy("bench", extra={"p-run": drifting})
