@@ -70,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
         console.say(f"stopped early; {share} runs are in {shown(folder / shared.UNFINISHED)}")
 
     with shared.open_session(board, firmware, args.port) as session:
-        measured = measure(session, board, model, args.repeat, args.seed, keep)
+        info = session.attempt(Device.info)
+        shared.check_identity(info, model, board)
+        shared.check_build(session.attempt(Device.memory), firmware)
+        measured = measure(session, info, model, args.repeat, args.seed, keep)
     result = summary(board, model, measured)
     result |= {
         "flash_bytes": firmware.sizes.flash,
@@ -98,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(
     session: Session,
-    board: Board,
+    info: Info,
     model: Model,
     repeat: int,
     seed: int,
@@ -109,15 +112,13 @@ def measure(
     Args:
         keep: takes what was measured, and how many runs of all that is, when it ends early.
     """
-    info = session.attempt(Device.info)
-    shared.check_identity(info, model, board)
     rows = session.attempt(Device.layers)
     examples = choose(info, model, seed)
     jobs = [(at, example) for _ in range(repeat) for at, example in enumerate(examples)]
     runs: list[list[Run]] = [[] for _ in examples]
     names = [example.name for example in examples]
     try:
-        for at, example in console.progress(jobs, f"{model.name} on {board.id}"):
+        for at, example in console.progress(jobs, f"{model.name} on {session.board.id}"):
             frame = example.frame(info.inputs)
             runs[at].append(session.attempt(partial(profile, frame=frame)))
         memory = session.attempt(Device.memory)

@@ -132,11 +132,19 @@ def open_session(board: Board, firmware: Firmware, port: str | None) -> Session:
 
 
 def check_identity(info: Info, model: Model, board: Board) -> None:
-    """Refuses to measure one model and report another.
+    """Refuses to measure one board or model and report another.
 
     Raises:
-        BoardError: the firmware on the board was made from another file.
+        BoardError: the firmware was made for another board, or from another file.
     """
+    told = info.fields.get("board", "")
+    if told and told != board.id:
+        raise BoardError(
+            "another board answers on this port",
+            where=board.id,
+            found=f"the firmware of {told}",
+            remedy=f"--board {told}, or the port of {board.id}",
+        )
     on_board = info.fields.get("sha256", "")
     if on_board and on_board != model.sha256:
         raise BoardError(
@@ -146,6 +154,30 @@ def check_identity(info: Info, model: Model, board: Board) -> None:
             f"{model.sha256[:12]}",
             remedy=f"kit flash --board {board.id} --model {model.path}",
         )
+
+
+def check_build(memory: Mapping[str, int], firmware: Firmware) -> None:
+    """Refuses to measure one build of a model and report the sizes and options of another.
+
+    Args:
+        memory: what the board tells of itself; flash is 0 where it cannot.
+
+    Raises:
+        BoardError: the firmware on the board was compiled with other options or of another commit.
+    """
+    there = (memory["arena"], memory["flash"] or firmware.sizes.flash)
+    here = (firmware.arena_bytes, firmware.sizes.flash)
+    if there == here:
+        return
+    board, model = firmware.board.id, firmware.model
+    raise BoardError(
+        "another build of this model runs on the board",
+        where=board,
+        found=f"arena {there[0]:,} bytes, flash {there[1]:,} bytes; as asked for here arena "
+        f"{here[0]:,}, flash {here[1]:,}",
+        remedy="give the --layout, --max-ram and --rows that it was flashed with; where the "
+        f"checkout is another since then: kit flash --board {board} --model {model.path}",
+    )
 
 
 def provenance(board: Board, info: Info, model: Model) -> dict[str, str]:

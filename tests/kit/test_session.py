@@ -175,11 +175,11 @@ def toy(monkeypatch, tmp_path: Path, fake, registry):
 
     model = tmp_path / "toy.tflite"
     model.write_bytes(b"\0\0\0\0TFL3" + bytes(30))
-    firmware = SimpleNamespace(
-        elf=None, sizes=Sizes(9000, 1500), arena_bytes=512, weights_bytes=64, folder=tmp_path
-    )
+    known = {"elf": None, "sizes": Sizes(9000, 1500), "arena_bytes": 512, "weights_bytes": 64}
     monkeypatch.setitem(sys.modules, "convert.oracle", SimpleNamespace(Oracle=Oracle))
-    monkeypatch.setattr(shared, "built", lambda board, model: firmware)
+    monkeypatch.setattr(
+        shared, "built", lambda board, model: SimpleNamespace(board=board, model=model, **known)
+    )
     monkeypatch.setattr(shared, "check_identity", lambda info, model, board: None)
     monkeypatch.setattr(shared, "run_folder", lambda kind, board, model: tmp_path / kind)
     monkeypatch.setattr(session, "REOPEN_SECONDS", 0.01)
@@ -310,6 +310,31 @@ def test_pictures_that_are_not_compared_are_told(toy, tmp_path: Path, capsys) ->
     Image.new("L", (5, 4)).save(folder / "z.png")
     status, _ = toy("validate", "--inputs", "1", "--pictures", str(folder))
     assert status == 2
+
+
+@pytest.mark.parametrize("verb", ["bench", "validate"])
+def test_another_build_of_the_model_on_the_port_is_refused(toy, verb: str) -> None:
+    """Figures of a board go with the sizes and the options of its own build, or not at all."""
+    memory = ["p-mem-arena-512", "p-mem-stack-used-1", "p-mem-stack-size-2", "p-mem-flash-9000",
+              "p-mem-ram-3"]  # fmt: skip
+    for wrong in ("p-mem-arena-516", "p-mem-flash-9004"):
+        name = wrong.rpartition("-")[0]
+        told = [wrong if line.startswith(name) else line for line in memory]
+        status, result = toy(verb, extra={"p-mem": lambda told=told: told})
+        assert status == 2
+        assert "another build" in result["error"]["what"]
+        assert "--max-ram" in result["error"]["remedy"]
+    silent = [line.replace("flash-9000", "flash-0") for line in memory]  # as the host board says
+    assert toy(verb, extra={"p-mem": lambda: silent})[0] == 0
+
+
+def test_another_board_on_the_port_is_refused() -> None:
+    fields = {"board": "microbit", "sha256": "a" * 64}
+    info, model = SimpleNamespace(fields=fields), SimpleNamespace(sha256="a" * 64)
+    shared.check_identity(info, model, SimpleNamespace(id="microbit"))  # type: ignore[arg-type]
+    with pytest.raises(BoardError, match="another board") as caught:
+        shared.check_identity(info, model, SimpleNamespace(id="host"))  # type: ignore[arg-type]
+    assert "--board microbit" in caught.value.remedy
 
 
 def test_bench_writes_what_tools_read(toy, tmp_path: Path) -> None:
