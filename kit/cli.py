@@ -7,6 +7,7 @@ with its reason · 130 Ctrl-C. A verb's module is imported when that verb is cal
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -55,6 +56,12 @@ VERBS = {
     "boards": Verb("kit.verbs.boards", "list the boards"),
     "supported": Verb("kit.verbs.supported", "list the operators that compile, with their rules"),
 }
+# What the system refuses because of a place that the user named or owns: no room, no right, no such
+# kind of file.
+PLACES = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG,
+    errno.ENOTDIR, errno.EISDIR,
+}  # fmt: skip
 # Packages of the full set only; a verb that fails to import one of them needs `make`.
 FULL_SET = {"tensorflow", "tf_keras", "larq", "larq_compute_engine", "skimage", "sklearn"}
 
@@ -127,6 +134,7 @@ def not_installed(name: str, error: ModuleNotFoundError) -> DependencyError:
 def main(argv: list[str] | None = None) -> int:
     """Runs one verb and returns the exit status; never raises but SystemExit of argparse."""
     words = sys.argv[1:] if argv is None else argv
+    console.to_stderr(False)
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview(), end="")
         return 0 if words else 2
@@ -161,17 +169,44 @@ def dispatch(name: str, words: list[str]) -> int:
         )
     module = load(name)
     args = parser_of(name, module).parse_args(words)
-    console.to_stderr(args.json == "-")
+    if args.json == "":
+        raise BitWakeError(
+            "--json names a file", found="an empty name", remedy="--json FILE, or - for stdout"
+        )
+    if args.json == "-":  # and stays so for a verb that this one calls
+        console.to_stderr(True)
     try:
-        status = module.run(args)
-    except ModuleNotFoundError as error:
-        raise not_installed(name, error) from error
+        status = called(name, module, args)
     except BitWakeError as error:
         # Verbs that promise reasons to machines write them themselves; this serves the rest.
         if args.json and not getattr(error, "reported", False):
             write_json(args.json, {"ok": False, "error": error.as_dict()})
         raise
     return int(status or 0)
+
+
+def called(name: str, module: ModuleType, args: argparse.Namespace) -> int | None:
+    """What the verb returns.
+
+    Raises:
+        DependencyError: a package is not installed.
+        BitWakeError: the verb's, or a place that the system refuses, whichever file it was.
+    """
+    try:
+        status: int | None = module.run(args)
+        return status
+    except ModuleNotFoundError as error:
+        raise not_installed(name, error) from error
+    except OSError as error:
+        if error.errno not in PLACES:
+            raise
+        raise BitWakeError(
+            "the system refuses a file or folder",
+            where=str(error.filename or ""),
+            found=error.strerror or str(error),
+            remedy="free some space, mend its rights or name another place; then run the command "
+            "again",
+        ) from error
 
 
 def print_error(error: BitWakeError, out: TextIO) -> None:

@@ -27,11 +27,18 @@ def sha256(content: bytes) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old content or the new, never a part.
 
+    A link stays and its file is written. What is no file, such as /dev/null or a pipe, stays too and
+    takes the bytes.
+
     Raises:
         BitWakeError: the disk is full or the place cannot be written; the old file is untouched.
     """
     temporary: str | None = None
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)
+            return
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as stream:
@@ -61,17 +68,20 @@ def _umask() -> int:
 
 
 def write_json(target: str, value: Any) -> None:
-    """Writes `value` as JSON with sorted keys' order kept as given; `-` is standard output.
+    """Writes `value` as JSON, keys in the order given; `-` is standard output.
+
+    Standard output gets ASCII, because its encoding is the terminal's. In a file the bytes of a file
+    name that are no UTF-8 become escapes, which JSON knows.
 
     Raises:
         BitWakeError: see write_whole.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=2, ensure_ascii=target == "-") + "\n"
     if target == "-":
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
-        write_whole(Path(target), text.encode())
+        write_whole(Path(target), text.encode("utf-8", "backslashreplace"))
 
 
 def tree_digest(folders: list[Path]) -> str:

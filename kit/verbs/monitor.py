@@ -46,9 +46,16 @@ def run(args: argparse.Namespace) -> int:
     url = args.port or emulator.must_run(board).url
     baud = args.baud or board.baud
     if args.once is not None:
+        command = args.once.strip().removesuffix("%")
+        if not (command and command.isascii() and command.isprintable()) or "%" in command:
+            raise BitWakeError(
+                "--once takes one command of printable ASCII",
+                found=repr(args.once),
+                remedy="several commands, one a line: printf 'name\\np-info\\n' | kit monitor",
+            )
         with Device(url, baud, board.id) as device:
             device.synchronise()
-            lines = device.command(args.once.strip().removesuffix("%"))
+            lines = device.command(command)
         for line in lines:
             console.say(line)
         if args.json:
@@ -57,10 +64,11 @@ def run(args: argparse.Namespace) -> int:
     console.say(f"{board.id} on {url}; a line and Enter sends it with %, Ctrl-C ends")
     wire = Wire(url, baud)
     lines = []
+    told: dict[str, object] = {"board": board.id, "lines": lines}
     try:
         with log_file(args.log) as log:
             for line in stream(wire):
-                now = time.strftime("%H:%M:%S") + f".{int(time.time() * 1000) % 1000:03d}"
+                now = clock(time.time())
                 console.say(f"{now}  {line}")
                 if args.json:
                     lines.append(line)
@@ -69,11 +77,21 @@ def run(args: argparse.Namespace) -> int:
                     log.flush()
     except KeyboardInterrupt:
         console.say("")
+    except BitWakeError as error:
+        told["error"] = error.as_dict()  # beside the lines, in one document
+        error.reported = True  # type: ignore[attr-defined]
+        raise
     finally:
         wire.close()
         if args.json:
-            write_json(args.json, {"board": board.id, "lines": lines})
+            write_json(args.json, told)
     return 0
+
+
+def clock(seconds: float) -> str:
+    """Local time of day with milliseconds, of seconds since 1970."""
+    whole, rest = divmod(int(seconds * 1000), 1000)
+    return time.strftime("%H:%M:%S", time.localtime(whole)) + f".{rest:03d}"
 
 
 @contextlib.contextmanager

@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from kit import boards, cli, emulator, files, models
+from kit.verbs import monitor
 
 TOO_MANY_LINES = 24  # a screen
 
@@ -114,6 +116,71 @@ def test_a_full_disk_leaves_the_old_json(capsys, tmp_path: Path, monkeypatch) ->
     assert list(tmp_path.iterdir()) == [target], "a temporary file was left"
 
 
+def test_what_is_no_file_takes_the_json_and_a_link_stays(capsys, tmp_path: Path) -> None:
+    """As root, replacing /dev/null would cost the whole machine its /dev/null."""
+    pipe, link, target = tmp_path / "pipe", tmp_path / "link.json", tmp_path / "real.json"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run(capsys, "boards", "--json", str(pipe))[0] == 0
+        assert json.loads(os.read(reader, 1 << 20))
+        assert pipe.is_fifo()
+    finally:
+        os.close(reader)
+    target.write_text("old")
+    link.symlink_to(target.name)
+    assert run(capsys, "boards", "--json", str(link))[0] == 0
+    assert link.is_symlink()
+    assert json.loads(target.read_text())
+
+
+def test_any_terminal_and_any_file_name_will_do(tmp_path: Path) -> None:
+    """A locale without UTF-8, and a name whose bytes are no UTF-8."""
+    name = os.fsencode(tmp_path) + b"/\xff.tflite"
+    line = [sys.executable, "-m", "kit", "compile", name, "--json"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"}
+    told = subprocess.run([*line, "-"], cwd=files.ROOT, env=ascii_only, capture_output=True)
+    assert told.returncode == 2, told.stderr
+    assert json.loads(told.stdout)["errors"][0]["found"].endswith("\udcff.tflite")
+    target = tmp_path / "report.json"
+    told = subprocess.run([*line, target], cwd=files.ROOT, env=ascii_only, capture_output=True)
+    assert told.returncode == 2, told.stderr
+    assert json.loads(target.read_bytes())["ok"] is False
+    listed = [sys.executable, "-m", "kit", "boards"]
+    told = subprocess.run(listed, cwd=files.ROOT, env=ascii_only, capture_output=True)
+    assert told.returncode == 0, told.stderr
+    assert b"netduino2plus" in told.stdout
+
+
+@pytest.mark.parametrize("number", sorted(cli.PLACES))
+def test_a_place_that_the_system_refuses_is_no_bug_of_ours(capsys, monkeypatch, number) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number), "/some/where")
+
+    monkeypatch.setattr(boards, "all_boards", refuse)
+    status, out, _ = run(capsys, "boards", "--json", "-")
+    error = json.loads(out)["error"]
+    assert (status, error["where"], error["found"]) == (2, "/some/where", os.strerror(number))
+    assert "free some space" in error["remedy"]
+
+
+def test_an_empty_name_is_no_place_for_json(capsys) -> None:
+    assert "--json names a file" in refused(capsys, "boards", "--json", "")
+
+
+def test_a_verb_that_calls_another_keeps_stdout_for_json(capsys, monkeypatch) -> None:
+    def outer(args) -> int:
+        assert cli.dispatch("boards", []) == 0
+        files.write_json(args.json, {"mine": 1})
+        return 0
+
+    monkeypatch.setattr("kit.verbs.supported.run", outer)
+    status, out, err = run(capsys, "supported", "--json", "-")
+    assert (status, json.loads(out)) == (0, {"mine": 1})
+    assert "netduino2plus" in err
+    assert "netduino2plus" in run(capsys, "boards")[1], "the next call speaks on stdout again"
+
+
 def test_json_on_stdout_is_pure(capsys) -> None:
     status, out, err = run(capsys, "boards", "--json", "-")
     assert status == 0
@@ -176,6 +243,45 @@ def test_monitor_talks_once(capsys, fake, registry) -> None:
     status, out, _ = run(capsys, "monitor", "--port", board.url, "--once", "p-mem%")
     assert status == 0
     assert "p-mem-stack-used-300" in out
+
+
+@pytest.mark.parametrize("text", ["", "  ", "%", "zurück", "name%p-info", "p-info\nname", "a\x1b"])
+def test_monitor_sends_one_printable_command_or_none(capsys, fake, registry, text: str) -> None:
+    board = fake()
+    message = refused(capsys, "monitor", "--once", text, "--port", board.url)
+    assert "one command of printable ASCII" in message
+    assert board.connections == 0
+
+
+def test_a_monitor_whose_line_breaks_tells_lines_and_reason_in_one_document(
+    capsys, registry, monkeypatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            line = server.accept()[0]
+            line.sendall(b"m-init-done\r\nm-ready\r\n")
+            line.shutdown(socket.SHUT_WR)
+            line.recv(1)
+            line.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        with open(os.devnull) as nothing:
+            monkeypatch.setattr("sys.stdin", nothing)
+            status, out, _ = run(capsys, "monitor", "--port", url, "--json", "-")
+        thread.join(10)
+    told = json.loads(out)
+    assert status == 2
+    assert told["lines"] == ["m-init-done", "m-ready"]
+    assert "line broke" in told["error"]["what"]
+
+
+def test_milliseconds_belong_to_their_second() -> None:
+    """Two readings of the clock would give 01.003 for 2.003."""
+    texts = [monitor.clock(at)[6:] for at in (1.9996, 2.0, 2.0039, 59.9999)]
+    assert texts == ["01.999", "02.000", "02.003", "59.999"]
 
 
 def test_monitor_takes_commands_from_a_pipe_and_logs(fake, tmp_path: Path) -> None:
