@@ -150,19 +150,33 @@ def picture(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """A picture file as uint8 [H, W, C], C 1 or 3 as the model wants; never resized.
 
     Raises:
-        DataError: the file is damaged or its size is not the model's.
+        DataError: the file is damaged, has samples of more than a byte, or its size is not the
+            model's.
     """
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     height, width, channels = shape
     try:
         with Image.open(path) as image:
+            deep = image.mode.startswith(("I", "F"))  # Pillow would clip 16 bits to 255: all white
             pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+            mode = image.mode
+    except (OSError, ValueError, Image.DecompressionBombError, SyntaxError) as error:
         raise DataError(
-            "a picture cannot be read", where=shown(path), found=str(error).splitlines()[0]
+            "a picture cannot be read",
+            where=shown(path),
+            found=(str(error) or type(error).__name__).splitlines()[0],
+            remedy="save it again as an 8-bit PNG of the model's size, or take it away",
         ) from error
+    if deep:
+        raise DataError(
+            "a picture has samples of more than a byte",
+            where=shown(path),
+            found=f"Pillow's mode {mode}",
+            remedy="save it with 8 bits a sample; the kit never scales samples by itself, because "
+            "how it is done changes the verdict",
+        )
     if pixels.shape[:2] != (height, width) or channels not in (1, 3):
         raise DataError(
             "a picture has not the size that the model takes",

@@ -199,5 +199,6 @@ def png(path: Path) -> bytes:
 
     out = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
-        image.save(out, "PNG")
+        gray = image.mode in ("1", "L")
+        image.convert("L" if gray else "RGB").save(out, "PNG")  # PNG has no CMYK, as a JPEG may be
     return out.getvalue()

@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.board_argument(parser)
     shared.model_argument(parser)
     shared.port_argument(parser)
-    parser.add_argument("--repeat", type=shared.positive, default=2, help="default 2")
-    parser.add_argument("--seed", type=int, default=inputs.SEED, help="of the noise inputs")
+    parser.add_argument("--repeat", type=shared.positive, default=2, help="runs an input; default 2, 1 compares nothing")
+    parser.add_argument("--seed", type=shared.seed, default=inputs.SEED, help="of the noise inputs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         write_json(args.json, result)
     show(result)
     console.say(f"written: {shown(folder)}/{{bench.csv,layers.csv,bench.json}}")
-    if result["unit"] == "instructions" and not result["repeatable"]:
+    if result["unit"] == "instructions" and result["repeatable"] is False:
         console.say("error: the emulated board counted differently the second time")
         return 1
     return 0
@@ -170,16 +170,21 @@ def summary(board: Board, model: Model, measured: Measured) -> dict[str, Any]:
         "input": measured.names[worst],
         "layers": layers,
         "layers_total": sum(ticks.values()),
-        "repeatable": all(
-            run.total == runs[0].total and run.layers == runs[0].layers
-            for runs in measured.runs
-            for run in runs
-        ),
+        "repeatable": repeatable(measured.runs),
         "inputs": [
             {"name": name, "totals": [run.total for run in runs]}
             for name, runs in zip(measured.names, measured.runs, strict=True)
         ],
     }
+
+
+def repeatable(inputs: Sequence[Sequence[Run]]) -> bool | None:
+    """Whether every run of an input counted the same; None where none had a second run."""
+    if all(len(runs) < 2 for runs in inputs):
+        return None
+    return all(
+        run.total == runs[0].total and run.layers == runs[0].layers for runs in inputs for run in runs
+    )
 
 
 def show(result: dict[str, Any]) -> None:

@@ -42,6 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from kit.verbs.train import overrides
 
     name = args.name or args.data
+    if args.data not in (None, name):
+        raise BitWakeError(
+            "one data set at a time", found=f"{name} and --data {args.data}", remedy="name one"
+        )
     if not name:
         from train.data.registry import DATASETS
 

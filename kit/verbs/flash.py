@@ -44,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Builds and writes."""
     board = boards.find(args.board)
+    if args.tcp_port and (args.stop or args.build_only or args.silicon):
+        raise BoardError(
+            "--tcp-port is of the emulated board that is started",
+            found="--stop" if args.stop else "--build-only" if args.build_only else "--silicon",
+            remedy="leave one of the two out",
+        )
     if args.stop:
         stopped = emulator.stop_running(board.id)
         console.say(f"{board.id}: {'stopped' if stopped else 'was not running'}")
@@ -51,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             write_json(args.json, {"board": board.id, "stopped": stopped is not None})
         return 0
     model = shared.model_of(args)
-    if args.tcp_port and not args.build_only:
+    if args.tcp_port:
         emulator.stop_running(board.id)
         emulator.check_port(args.tcp_port)
     if args.silicon:

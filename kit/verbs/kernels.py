@@ -42,6 +42,12 @@ def run(args: argparse.Namespace) -> int:
     """Measures; 1 when a kernel is wrong."""
     names = [args.board]
     if args.page:
+        if args.only or args.board != boards.DEFAULT:
+            raise BitWakeError(
+                "--page holds every case of every emulated board",
+                found=f"--only {args.only}" if args.only else f"--board {args.board}",
+                remedy="leave it out, or leave --page out: figures also go to runs/kernels/",
+            )
         names = [board.id for board in boards.all_boards() if board.emulator == "qemu"]
     results = {name: measured(boards.find(name), args.only) for name in names}
     rows = [row for part in results.values() for row in part]

@@ -41,13 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=shared.positive, default=1, help="default 1")
     parser.add_argument("--nice", type=int, default=10, help="of the programs; default 10")
-    parser.add_argument("--retry", action="store_true", help="run failed arms again")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--retry", action="store_true", help="run failed arms again")
+    what.add_argument(
         "--recount", action="store_true", help="only count instructions and sizes again"
     )
-    parser.add_argument("--list", action="store_true", help="list the arms and what is done")
-    parser.add_argument("--page", action="store_true", help="only write docs/results.md")
-    parser.add_argument("--check", action="store_true", help="is docs/results.md up to date?")
+    what.add_argument("--list", action="store_true", help="list the arms and what is done")
+    what.add_argument("--page", action="store_true", help="only write docs/results.md")
+    what.add_argument("--check", action="store_true", help="is docs/results.md up to date?")
     parser.add_argument("--results", metavar="DIR", help="default docs/results")
     parser.add_argument("--runs", metavar="DIR", help="default runs/results")
 
@@ -190,6 +191,8 @@ def write_page(results: Path, *, check: bool) -> list[str]:
         stale += sorted(map(shown, left))
         for name in stale:
             console.say(f"out of date: {name}; renew: python -m kit results --page")
+        if not stale:
+            console.say(f"{shown(results)}.md: up to date")
         return stale
     for path in left:
         path.unlink()

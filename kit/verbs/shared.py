@@ -100,6 +100,14 @@ def positive(text: str) -> int:
     return value
 
 
+def seed(text: str) -> int:
+    """An argument that noise is made from."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is no seed: 0, 1, 2 …")
+    return value
+
+
 def tcp_port(text: str) -> int:
     """An argument that is a port to listen on."""
     value = int(text)

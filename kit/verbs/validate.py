@@ -106,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.model_argument(parser)
     shared.port_argument(parser)
     parser.add_argument("--inputs", type=shared.positive, default=200, help="default 200")
-    parser.add_argument("--seed", type=int, default=inputs.SEED, help="of the noise")
+    parser.add_argument("--seed", type=shared.seed, default=inputs.SEED, help="of the noise")
     parser.add_argument("--pictures", metavar="DIR", help="further pictures of the model's size")
     parser.add_argument(
         "--corrupt",
@@ -118,6 +118,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Validates; 1 on mismatches."""
     board = boards.find("host" if args.mode == "host" else args.board)
+    if args.mode == "host" and args.board not in (boards.DEFAULT, board.id):
+        raise BoardError(
+            "--mode host is the board `host`",
+            found=f"--board {args.board}",
+            remedy="leave one of the two out",
+        )
+    if args.mode == "emulator" and args.port:
+        raise BoardError(
+            "--mode emulator starts an emulator of its own",
+            found=f"--port {args.port}",
+            remedy="leave one of the two out",
+        )
     if args.mode == "target" and not args.port:
         raise BoardError(
             "--mode target needs the board's serial port", remedy="--port /dev/ttyACM0"

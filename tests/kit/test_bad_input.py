@@ -60,6 +60,32 @@ def test_flags_of_train_that_would_be_ignored_are_refused(refused, words: str, i
     assert f"found: {idle}\n" in message
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("validate --mode host --board microbit --model faces-wake", "--board microbit"),
+        ("validate --mode emulator --port /dev/x --model faces-wake", "--port /dev/x"),
+        ("kernels --page x.md --only int8", "--only int8"),
+        ("kernels --page x.md --board host", "--board host"),
+        ("data faces --data scenes", "faces and --data scenes"),
+        ("flash --stop --tcp-port 5555", "--stop"),
+        ("flash --silicon --tcp-port 5555 --model faces-wake", "--silicon"),
+        ("flash --build-only --tcp-port 5555 --model faces-wake", "--build-only"),
+        ("results --list --check", "--check: not allowed"),
+        ("results --recount --retry", "--retry: not allowed"),
+        ("bench --model faces-wake --seed -1", "-1 is no seed"),
+        ("validate --model faces-wake --seed -1", "-1 is no seed"),
+    ],
+)
+def test_arguments_that_contradict_one_another_are_refused(
+    refused, monkeypatch, line: str, words: str
+) -> None:
+    """One of the two would be ignored in silence; and noise has no seed below 0."""
+    monkeypatch.setattr("kit.verbs.shared.built", lambda *_: pytest.fail("built for nothing"))
+    monkeypatch.setattr(emulator, "stop_running", lambda _: pytest.fail("stopped for nothing"))
+    assert words in refused(*line.split())
+
+
 def test_a_port_that_is_none_is_refused(capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main(["flash", "--model", "scenes-wake", "--tcp-port", "99999"])

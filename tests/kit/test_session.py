@@ -353,6 +353,12 @@ def test_bench_writes_what_tools_read(toy, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "bench" / "bench.json").read_text()) == result
 
 
+def test_one_run_an_input_is_no_repetition(toy) -> None:
+    status, result = toy("bench", "--repeat", "1")
+    assert (status, result["repeatable"]) == (0, None)
+    assert toy("bench", "--repeat", "2")[1]["repeatable"] is True
+
+
 def test_bench_tells_when_an_emulator_counts_differently(toy) -> None:
     counts = iter(range(1000, 2000))
 

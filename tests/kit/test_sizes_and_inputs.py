@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from convert.errors import BoardError, DataError
-from kit import boards, inputs, sizes
+from kit import boards, inputs, models, sizes
+from kit.demo import album
 from kit.link.faults import symbol_of
 from kit.link.replies import DTYPES, TensorInfo
 from kit.verbs.validate import Tally, different
@@ -115,6 +117,48 @@ def test_a_picture_is_never_resized(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             inputs.examples(picture_input(), [tmp_path / name], 30)
         assert text in str(caught.value)
+
+
+DAMAGED = {
+    "word.ppm": b"P6\n16 x\n255\n",
+    "head.ppm": b"P6",
+    "deep.pgm": b"P5\n16 16\n70000\n" + bytes(512),
+    "short.pgm": b"P5\n16 16\n255\n" + bytes(7),
+    "text.pgm": b"P2\n16 16\n255\n1 2 x",
+    "token.pgm": b"P5\n" + b"9" * 30 + b" 4\n255\n",
+    "none.png": b"",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_picture_of_any_format_is_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(DAMAGED[name])
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        models.picture(path, (16, 16, 1))
+    assert caught.value.found
+    assert name in caught.value.where
+
+
+def test_samples_of_16_bits_are_refused_and_not_clipped_to_white(tmp_path: Path) -> None:
+    ramp = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(ramp * 257).save(tmp_path / "deep.png")
+    Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "plain.png")
+    (tmp_path / "deep.pgm").write_bytes(b"P5\n16 16\n65535\n" + bytes(512))
+    for name in ("deep.png", "deep.pgm"):
+        with pytest.raises(DataError, match="more than a byte") as caught:
+            models.picture(tmp_path / name, (16, 16, 1))
+        assert "8 bits" in caught.value.remedy
+    assert models.picture(tmp_path / "plain.png", (16, 16, 1))[..., 0].tolist() == ramp.tolist()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK"])
+def test_the_page_shows_pictures_of_any_mode(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.bmp")
+    Image.new("RGB", (16, 16), (200, 30, 90)).convert(mode).save(path)
+    with Image.open(io.BytesIO(album.png(path))) as shown, Image.open(path) as wanted:
+        assert shown.format == "PNG"
+        assert shown.convert("RGB").tobytes() == wanted.convert("RGB").tobytes()
 
 
 def test_floats_are_compared_by_their_bits() -> None:
