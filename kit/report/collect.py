@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from kit.files import ROOT, sha256, shown
 from kit.report.stats import wilson
 from kit.report.weigh import INT8, weigh
 
+NAME = re.compile(r"[\w.+=-]{1,80}")
 
 @dataclass(frozen=True)
 class Score:
@@ -144,6 +146,7 @@ def join(scores: Sequence[Score], costs: Sequence[Cost]) -> Iterator[Row]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
+        json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate fits no page
     except (OSError, ValueError) as error:
         raise _NotUsableError(f"cannot be read: {error}") from error
     if not isinstance(found, dict):
@@ -175,21 +178,37 @@ def _text(found: dict[str, Any], name: str) -> str:
     return str(found[name])
 
 
+def _name(found: dict[str, Any], name: str) -> str:
+    """A word of a file that becomes part of a plot's file name."""
+    if not NAME.fullmatch(_text(found, name)):
+        raise _NotUsableError(f"{name} is {found[name][:60]!r}")
+    return _text(found, name)
+
+
+def _accuracy(found: dict[str, Any]) -> float:
+    """A share that must be there.
+
+    Raises:
+        KeyError: it is not.
+    """
+    value = float(found["accuracy"])
+    if not 0.0 <= value <= 1.0:
+        raise _NotUsableError(f"an accuracy of {value:g}")
+    return value
+
+
 def _score(path: Path, found: dict[str, Any]) -> Score:
     if found.get("finished") is False:
         raise _NotUsableError(f"the training is not finished (epoch {found.get('epochs', '?')})")
     model = path.with_name("model.tflite")
     weight = weigh(model) or weigh(path.with_name(INT8), real=True)
     try:
-        accuracy = float(found["accuracy"])
-        if not 0.0 <= accuracy <= 1.0:
-            raise _NotUsableError(f"an accuracy of {accuracy:g}")
         return Score(
             name=path.parent.name,
             source=shown(path),
-            accuracy=accuracy,
+            accuracy=_accuracy(found),
             pictures=_count(found, "pictures"),
-            data=_text(found, "data"),
+            data=_name(found, "data"),
             split=str(found.get("split", "unknown")),
             seed=str(found.get("seed", "unknown")),
             synthetic=bool(found.get("synthetic", str(found["data"]).startswith("scenes"))),
@@ -218,9 +237,9 @@ def _eight_bit(path: Path, found: dict[str, Any]) -> list[Score]:
                 Score(
                     name=f"{row['run']}, int8",
                     source=shown(path),
-                    accuracy=float(row["accuracy"]),
+                    accuracy=_accuracy(row),
                     pictures=_count(row, "pictures"),
-                    data=_text(found, "data"),
+                    data=_name(found, "data"),
                     split=str(found.get("split", "unknown")),
                     seed=str(row.get("seed", "unknown")),
                     synthetic=bool(found.get("synthetic")),
@@ -233,7 +252,7 @@ def _eight_bit(path: Path, found: dict[str, Any]) -> list[Score]:
             )
     except KeyError as error:
         raise _NotUsableError(f"no field {error}") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OSError) as error:
         raise _NotUsableError(f"a field of the wrong type: {error}") from error
     return scores
 
@@ -250,9 +269,10 @@ def _cost(path: Path, found: dict[str, Any]) -> Cost:
             arena=_needed(found, "arena_bytes"),
             stack=_needed(found, "stack_bytes"),
             weights=_count(found, "weights_bytes"),
+            board=_name(found, "board"),
             **{
                 name: str(found[name])
-                for name in ("board", "core", "unit", "compiler", "flags", "commit")
+                for name in ("core", "unit", "compiler", "flags", "commit")
             },
         )
     except KeyError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,9 @@ def test_scores_and_costs_meet_by_the_digest_of_the_model(root: Path) -> None:
         (b'{"accuracy": 0.5, "data": "faces", "pictures": Infinity}', "pictures is inf"),
         (b'{"accuracy": 0.5, "data": "faces", "pictures": -40}', "pictures is -40"),
         (b'{"accuracy": 0.5, "data": ["a"]}', "data is ['a']"),
+        (b'{"accuracy": 0.5, "data": "../faces"}', "data is '../faces'"),
+        (b'{"accuracy": 0.5, "data": ""}', "data is ''"),
+        (b'{"accuracy": 0.5, "data": "faces", "note": "\\ud800"}', "cannot be read"),
     ],
 )
 def test_a_damaged_file_is_named_and_left_out(root: Path, content: bytes, reason: str) -> None:
@@ -97,6 +101,27 @@ def test_a_damaged_file_is_named_and_left_out(root: Path, content: bytes, reason
     reasons = {Path(file).parent.name: why for file, why in found.left_out}
     assert reason in reasons["bad"]
     assert len(found.rows) == 4
+
+
+def test_a_benchmark_or_comparison_that_is_damaged_stops_no_report(root: Path) -> None:
+    """A board's name becomes a file name, and an accuracy an interval."""
+    before = len(collected(root).rows)
+    bench = next(root.glob("runs/bench/*/bench.json")).read_text()
+    for name, board in (("way", "../way"), ("long", "x" * 300)):
+        path = root / "runs" / "bench" / name / "bench.json"
+        put(path, json.dumps({**json.loads(bench), "board": board}).encode())
+    for name, row in (("nan", {"accuracy": math.nan}), ("name", {"run": "x" * 300})):
+        row = {"run": name, "weights": "int8", "accuracy": 0.5, "weight_bytes": 8, **row}
+        table = {"data": "faces", "rows": [row]}
+        put(root / "runs" / name / "comparison.json", json.dumps(table).encode())
+        put(root / "runs" / name / "int8.tflite", b"none")
+    found = collected(root)
+    reasons = {Path(file).parent.name: why for file, why in found.left_out}
+    assert len(found.rows) == before
+    assert reasons["way"] == "board is '../way'"
+    assert reasons["long"].startswith("board is 'xxx")
+    assert reasons["nan"] == "an accuracy of nan"
+    assert "too long" in reasons["name"]
 
 
 @pytest.fixture
