@@ -9,6 +9,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from convert.errors import ModelError
@@ -16,6 +17,7 @@ from kit import console
 from kit.files import shown, write_json
 from kit.models import MODELS
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--run, --as, --folds, --comparison."""
@@ -25,8 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--comparison", metavar="JSON", help="comparison.json to tell in the card")
 
 
+def check_name(name: object, where: str) -> None:
+    """Refuses what is no name of a folder in models/: shipping replaces that folder as a whole.
+
+    Raises:
+        ModelError: it leads elsewhere, or nowhere.
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ModelError(
+            "this is no name for a shipped model",
+            where=where,
+            found=repr(name),
+            remedy="letters, digits and - _ . + behind the first: --as my-model",
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     """Converts, evaluates, writes."""
+    if args.name is not None:
+        check_name(args.name, "--as")
     from train.card import read_json
     from train.ship import ship
 
@@ -35,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         raise ModelError(
             "there is no such run folder", found=args.run, remedy="kit train --recipe … makes one"
         )
-    name = args.name or str(read_json(folder / "recipe.json").get("name"))
+    name = args.name or read_json(folder / "recipe.json").get("name")
+    check_name(name, str(folder / "recipe.json"))
     flatbuffer = folder / "model.tflite"
     weights = folder / "weights.npz"
     stale = weights.is_file() and flatbuffer.is_file()
