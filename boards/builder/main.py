@@ -138,12 +138,14 @@ def link_flags() -> list[str]:
         return ["-no-pie", "-Wl,--gc-sections", "-Wl,-z,noexecstack"]
     memory: dict[str, Any] = board.get("build.memory")
     symbols = ("flash_origin", "flash_size", "ram_origin", "ram_size", "stack_size")
+    # SCons quotes spaces of a word that it is given whole, not of one that it makes itself.
+    listing = Path(env.subst("$BUILD_DIR")) / "firmware.map"
     return [
         "-nostartfiles",
         "--specs=nano.specs",
         "-Wl,--gc-sections",
         "-Wl,--no-warn-rwx-segments",
-        "-Wl,-Map,$BUILD_DIR/firmware.map",
+        f"-Wl,-Map,{listing}",
         "-T",
         str(BOARDS / "common" / "cortexm" / "link.ld"),
         *(f"-Wl,--defsym=__{name}={memory[name]}" for name in symbols),

@@ -18,7 +18,7 @@ from kit import boards, build, sizes
 from kit.files import ROOT
 from kit.link import faults
 
-from .conftest import FIXTURE, FRAME, objects_of, pio
+from .conftest import FIXTURE, FRAME, compile_firmware, objects_of, pio
 from .test_protocol import BRIGHT, DARK, HALF, READY, load
 
 EMULATED = [board.id for board in boards.all_boards() if board.emulator == "qemu"]
@@ -191,6 +191,11 @@ def test_a_firmware_that_does_not_fit_is_refused(tmp_path) -> None:
     assert refusal is not None
     assert refusal.where == "microbit: 16,384 bytes of RAM"
     assert not list(tmp_path.glob("pio/build/*/firmware.elf"))
+
+
+def test_a_folder_may_have_spaces_and_letters_beyond_ascii(tmp_path) -> None:
+    elf = compile_firmware("netduino2plus", FIXTURE, tmp_path / "my own ü")
+    assert elf.with_suffix(".map").stat().st_size
 
 
 def test_upload_hands_the_same_elf_to_openocd(firmware, tmp_path) -> None:
