@@ -27,8 +27,8 @@ def sha256(content: bytes) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file so that a reader sees the old content or the new, never a part.
 
-    A link stays and its file is written. What is no file, such as /dev/null or a pipe, stays too and
-    takes the bytes.
+    A link stays and its file is written. What is no file, such as /dev/null or a pipe, stays too
+    and takes the bytes.
 
     Raises:
         BitWakeError: the disk is full or the place cannot be written; the old file is untouched.
@@ -70,8 +70,8 @@ def _umask() -> int:
 def write_json(target: str, value: Any) -> None:
     """Writes `value` as JSON, keys in the order given; `-` is standard output.
 
-    Standard output gets ASCII, because its encoding is the terminal's. In a file the bytes of a file
-    name that are no UTF-8 become escapes, which JSON knows.
+    Standard output gets ASCII, because its encoding is the terminal's. In a file the bytes of a
+    file name that are no UTF-8 become escapes, which JSON knows.
 
     Raises:
         BitWakeError: see write_whole.
@@ -136,7 +136,7 @@ def shown(path: Path) -> str:
     """A path as people want it: relative to where they are when it lies below."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
+    except (OSError, ValueError):  # OSError: the folder where they are was deleted
         return str(path)
 
 

@@ -20,6 +20,7 @@ from kit.report.weigh import INT8, weigh
 
 NAME = re.compile(r"[\w.+=-]{1,80}")
 
+
 @dataclass(frozen=True)
 class Score:
     """An accuracy with its conditions; `sha256` is empty where no model file lies beside it.
@@ -270,10 +271,7 @@ def _cost(path: Path, found: dict[str, Any]) -> Cost:
             stack=_needed(found, "stack_bytes"),
             weights=_count(found, "weights_bytes"),
             board=_name(found, "board"),
-            **{
-                name: str(found[name])
-                for name in ("core", "unit", "compiler", "flags", "commit")
-            },
+            **{name: str(found[name]) for name in ("core", "unit", "compiler", "flags", "commit")},
         )
     except KeyError as error:
         raise _NotUsableError(f"no field {error}") from error

@@ -52,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.board_argument(parser)
     shared.model_argument(parser)
     shared.port_argument(parser)
-    parser.add_argument("--repeat", type=shared.positive, default=2, help="runs an input; default 2, 1 compares nothing")
+    parser.add_argument(
+        "--repeat",
+        type=shared.positive,
+        default=2,
+        help="runs an input; default 2, 1 compares nothing",
+    )
     parser.add_argument("--seed", type=shared.seed, default=inputs.SEED, help="of the noise inputs")
 
 
@@ -183,7 +188,9 @@ def repeatable(inputs: Sequence[Sequence[Run]]) -> bool | None:
     if all(len(runs) < 2 for runs in inputs):
         return None
     return all(
-        run.total == runs[0].total and run.layers == runs[0].layers for runs in inputs for run in runs
+        run.total == runs[0].total and run.layers == runs[0].layers
+        for runs in inputs
+        for run in runs
     )
 
 

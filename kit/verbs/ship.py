@@ -19,6 +19,7 @@ from kit.models import MODELS
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--run, --as, --folds, --comparison."""
     parser.add_argument("--run", required=True, metavar="DIR", help="folder of a finished run")
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise ModelError(
             "there is no such run folder", found=args.run, remedy="kit train --recipe … makes one"
         )
-    name = args.name or read_json(folder / "recipe.json").get("name")
+    name: str = args.name or read_json(folder / "recipe.json").get("name") or ""
     check_name(name, str(folder / "recipe.json"))
     flatbuffer = folder / "model.tflite"
     weights = folder / "weights.npz"

@@ -164,6 +164,19 @@ def test_a_place_that_the_system_refuses_is_no_bug_of_ours(capsys, monkeypatch, 
     assert "free some space" in error["remedy"]
 
 
+def test_a_working_folder_that_was_deleted_costs_no_command(tmp_path: Path) -> None:
+    gone, out = tmp_path / "gone", tmp_path / "c"
+    gone.mkdir()
+    code = (
+        f"import os, sys; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r});"
+        f"sys.path.insert(0, {str(files.ROOT)!r}); from kit import cli;"
+        f"sys.exit(cli.main(['compile', 'faces-wake', '--out', {str(out)!r}]))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert str(out) in told.stdout
+
+
 def test_an_empty_name_is_no_place_for_json(capsys) -> None:
     assert "--json names a file" in refused(capsys, "boards", "--json", "")
 
