@@ -11,6 +11,8 @@ from convert.resize import bilinear_axis
 from convert.rules import Rule, Verdict, batch_of_one, known_activation
 
 MAX_SUM = 2**31 - 1
+# Channels in the buffer of TFLite's optimised float kernel: with more it takes steps of no pixel.
+MAX_REAL_DEPTHWISE = 4832
 
 
 def variables(graph: Graph, op: Op) -> list[Tensor]:
@@ -142,6 +144,13 @@ def one_filter_each(graph: Graph, op: Op) -> Verdict:
     out = graph.tensor(op.outputs[0])
     ok = len(w.shape) == 4 and w.shape[0] == 1 and w.shape[3] == out.channels
     return ok and out.channels % a.channels == 0, f"{w.text()} on {a.text()}", "convert again"
+
+
+def interpreter_ends(graph: Graph, op: Op) -> Verdict:
+    """In float32, at most 4832 channels come out: with more, TFLite's interpreter runs for ever."""
+    channels = graph.tensor(op.outputs[0]).channels
+    ok = channels <= MAX_REAL_DEPTHWISE or not _is_float(graph, op)
+    return ok, f"{channels} channels", "use fewer planes, or smaller tiles of a dither"
 
 
 def same_scale(graph: Graph, op: Op) -> Verdict:
@@ -371,7 +380,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
     kind: _with_batch(rules)
     for kind, rules in {
         "CONV_2D": (int8_or_told, four_dimensions, filter_fits, *_CONV),
-        "DEPTHWISE_CONV_2D": (encoder_or_int8, four_dimensions, one_filter_each, *_CONV),
+        "DEPTHWISE_CONV_2D": (
+            encoder_or_int8, four_dimensions, one_filter_each, interpreter_ends, *_CONV,
+        ),
         "TRANSPOSE_CONV": (
             int8_maps, four_dimensions, filter_fits, window_range, known_activation,
             quantized_filter, int32_bias, accumulators_fit,

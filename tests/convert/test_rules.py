@@ -99,6 +99,15 @@ def thermometer(threshold: float, scale: float) -> bytes:
     return f.finish({"input_scale": scale, "input_offset": 0.0})
 
 
+def many_planes(channels: int) -> bytes:
+    """A thermometer of so many planes, of which TFLite's interpreter ends for 4832."""
+    f = Flat()
+    x = f.input("x", (1, 2, 2, 1))
+    limits = np.linspace(0.5, 254.5, channels).round() + 0.5
+    f.output("y", f.quantize(f.depthwise(x, np.ones((1, 1, 1, channels)), -limits)))
+    return f.finish({"input_scale": 1.0, "input_offset": 0.0})
+
+
 def float_tail() -> bytes:
     f = Flat()
     f.output("y", f.depthwise(conv_into(f), np.ones((1, 1, 1, 8)), np.zeros(8)))
@@ -145,6 +154,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "overflow": (lambda: conv(**real(multiplier=np.full(8, 1e37))).finish(), "finite"),
     "no scale": (lambda: signs((1, 3, 3, 2), metadata=False), "what a byte stands for"),
     "float depthwise": (float_tail, "DEPTHWISE_CONV_2D"),
+    "interpreter": (lambda: many_planes(4833), "runs for ever"),
 }  # fmt: skip
 
 
@@ -174,6 +184,7 @@ def test_the_same_models_unbroken_compile() -> None:
         conv(padding=VALID).finish(),
         signs((1, 3, 3, 2)),
         thermometer(10.0, 1.0),
+        many_planes(4832),
     ):
         result = compile_bytes(content, name="sound")
         assert isinstance(result, Compiled), [r.as_dict() for r in result]

@@ -218,6 +218,7 @@ def test_what_cannot_be_is_a_message() -> None:
         ((8, 8, 1), 4, Glt(surrogate="soft"), "triangle"),
         ((8, 8, 1), 0, "dither", "planes of at least 1"),
         ((8, 8, 1), 4, Dithered(amplitude=float("nan")), "amplitude=nan"),
+        ((8, 8, 3), 26, Dithered(tile=8), "4992 thresholds"),
         ((8, 8, 1), 0, "fracbnn", "found: 0 planes"),
         ((8, 8, 1), 4, Frac(0.0), "between 0.1 and 510"),
         ((8, 8, 1), 4, BitPlanes(stride=0), "of at least 1"),

@@ -13,6 +13,7 @@ from train.backend import exporting, keras, tf
 FULL_SCALE = 255.0
 PATTERNS = ("ordered", "random")
 TILES = (2, 4, 8, 16)
+MOST_LIMITS = 4832  # of a tile: see convert.builtin_rules.MAX_REAL_DEPTHWISE
 
 
 def ordered(tile: int) -> npt.NDArray[np.int64]:
@@ -43,7 +44,7 @@ class Dither(keras.layers.Layer):
     thresholds of each place, DEPTH_TO_SPACE.
 
     Args:
-        planes: M.
+        planes: M; a tile of all channels has at most 4832 thresholds, P²·C·M.
         pattern: "ordered" (Bayer's matrix) or "random" (a permutation drawn from `seed`).
         tile: P, a power of two from 2 to 16 that divides height and width.
         amplitude: a, in steps of the ramp.
@@ -84,6 +85,15 @@ class Dither(keras.layers.Layer):
                 where=f"layer {self.name}",
                 found=f"{height}x{width} pixels, tiles of {self.tile}",
                 remedy="choose a picture size that is a multiple of the tile, or a smaller tile",
+            )
+        limits = self.tile**2 * int(input_shape[3]) * self.planes
+        if limits > MOST_LIMITS:
+            raise ModelError(
+                "TFLite's interpreter cannot run a dither of so many thresholds in a tile",
+                where=f"layer {self.name}",
+                found=f"{limits} thresholds: tiles of {self.tile}, {input_shape[3]} channels, "
+                f"{self.planes} planes",
+                remedy=f"use a smaller tile or fewer planes: at most {MOST_LIMITS} thresholds",
             )
         super().build(input_shape)
 
