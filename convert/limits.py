@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from convert.emit.kernels import CALLS
-from convert.ir import Graph, Tensor
+from convert.ir import Graph, Op, Tensor
 from convert.supported import Refusal
 
 MAX_SIDE = 65535
 MAX_COUNT = 2**32 - 1
 MAX_MAP_BYTES = 16 << 20  # of one map: no microcontroller of this kind has as much RAM
 PORT_TYPES = ("uint8", "int8", "float32", "int32", "bits")
+MAX_REAL = float(np.finfo(np.float32).max)
 MAX_PORTS = 16
 MAX_LAYERS = 4096
 
@@ -29,7 +32,8 @@ PORTS = f"an input or output is one of {', '.join(PORT_TYPES)}, and is computed"
 INPUTS = f"a model has 1 to {MAX_PORTS} inputs and 1 to {MAX_LAYERS} layers"
 OUTPUTS = f"a model has 1 to {MAX_PORTS} outputs"
 MACS = "a layer has at most 2^32 - 1 multiply-accumulates"
-LIMITS = (MAPS, PORTS, INPUTS, OUTPUTS, MACS)
+NUMBERS = "real constants of a layer are finite numbers"
+LIMITS = (MAPS, PORTS, INPUTS, OUTPUTS, MACS, NUMBERS)
 
 
 def _shape_fault(t: Tensor) -> str:
@@ -42,6 +46,17 @@ def _shape_fault(t: Tensor) -> str:
         return f"a batch of {t.shape[0]}"
     if t.bytes > MAX_MAP_BYTES:
         return f"{t.bytes} bytes"
+    return ""
+
+
+def _number_fault(op: Op) -> str:
+    """Real numbers of a descriptor that C has no literal for."""
+    for name, value in sorted(op.attrs.items()):
+        array = np.asarray(value) if isinstance(value, (float, np.floating, np.ndarray)) else None
+        if array is not None and array.dtype.kind == "f":
+            bad = int(np.count_nonzero(~(np.abs(array) <= MAX_REAL)))
+            if bad:
+                return f"{name}: {bad} of {array.size}"
     return ""
 
 
@@ -78,4 +93,8 @@ def beyond_limits(graph: Graph) -> list[Refusal]:
         pixels = math.prod(graph.tensors[op.outputs[0]].shape)
         if macs > MAX_COUNT or pixels > MAX_COUNT:
             out.append(Refusal(op.name, MACS, f"{macs}", "use fewer channels or smaller maps"))
+        fault = _number_fault(op)
+        if fault:
+            remedy = "take weights from before the training diverged, or convert again"
+            out.append(Refusal(op.name, NUMBERS, fault, remedy))
     return out

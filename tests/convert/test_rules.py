@@ -124,6 +124,13 @@ def two_readers(first: int, second: int) -> bytes:
     return f.finish()
 
 
+def real_product(factor: float) -> bytes:
+    """A float map times a constant, which alone stands between a convolution and the output."""
+    f = Flat()
+    f.output("y", f.binary("MUL", conv_into(f), np.array([1.0] * 7 + [factor])))
+    return f.finish()
+
+
 def conv_into(f: Flat) -> int:
     x = f.input("x", (1, 5, 5, 1), "int32")
     return f.bconv(x, cases.filter_bits(RNG, 8, 3, 3, 32), 32, **real())
@@ -154,6 +161,8 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "overflow": (lambda: conv(**real(multiplier=np.full(8, 1e37))).finish(), "finite"),
     "no scale": (lambda: signs((1, 3, 3, 2), metadata=False), "what a byte stands for"),
     "float depthwise": (float_tail, "DEPTHWISE_CONV_2D"),
+    "factor nan": (lambda: real_product(np.nan), "finite numbers"),
+    "factor inf": (lambda: real_product(-np.inf), "finite numbers"),
     "interpreter": (lambda: many_planes(4833), "runs for ever"),
 }  # fmt: skip
 
@@ -185,6 +194,7 @@ def test_the_same_models_unbroken_compile() -> None:
         signs((1, 3, 3, 2)),
         thermometer(10.0, 1.0),
         many_planes(4832),
+        real_product(3e38),
     ):
         result = compile_bytes(content, name="sound")
         assert isinstance(result, Compiled), [r.as_dict() for r in result]
