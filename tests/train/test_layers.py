@@ -161,6 +161,38 @@ def test_groups_that_would_stay_in_floating_point_are_refused(channels: int, gro
     assert "bconv2" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("BinaryNet((8, 8, 1), 4, (Conv(64, 3), Shuffle(3)))", "found: 64 channels"),
+        ("BinaryNet((8, 8, 1), 4, (Conv(64, 3), Shuffle(0)))", "at least one group"),
+        ("BinaryNet((8, 8, 1), 4, (Conv(64, 3), Conv(33, 3, groups=2)))", "multiple of the groups"),
+        ("BinaryNet((8, 5, 1), 4, (Conv(8, 3), Pool(), Pool(), Pool()))", "found: 2x1 pixels"),
+        ("BinaryNet((8, 0, 1), 4, (Conv(8, 3),))", "pictures (8, 0, 1)"),
+        ("BinaryNet((8, 8, 1), 4, (Conv(8, 3),), classes=0)", "0 classes"),
+    ],
+)
+def test_networks_that_cannot_be_are_a_message(text: str, words: str) -> None:
+    """A mistake in a recipe of one's own is no mistake of BitWake."""
+    from train.models import binary
+
+    for made in (binary.count, binary.build):
+        with pytest.raises(ModelError) as caught:
+            made(eval(text, vars(binary)))
+        assert words in str(caught.value)
+        assert caught.value.remedy
+
+
+def test_layers_without_a_convolution_between_them_have_names_of_their_own() -> None:
+    from train.models.binary import BinaryNet, Conv, Pool, Shuffle, build
+
+    layers = (Conv(64, 1), Pool(), Pool(), Shuffle(2), Shuffle(4), Conv(8, 1))
+    names = [layer.name for layer in build(BinaryNet((8, 8, 1), 4, layers)).layers]
+    assert [n for n in names if n.startswith(("pool", "shuffle"))] == [
+        "pool1", "pool1_2", "shuffle1", "shuffle1_2",
+    ]  # fmt: skip
+
+
 def test_training_and_export_forms_give_the_same_logits(tiny_recipe: Any) -> None:
     from train.backend import export_mode
     from train.evaluate import build_model

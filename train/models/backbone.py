@@ -78,10 +78,12 @@ class Backbone:
                 found=f"{self.widths}, {self.blocks}, {self.strides}",
             )
         numbers = (*self.widths, *self.blocks, *self.strides, self.planes, self.classes)
+        numbers += self.input_shape
         if min(*numbers, self.stem_kernel, self.stem_stride) < 1 or not 0 < self.multiplier < 1e3:
             raise ModelError(
                 "a backbone's numbers are at least 1, and its multiplier is above 0",
-                found=f"widths {self.widths}, blocks {self.blocks}, strides {self.strides}, stem "
+                found=f"pictures {self.input_shape}, widths {self.widths}, blocks {self.blocks}, "
+                f"strides {self.strides}, stem "
                 f"{self.stem_kernel} by {self.stem_stride}, planes {self.planes}, classes "
                 f"{self.classes}, multiplier {self.multiplier:g}",
             )

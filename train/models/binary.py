@@ -7,6 +7,7 @@ for which LCE keeps a convolution's output in bits.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,12 @@ class Conv:
                 found=repr(self),
                 remedy="look at channels, kernel, stride and groups",
             )
+        if self.channels % self.groups:
+            raise ModelError(
+                "a convolution's channels do not divide into its groups",
+                found=f"{self.channels} channels in {self.groups} groups",
+                remedy="make the channels a multiple of the groups",
+            )
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,14 @@ class Shuffle:
     """Channel shuffle of so many groups."""
 
     groups: int
+
+    def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ModelError(
+                "a shuffle has at least one group",
+                found=repr(self),
+                remedy="as many groups as the convolution before it",
+            )
 
 
 Layer = Conv | Pool | Shuffle
@@ -85,6 +100,29 @@ class BinaryNet:
 
     def __post_init__(self) -> None:
         Signs(self.window, self.shift)  # refuses what they cannot be
+        if min(*self.input_shape, self.classes) < 1:
+            raise ModelError(
+                "a network has pictures and classes",
+                found=f"pictures {self.input_shape}, {self.classes} classes",
+                remedy="give height, width and channels, and at least one class",
+            )
+
+
+def _fits(spec: Pool | Shuffle, height: int, width: int, channels: int) -> None:
+    """Refuse what cannot be done to a map.
+
+    Raises:
+        ModelError: a pooling of less than two pixels, a shuffle of groups that are not whole.
+    """
+    found, remedy = f"{height}x{width} pixels", "leave a pooling or a stride out"
+    fits = min(height, width) >= 2
+    if isinstance(spec, Shuffle):
+        found = f"{channels} channels"
+        remedy = "make the channels in front of it a multiple of its groups"
+        fits = channels % spec.groups == 0
+    if not fits:
+        what = "a pooling or a shuffle does not fit its map"
+        raise ModelError(what, where=repr(spec), found=found, remedy=remedy)
 
 
 def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
@@ -112,15 +150,21 @@ def build(net: BinaryNet) -> Any:
     x = image = keras.Input(net.input_shape, name="image")
     x, bits = encode(x, net.encoder, net.planes, shared=net.shared_thresholds)
     index = 0
+    seen: Counter[str] = Counter()
     for spec in net.layers:
         if isinstance(spec, Conv):
             index += 1
             x = _conv(spec, index, AlreadyBits() if bits else GradualSign(net.window))(x)
             x = norm(x, f"bn{index}", net.shift)
-        elif isinstance(spec, Pool):
-            x = keras.layers.MaxPool2D(2, name=f"pool{index}")(x)
         else:
-            x = ChannelShuffle(spec.groups, window=net.window, name=f"shuffle{index}")(x)
+            _fits(spec, *x.shape[1:])
+            name = f"{'pool' if isinstance(spec, Pool) else 'shuffle'}{index}"
+            seen[name] += 1
+            name += f"_{seen[name]}" if seen[name] > 1 else ""
+            if isinstance(spec, Pool):
+                x = keras.layers.MaxPool2D(2, name=name)(x)
+            else:
+                x = ChannelShuffle(spec.groups, window=net.window, name=name)(x)
         # pooling of bits leaves bits
         bits = isinstance(spec, Shuffle) or (bits and isinstance(spec, Pool))
     height, width = int(x.shape[1]), int(x.shape[2])
@@ -215,10 +259,10 @@ def count(net: BinaryNet) -> Cost:
             bits = spec.channels * spec.kernel**2 * (c // spec.groups)
             c = spec.channels
             rows.append((f"bconv{i + 1}", (h, w, c), h * w * bits, bits))
-        elif isinstance(spec, Pool):
-            h, w = h // 2, w // 2
-        elif c % spec.groups:
-            raise ModelError("channels do not divide into groups", found=f"{c} in {spec.groups}")
+        else:
+            _fits(spec, h, w, c)
+            if isinstance(spec, Pool):
+                h, w = h // 2, w // 2
     head = net.classes * h * w * c
     rows.append(("head", (1, 1, net.classes), head, head))
     return Cost(sum(r[2] for r in rows), sum(r[3] for r in rows), tuple(rows))
