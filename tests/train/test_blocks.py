@@ -178,6 +178,29 @@ def test_logic_residuals_are_their_truth_tables_in_both_forms(kind: str) -> None
         assert np.array_equal(gradient.numpy() != 0, decides)
 
 
+@pytest.mark.parametrize("kind", ["exact", "int4", "compact"])
+def test_a_mean_over_bits_is_one_in_both_forms(kind: str) -> None:
+    """In export form a block gives what the next layer takes the sign of: the mean must take it."""
+    from tests.networks import pictures
+    from train.backend import export_mode, tf
+    from train.models.backbone import Backbone
+    from train.models.blocks import BiNeal, Compact
+
+    block = Compact() if kind == "compact" else BiNeal(add=kind)
+    net = Backbone(
+        block, (6, 6, 1), widths=(32,), blocks=(1,), strides=(1,), planes=2, head="mean"
+    )
+    model = net.build()
+    shots = tf.constant(pictures(3, 4, (6, 6, 1)), tf.float32)
+    wanted = model(shots).numpy()
+    with export_mode():
+        exported = net.build()
+        exported.set_weights(model.get_weights())
+        found = exported(shots).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    assert np.abs(wanted).max() > 0.01
+
+
 def test_scales_of_xnor_net() -> None:
     from train.backend import tf
     from train.layers import InputScale, MeanKernel, RPReLU, RSign, SpatialScale

@@ -11,7 +11,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
-from train.layers import Int8Range, OverSign, shifts
+from train.layers import AlreadyBits, Int8Range, OverSign, shifts
 from train.layers.encoders import Encoder, encode
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
@@ -154,7 +154,8 @@ class Backbone:
             return keras.Model(image, keras.layers.Flatten(name="logits")(x))
         if self.stem == "int8":
             return keras.Model(image, self._mean8(last))
-        x = keras.layers.GlobalAveragePooling2D(name="mean")(last.map)
+        x = AlreadyBits(name="mean_bits")(last.map) if last.bits else last.map
+        x = keras.layers.GlobalAveragePooling2D(name="mean")(x)
         return keras.Model(image, keras.layers.Dense(self.classes, name="logits")(x))
 
     def _mean8(self, last: Feature) -> Any:
