@@ -82,6 +82,25 @@ def test_no_convolution_is_float(models: tuple[dict[str, Any], HostModels]) -> N
             assert NEEDS[name] in kinds, name
 
 
+@pytest.mark.parametrize("encoder", ["bayer", "bitplanes"])
+def test_answers_have_the_picture_s_size_behind_encoders_with_a_stride(encoder: str) -> None:
+    """A mosaic's map has half the sides, and so do bit planes with a stride of 2."""
+    from train.layers.encoders import Bayer, BitPlanes
+    from train.models.backbone import Backbone
+    from train.tasks.nets import DetectNet, MatchNet, SegmentNet, UpscaleNet
+
+    made = Bayer() if encoder == "bayer" else BitPlanes(stride=2)
+    net = Backbone(
+        input_shape=(16, 16, 1), widths=(8,), blocks=(1,), strides=(1,), planes=2, encoder=made
+    )
+    assert SegmentNet(net).build().output_shape == (None, 16, 16, 1)
+    assert DetectNet(net).build().output_shape == (None, 4, 4, 5)
+    two = replace(net, widths=(8, 8), blocks=(1, 1), strides=(1, 2), stem_stride=1)
+    assert MatchNet(two).build().output_shape == (None, 4, 4, 49)
+    with pytest.raises(ModelError, match="own resolution"):
+        UpscaleNet(replace(net, stem_stride=1)).build()
+
+
 def test_pictures_that_are_no_whole_cells_are_refused() -> None:
     """Padded, the map would be larger than the picture: boxes decoded at another scale."""
     from train import recipes

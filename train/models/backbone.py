@@ -12,7 +12,7 @@ from typing import Any
 from convert.errors import ModelError
 from train.backend import keras
 from train.layers import AlreadyBits, Int8Range, OverSign, shifts
-from train.layers.encoders import Encoder, encode
+from train.layers.encoders import Encoder, encode, encoder_of
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
 from train.models.blocks.flow import Signs, bconv, norm
@@ -131,6 +131,8 @@ class Backbone:
         else:
             x = block.enter(first, "stem_out")
         stride, found = self.stem_stride, []
+        if self.stem == "bits":
+            stride *= encoder_of(self.encoder).stride
         for s, (width, count) in enumerate(zip(widths, self.blocks, strict=True)):
             for k in range(count):
                 step = self.strides[s] if k == 0 else 1

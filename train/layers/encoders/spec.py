@@ -22,7 +22,14 @@ BN_MOMENTUM = 0.9
 
 @runtime_checkable
 class Encoder(Protocol):
-    """What makes bits of bytes."""
+    """What makes bits of bytes.
+
+    Attributes:
+        stride: how many pixels of the picture one of its map is wide.
+    """
+
+    @property
+    def stride(self) -> int: ...
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         """Bytes [N, H, W, C] -> a map, and whether it holds ±1 already or wants a sign.
@@ -44,6 +51,10 @@ class Encoder(Protocol):
 @dataclass(frozen=True)
 class _Pixelwise:
     """Every pixel by itself: C·M channels, no weights."""
+
+    @property
+    def stride(self) -> int:
+        return 1
 
     def shape(self, picture: Shape, planes: int) -> Shape:
         height, width, channels = picture
@@ -181,6 +192,10 @@ class Bayer:
     """
 
     encoder: Encoder = Glt()
+
+    @property
+    def stride(self) -> int:
+        return 2 * self.encoder.stride
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         if x.shape[3] != 1 or x.shape[1] % 2 or x.shape[2] % 2:
