@@ -199,7 +199,10 @@ def arrange(
         return refusals
     found = _all(graph, options, tables)
     if not found:
-        rule = "--rows streams a thermometer and a binary convolution at the front of the network"
+        rule = (
+            "--rows streams a thermometer and a binary convolution at the front of the network, "
+            "which alone read the picture"
+        )
         return [Refusal("the picture", rule, "no such chain", "leave --rows out")]
     limit = options.max_ram
     fitting = [one for one in found if limit is None or one[1][0].arena_bytes <= limit]

@@ -93,10 +93,12 @@ def find_chain(graph: Graph, fed: bool = False) -> tuple[Link, ...]:
     """The chain that begins at the input encoder or a table convolution; else empty.
 
     Args:
-        fed: the picture's rows come one after the other, and none twice.
+        fed: the picture's rows come one after the other, and none twice; nothing else reads it.
     """
     first = next((op for op in graph.ops if op.kind in (ENCODER, LEVEL)), None)
-    if first is None or (fed and not _in_order(first)):
+    if first is None:
+        return ()
+    if fed and not (_in_order(first) and graph.sole_consumer(first.inputs[0] or "") is first):
         return ()
     out = graph.tensor(first.outputs[0])
     return _on(graph, Link(first, None, out), graph.sole_consumer(out.name))

@@ -145,3 +145,26 @@ def test_a_pooling_is_fused_where_it_saves_and_as_asked() -> None:
     refused = compile_bytes(content, name="x", options=Options(layouts={conv: "fused"}))
     assert isinstance(refused, list)
     assert "planar" in refused[0].remedy
+
+
+def test_a_picture_with_two_readers_is_not_fed_by_rows() -> None:
+    """The bytes themselves, counted by a thermometer of their own, beside the network that reads
+    them, as in super-resolution: rows that are gone cannot be read again."""
+    rng, f = np.random.default_rng(6), Flat()
+    x = f.input("x", (1, 8, 8, 1))
+    for name in "ab":
+        limits = np.sort(rng.uniform(0, 255, 8)).astype(np.float32)
+        y = f.quantize(f.depthwise(x, np.ones((1, 1, 1, 8), np.float32), -limits))
+        bits = cases.filter_bits(rng, 16, 3, 3, 8)
+        y = f.bconv(y, bits, 8, thresholds=np.full(16, 36))
+        bits = cases.filter_bits(rng, 2, 1, 1, 16)
+        f.output(name, f.bconv(y, bits, 16, multiplier=np.ones(2), bias=np.zeros(2)))
+    content = f.finish({"input_scale": 1.0, "input_offset": 0.0})
+    for layout in ("auto", "planar", "table"):
+        refused = compile_bytes(content, name="x", options=Options(layout=layout, rows=True))
+        assert isinstance(refused, list)
+        assert "alone read the picture" in refused[0].rule
+        tight = compile_bytes(content, name="x", options=Options(layout=layout, max_ram=1))
+        assert isinstance(tight, list)
+        least = int(tight[0].found.split()[0])
+        assert within(content, "x", layout=layout, max_ram=least).plan.arena_bytes <= least
