@@ -187,9 +187,7 @@ def test_a_mean_over_bits_is_one_in_both_forms(kind: str) -> None:
     from train.models.blocks import BiNeal, Compact
 
     block = Compact() if kind == "compact" else BiNeal(add=kind)
-    net = Backbone(
-        block, (6, 6, 1), widths=(32,), blocks=(1,), strides=(1,), planes=2, head="mean"
-    )
+    net = Backbone(block, (6, 6, 1), widths=(32,), blocks=(1,), strides=(1,), planes=2, head="mean")
     model = net.build()
     shots = tf.constant(pictures(3, 4, (6, 6, 1)), tf.float32)
     wanted = model(shots).numpy()
