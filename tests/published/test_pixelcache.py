@@ -139,6 +139,47 @@ def test_damage_is_repaired_alone(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "damaged" in capsys.readouterr().err
 
 
+def put(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert content.count(old) == 1
+    path.write_bytes(content.replace(old, new))
+
+
+def test_a_changed_list_of_what_is_left_out_moves_no_label(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many pictures, of the same bytes: only which ones they are would be another."""
+    whole = build(tmp_path, plan(), maker((5, 9)))
+    for old, new in ((b'"5": ', b'"4": '), (b'"kept"', b'"kepT"')):
+        put(tmp_path / "index.json", old, new)
+        assert read(tmp_path, plan()) is None
+        assert "seal differs" in capsys.readouterr().err
+        same(build(tmp_path, plan(), maker((5, 9))), whole)
+    (tmp_path / "index.json").write_text('{"bad": [], "sha256": ""}')
+    (tmp_path / "plan.json").write_text(f'{{"version": {pixelcache.VERSION}}}')
+    assert read(tmp_path) is None
+    same(build(tmp_path, plan(), maker((5, 9))), whole)
+
+
+@pytest.mark.parametrize("new", [b'"4": ', b'"x": '])
+def test_a_changed_line_of_the_journal_is_made_again(tmp_path: Path, new: bytes) -> None:
+    whole = build(tmp_path / "whole", plan(), maker((5, 9)))
+    make = maker((5, 9))
+
+    def stopped(start: int, stop: int) -> tuple[np.ndarray, Bad]:
+        if start >= 16:
+            raise Killed
+        return make(start, stop)
+
+    folder = tmp_path / "stopped"
+    with pytest.raises(Killed):
+        build(folder, plan(), stopped, threads=1)
+    put(folder / "journal.jsonl", b'"5": ', new)
+    log: list[int] = []
+    same(build(folder, plan(), maker((5, 9), log)), whole)
+    assert sorted(log) == [1, 4, 5]
+
+
 def test_another_plan_is_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build(tmp_path, plan(rule=1), maker())
     log: list[int] = []

@@ -8,7 +8,8 @@
 
 A chunk's pixels are on disk before its line is in the journal. At the next start every chunk of the
 journal is hashed again, and only what is missing or differs is made. The result does not depend on
-where the building was interrupted, nor on the number of threads.
+where the building was interrupted, nor on the number of threads. Lines of the journal and the index
+carry a SHA-256 of themselves: which pictures are left out decides which label each one gets.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from convert.errors import DataError
 from train.data.dataset import Pixels
 from train.runfolder import locked, write_json, write_whole
 
-VERSION = 1
+VERSION = 2
 CHUNK = 256
 BLOCK = 1 << 22
 SAID_EVERY = 10.0  # seconds between lines about the progress
@@ -131,8 +132,8 @@ def read(folder: Path, plan: Plan | None = None) -> Cached | None:
     record = plan_in(folder)
     if record is None or (plan is not None and record != plan.record()):
         return None
-    index = _json(folder / "index.json")
     try:
+        index = _unsealed(_json(folder / "index.json"))
         bad = {int(at): str(why) for at, why in index["bad"].items()}
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         if images.shape != (int(record["count"]) - len(bad), *record["shape"]):
@@ -141,13 +142,31 @@ def read(folder: Path, plan: Plan | None = None) -> Cached | None:
             raise ValueError("checksum differs")
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         print(
-            f"{record['what']}: the cache in {folder.name} is damaged ({error}); repairing",
+            f"{record.get('what')}: the cache in {folder.name} is damaged ({error}); repairing",
             file=sys.stderr,
         )
         (folder / "index.json").unlink(missing_ok=True)
         return None
     kept = np.setdiff1d(np.arange(int(record["count"]), dtype=np.int64), list(bad))
     return Cached(images, kept, bad, str(index["sha256"]))
+
+
+def _sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with `seal`, a SHA-256 of all else in it."""
+    text = json.dumps(record, sort_keys=True)
+    return {**record, "seal": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _unsealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A sealed record as it was written.
+
+    Raises:
+        ValueError: its content is another.
+    """
+    plain = {name: value for name, value in record.items() if name != "seal"}
+    if _sealed(plain) != record:
+        raise ValueError("seal differs")
+    return plain
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -195,14 +214,15 @@ def _fill(folder: Path, plan: Plan, make: Maker, threads: int) -> Bad:
                     for entry in _journal(journal)
                     if _chunk_holds(stream, len(head), plan, entry)
                 }
-    lines = [json.dumps(done[at], sort_keys=True) + "\n" for at in sorted(done)]
-    write_whole(journal, "".join(lines).encode())
+    write_whole(journal, b"".join(_line(done[at]) for at in sorted(done)))
     todo = [pair for at, pair in enumerate(plan.chunks()) if at not in done]
     if done and todo:
         print(
             f"{plan.what}: {len(done)} of {len(plan.chunks())} chunks are there; continuing",
             file=sys.stderr,
         )
+    if not done:  # a new file: another process may have the old one mapped
+        part.unlink(missing_ok=True)
     with part.open("r+b" if done else "w+b") as pixels, journal.open("ab") as lines_to:
         if not done:
             pixels.write(head)
@@ -217,7 +237,7 @@ def _fill(folder: Path, plan: Plan, make: Maker, threads: int) -> Bad:
             pixels.seek(len(head) + start * plan.row)
             _durably(pixels, content)
             entry["sha256"] = hashlib.sha256(content).hexdigest()
-            _durably(lines_to, (json.dumps(entry, sort_keys=True) + "\n").encode())
+            _durably(lines_to, _line(entry))
             done[start // CHUNK] = entry
     return {int(at): why for each in done.values() for at, why in each["bad"].items()}
 
@@ -244,15 +264,17 @@ def _made(
                 print(f"{plan.what}: {done:,} of {plan.count:,} pictures", file=sys.stderr)
 
 
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return (json.dumps(_sealed(entry), sort_keys=True) + "\n").encode()
+
+
 def _journal(path: Path) -> list[dict[str, Any]]:
     """Whole lines of the journal; a torn one, the last of a killed process, is left out."""
     entries = []
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
-            entry = json.loads(line)
-            if isinstance(entry["chunk"], int) and isinstance(entry["bad"], dict):
-                entries.append(entry)
-        except (ValueError, KeyError, TypeError):
+            entries.append(_unsealed(json.loads(line)))
+        except (ValueError, AttributeError):
             continue
     return entries
 
@@ -277,7 +299,8 @@ def _finish(folder: Path, plan: Plan, bad: Bad) -> None:
         os.replace(part, whole)
     told = {str(at): bad[at] for at in sorted(bad)}
     kept = plan.count - len(bad)
-    write_json(folder / "index.json", {"kept": kept, "bad": told, "sha256": _digest_file(whole)})
+    index = {"kept": kept, "bad": told, "sha256": _digest_file(whole)}
+    write_json(folder / "index.json", _sealed(index))
     part.unlink(missing_ok=True)
 
 
