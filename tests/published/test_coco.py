@@ -56,7 +56,8 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     "text",
     ["[]", "{} ", '{"images": {}}', '{"images" [1]}', '{"images": [1 2]}', "\xff", "null",
      '{"images": [1]} {"images": [2]}', '{[1]: 2, "images": [1]}', '{"images": ' + "[" * 99_999,
-     '{"images": [1], "info": ' + '{"a":' * 99_999],
+     '{"images": [1], "info": ' + '{"a":' * 99_999, '{"images": [1], "images": [2]}',
+     '{"images": [' + "9" * 9_999 + "]}"],
 )  # fmt: skip
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
@@ -109,6 +110,11 @@ def change(path: Path, member: str, at: int, **values: Any) -> None:
         ("images", {"height": 0}, "without extent"),
         ("images", {"height": 10**10}, "65,535 pixels"),
         ("images", {"id": "x"}, "images"),
+        ("images", {"id": 12.5}, "no whole number"),
+        ("images", {"id": 16}, "a second picture 16"),
+        ("images", {"file_name": "COCO_train2014_000000000016.jpg"}, "two pictures"),
+        ("annotations", {"iscrowd": "0"}, "iscrowd '0'"),
+        ("annotations", {"image_id": 9.7}, "no whole number"),
         ("images", {"id": 2**70}, "64 bits"),
         ("annotations", {"image_id": 5, "category_id": 1}, "not listed"),
         ("annotations", {"image_id": 10**9, "category_id": 1}, "not listed"),

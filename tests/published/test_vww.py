@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,6 +142,25 @@ def test_unreadable_pictures_are_told_and_left_out(
     assert data.options["unreadable"] == 4
     assert "4 unreadable" in data.note
     assert labelled(data, cases) == {case: {label} for case, label in MINIVAL_LABEL.items()}
+
+
+def test_no_decoder_of_pillow_ends_the_builder(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What damaged files bring TIFF's, DDS' and other decoders to raise, whatever a file's name."""
+    errors = iter([struct.error("short"), TypeError("no tag"), NotImplementedError("flags 16")])
+    write_coco(place / "coco")
+    real = vww.load_picture
+
+    def load_picture(*args: Any) -> Any:
+        for error in errors:
+            raise error
+        return real(*args)
+
+    monkeypatch.setattr(vww, "load_picture", load_picture)
+    assert load("vww", size=32).options["unreadable"] == 3
+    told = capsys.readouterr().err
+    assert [word for word in ("short", "no tag", "flags 16") if word not in told] == []
 
 
 def test_many_unreadable_pictures_are_refused(place: Path) -> None:

@@ -95,15 +95,20 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
     for name, each in elements(path, ("images", "annotations", "categories")):
         try:
             if name == "images":
-                images[_number(each["id"])] = (
+                number = _number(each["id"])
+                if number in images:
+                    raise ValueError(f"a second picture {number}")
+                images[number] = (
                     _plain_name(each["file_name"]),
                     _number(each["height"]),
                     _number(each["width"]),
                 )
             elif name == "annotations":
-                of.append(int(each["image_id"]))
-                category.append(int(each["category_id"]))
-                crowd.append(int(bool(each["iscrowd"])))
+                of.append(_number(each["image_id"]))
+                category.append(_number(each["category_id"]))
+                if each["iscrowd"] not in (0, 1):
+                    raise ValueError(f"iscrowd {each['iscrowd']!r} is neither 0 nor 1")
+                crowd.append(each["iscrowd"])
                 area.append(float(each["area"]))
                 box.append(float(each["bbox"][2]) * float(each["bbox"][3]))
             elif each["name"] == PERSON:
@@ -122,6 +127,9 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
         raise _damaged(path, what if images else "no pictures")
     if not of:
         raise _damaged(path, "no annotations")
+    files = [file for file, *_ in images.values()]
+    if len(set(files)) != len(files):
+        raise _damaged(path, "two pictures of one file name")
     ids = np.array(sorted(images), np.int64)
     columns: dict[str, npt.NDArray[Any]] = {
         "ids": ids,
@@ -155,12 +163,13 @@ def _number(value: Any) -> int:
     """A whole number of 64 bits.
 
     Raises:
-        OverflowError: a larger one.
+        ValueError: anything else; OverflowError: a larger one.
     """
-    number = int(value)
-    if abs(number) >= 1 << 63:
-        raise OverflowError(f"{number} is no number of 64 bits")
-    return number
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no whole number")
+    if abs(value) >= 1 << 63:
+        raise OverflowError(f"{value} is no number of 64 bits")
+    return value
 
 
 def _largest(

@@ -73,6 +73,8 @@ class _Text:
             except json.JSONDecodeError as error:
                 if not self.more():
                     raise self.damage(error.msg) from None
+            except ValueError:
+                raise self.damage("a number of thousands of digits") from None
             except RecursionError:
                 raise self.damage("brackets in brackets without end") from None
 
@@ -103,6 +105,8 @@ def elements(path: Path, arrays: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
                 if not isinstance(name, str):
                     raise text.damage(f"{str(name)[:20]!r} where a name belongs")
                 text.take(":")
+                if name in arrays and name not in missing:
+                    raise text.damage(f"{name} a second time")
                 if name in missing and text.peek() == "[":
                     missing.discard(name)
                     for element in _array(text):

@@ -123,7 +123,8 @@ def load_picture(path: Path, height: int, width: int, size: int, channels: int) 
     """A JPEG as uint8 [size, size, channels]; bilinear with antialiasing, aspect ratio ignored.
 
     Raises:
-        OSError, ValueError, SyntaxError: unreadable, truncated, or of another size than annotated.
+        ValueError: of another size than annotated; anything else that Pillow's decoders raise where
+            a file is unreadable or truncated.
     """
     with Image.open(path) as picture:
         if picture.size != (width, height):
@@ -262,7 +263,9 @@ def _build(
             height, width = int(table.heights[row]), int(table.widths[row])
             try:
                 out[at - start] = load_picture(where / files[at], height, width, size, channels)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            except MemoryError:
+                raise  # says nothing of the picture
+            except Exception as error:  # decoders raise struct.error, TypeError, and more
                 bad[at] = str(error)[:120] or type(error).__name__
         return out, bad
 
