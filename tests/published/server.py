@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +21,7 @@ class Server:
         ranges: knows Range; otherwise every answer is the whole file.
         tag: ETag of every file.
         cut: name -> bytes of the body after which the connection is closed, one entry an answer.
+        reset: a cut connection is reset, not closed.
         statuses: answers to give before anything else, one a request.
         shifted: answers ranges from one byte too far.
         lengths: tell Content-Length.
@@ -28,7 +32,7 @@ class Server:
         self.files, self.ranges, self.tag, self.lengths = files, True, '"1"', True
         self.cut: dict[str, list[int]] = {}
         self.statuses: list[int] = []
-        self.shifted = False
+        self.shifted = self.reset = False
         self.asked: list[tuple[str, str | None]] = []
         self.url = ""
 
@@ -58,6 +62,11 @@ class Server:
         handler.end_headers()
         cuts = self.cut.get(name)
         handler.wfile.write(body[: cuts.pop(0)] if cuts else body)
+        if cuts is not None and self.reset:
+            time.sleep(0.05)  # what was sent arrives before
+            linger = struct.pack("ii", 1, 0)
+            handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            handler.connection.close()
         return None
 
 

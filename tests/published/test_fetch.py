@@ -59,6 +59,24 @@ def test_broken_transfers_are_continued(server: Server, tmp_path: Path) -> None:
     assert asked == [None, "bytes=100000-", "bytes=100000-", "bytes=100001-", "bytes=400001-"]
 
 
+def test_what_came_before_a_line_was_reset_is_kept(server: Server, tmp_path: Path) -> None:
+    """However little: a line that breaks before every whole block still ends."""
+    server.reset, server.cut["a.bin"] = True, [300_000, 150_000]
+    assert load(server, tmp_path) == CONTENT
+    assert [wanted for _, wanted in server.asked] == [None, "bytes=300000-", "bytes=450000-"]
+
+
+@pytest.mark.parametrize("tag", ['W/"1"', ""])
+def test_without_a_checksum_or_a_mark_nothing_is_continued(
+    server: Server, tmp_path: Path, tag: str
+) -> None:
+    server.tag, server.cut["a.bin"] = tag, [50_000] + [0] * fetch.TRIES
+    refused(server, tmp_path, Expected())
+    server.files["a.bin"] = bytes(len(CONTENT))
+    server.cut.clear()
+    assert load(server, tmp_path, Expected()) == bytes(len(CONTENT))
+
+
 def test_a_later_call_continues_where_an_earlier_one_gave_up(
     server: Server, tmp_path: Path
 ) -> None:
@@ -75,6 +93,14 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
     server.ranges = False
     server.cut["a.bin"] = [100_000]
     assert load(server, tmp_path) == CONTENT
+
+
+def test_a_server_without_ranges_that_never_comes_further_is_given_up(
+    server: Server, tmp_path: Path
+) -> None:
+    server.ranges, server.cut["a.bin"] = False, [50_000, 90_000] * 20
+    assert "the download stopped" in refused(server, tmp_path)
+    assert len(server.asked) == fetch.TRIES + 1
 
 
 def test_a_file_that_changed_meanwhile_is_not_mixed(server: Server, tmp_path: Path) -> None:

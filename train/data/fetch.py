@@ -95,11 +95,14 @@ def _load(
     wait: float,
     timeout: float,
 ) -> None:
-    """Tries until the whole file is there; each new byte gives all tries back."""
-    tries, reason, most = 0, "", TRIES_ALONE
+    """Tries until the whole file is there; each new byte gives all tries back. Bytes of a file that
+    begins again are new where it had not come so far."""
+    tries, reason, most, reached = 0, "", TRIES_ALONE, 0
     while True:
         have = out.seek(0, os.SEEK_END)
-        if expected.bytes is not None and have > expected.bytes:
+        too_long = expected.bytes is not None and have > expected.bytes
+        # without a mark and a checksum nothing would tell that the rest is of another version
+        if too_long or (expected.md5 is None and not _mark(part)):
             out.truncate(0)
             have = 0
         if have and have == expected.bytes:
@@ -112,7 +115,8 @@ def _load(
         except _StoppedError as stopped:
             reason = str(stopped)
             most = most if isinstance(stopped, _SilentError) else TRIES
-        tries = 1 if out.seek(0, os.SEEK_END) > have else tries + 1
+        size, reached = out.seek(0, os.SEEK_END), max(reached, have)
+        tries = 1 if size > reached else tries + 1
         if tries >= most:
             raise DataError(
                 "the download stopped",
@@ -218,7 +222,8 @@ def _copy(answer: Any, out: BinaryIO, total: int | None, name: str, say: Say) ->
     have = out.seek(0, os.SEEK_END)
     while total is None or have < total:
         try:
-            block = answer.read(BLOCK if total is None else min(BLOCK, total - have))
+            # read1: read() loses what it has of a block when the line breaks or falls silent
+            block = answer.read1(BLOCK if total is None else min(BLOCK, total - have))
         except (OSError, http.client.HTTPException) as error:
             out.flush()
             raise _StoppedError(_reason(error)) from None
