@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
             write_json(args.json, [{"name": key, "what": what} for key, what in rows])
         console.table("", ("data set", "what"), rows)
         return 0
+    refuse_idle(name, args)
     options = overrides(args.set)
     if "seed" in options:
         raise BitWakeError(
@@ -63,6 +64,20 @@ def run(args: argparse.Namespace) -> int:
         )
     dataset = loaded(name, args.seed, options, not args.no_download, args.mirror)
     return tell(dataset, args.sheet, args.json)
+
+
+def refuse_idle(name: str, args: argparse.Namespace) -> None:
+    """Raises BitWakeError for a mirror that nothing would be taken from."""
+    from train.data.registry import DATASETS
+    from train.data.sources import SOURCES
+
+    if args.mirror and (args.no_download or (name in DATASETS and name not in SOURCES)):
+        raise BitWakeError(
+            "nothing would be taken from this mirror",
+            found=f"--mirror {args.mirror} with "
+            + ("--no-download" if args.no_download else f"{name}, which needs no download"),
+            remedy="leave one of them out" if args.no_download else "leave it out",
+        )
 
 
 def loaded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -127,6 +128,28 @@ def test_wrong_folds_come_right_as_the_message_says(
     assert "delete this file" in capsys.readouterr().err
     folds.unlink()
     assert cli.main(command) == 0, "unpacked again from the archive"
+
+
+@pytest.mark.parametrize("name", ["mscoco_minival_ids.txt", "annotations/instances_val2014.json"])
+def test_damage_of_a_file_without_checksum_comes_right_as_the_message_says(
+    place: Path, coco_server: Server, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Such as the page of a network's login, which arrives whole in the place of any file."""
+    command = ["data", "vww", "--set", "size=8", "--mirror", coco_server.url]
+    assert cli.main(command) == 0
+    shutil.rmtree(place / "vww-minival-manifest-8x3")
+    (place / "coco" / name).write_text("<html>log in</html>")
+    capsys.readouterr()
+    assert cli.main(command) == 2
+    assert "delete this file; then python -m kit data vww" in capsys.readouterr().err
+    (place / "coco" / name).unlink()
+    assert cli.main(command) == 0
+
+
+def test_a_mirror_that_nothing_is_taken_from_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for more in (["faces"], ["stl10", "--no-download"]):
+        assert cli.main(["data", *more, "--mirror", "http://127.0.0.1:9"]) == 2
+        assert more[-1] in capsys.readouterr().err
 
 
 def test_the_seed_is_no_option_of_the_set(capsys: pytest.CaptureFixture[str]) -> None:

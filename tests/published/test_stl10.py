@@ -14,6 +14,7 @@ from tests.published.files import CLASSES, TEST, TRAIN, UNLABELED, write_manifes
 from train.data import load, stl10
 from train.data.joined import joined
 from train.data.manifest import MANIFEST
+from train.data.places import PROJECT, cache_folder, source_folder
 
 
 def test_pixels_labels_and_names_are_those_of_the_files(
@@ -223,6 +224,16 @@ def test_a_damaged_manifest_is_no_free_pass(place: Path, text: str) -> None:
     with pytest.raises(DataError, match="manifest cannot be read") as caught:
         load("stl10")
     assert '"unlabeled": N' in caught.value.remedy
+
+
+def test_folders_of_nobody_are_refused_and_an_empty_variable_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(DataError, match="unknown user"):
+        load("stl10", folder="~nobody-of-that-name/x")
+    monkeypatch.setenv("BITWAKE_DATA", "")
+    assert source_folder("stl10_binary") == PROJECT / "data" / "stl10_binary"
+    assert cache_folder() == PROJECT / "data" / "cache"
 
 
 def test_bad_options_say_what_is_possible(place: Path) -> None:

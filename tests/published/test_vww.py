@@ -92,6 +92,20 @@ def test_the_pictures_may_go_when_the_cache_is_built(place: Path) -> None:
         load("vww", definition="minival")
 
 
+def test_a_cache_of_unchecked_files_serves_their_own_folder_alone(
+    place: Path, tmp_path: Path
+) -> None:
+    """A mistyped folder would have been given the pictures of another one in silence."""
+    write_coco(place / "coco")
+    shutil.move(place / "coco", tmp_path / "mine")
+    before = load("vww", size=8, verify=False, folder=str(tmp_path / "mine"))
+    with pytest.raises(DataError, match="missing"):
+        load("vww", size=8, verify=False, folder=str(tmp_path / "nine"))
+    shutil.rmtree(tmp_path / "mine")
+    after = load("vww", size=8, verify=False, folder=str(tmp_path / "mine"))
+    assert after.hash == before.hash
+
+
 @pytest.mark.parametrize("damage", ["flipped", "shortened", "impossible"])
 def test_damaged_labels_of_the_cache_are_made_again(
     place: Path, capsys: pytest.CaptureFixture[str], damage: str

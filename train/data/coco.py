@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import DataError
-from train.data.jsonstream import elements
+from train.data.jsonstream import AGAIN, elements
 
 PARTS = ("train2014", "val2014")
 PERSON = "person"
@@ -193,8 +193,8 @@ def _damaged(path: Path, found: str) -> DataError:
         "an annotation file is not COCO's",
         where=str(path),
         found=found[:200],
-        remedy="unpack annotations_trainval2014.zip again; for other annotations put a "
-        "manifest.json with their counts beside the folder `annotations`",
+        remedy=f"{AGAIN}; for other annotations put a manifest.json with their counts beside the "
+        "folder `annotations`",
     )
 
 
@@ -215,8 +215,8 @@ def read_ids(path: Path, count: int | None) -> npt.NDArray[np.int64]:
             "the list of minival pictures cannot be used",
             where=str(path),
             found=str(error)[:200],
-            remedy="take mscoco_minival_ids.txt from TensorFlow's object detection models: "
-            "python -m kit data vww says where",
+            remedy="delete this file; then python -m kit data vww downloads it again, "
+            "or says where it is published",
         ) from None
     return np.sort(ids)
 

@@ -15,7 +15,7 @@ from convert.errors import DataError
 
 BLOCK = 1 << 20  # characters read at once
 LARGEST = 16 << 20  # characters of one element; a longer one is damage
-AGAIN = "unpack it from its archive again"
+AGAIN = "delete this file; then python -m kit data vww takes it from its archive again"
 SPACE = " \t\r\n"
 DELIMITERS = frozenset(SPACE + ",:]}")
 

@@ -68,7 +68,7 @@ def choose(name: str, folder: Path, published: Manifest, verify: bool = True) ->
         DataError: manifest.json is damaged.
     """
     if not verify:
-        _warn(f"{name}: verify=false: NOTHING IS CHECKED, results are named {name}-{UNVERIFIED}")
+        _warn(f"{name}: verify=false: NOTHING IS CHECKED, names of results end in -{UNVERIFIED}")
         return Manifest(UNVERIFIED)
     path = folder / MANIFEST
     if not path.exists():
@@ -76,7 +76,7 @@ def choose(name: str, folder: Path, published: Manifest, verify: bool = True) ->
     found = _read(path, published)
     _warn(
         f"{name}: NOT the published files: {shown(path)} replaces their sizes and checksums, "
-        f"results are named {found.named(name)}"
+        f"names of results end in -{found.origin}"
     )
     return found
 

@@ -14,7 +14,7 @@ def source_folder(name: str, folder: str | None = None) -> Path:
     """The folder of a set's original files: `folder`, or NAME in $BITWAKE_DATA or in data/.
 
     Raises:
-        DataError: `folder` is empty.
+        DataError: `folder` is empty, or begins with the ~ of nobody.
     """
     if folder is not None:
         if not folder.strip():
@@ -23,13 +23,21 @@ def source_folder(name: str, folder: str | None = None) -> Path:
                 found=f"folder={folder!r}",
                 remedy="name it, or leave the option out",
             )
-        return Path(folder).expanduser()
-    return Path(os.environ.get("BITWAKE_DATA", PROJECT / "data")) / name
+        try:
+            return Path(folder).expanduser()
+        except RuntimeError as error:
+            raise DataError(
+                "the folder of the files is that of an unknown user",
+                where=f"folder={folder}",
+                found=str(error),
+                remedy="name it without ~",
+            ) from None
+    return Path(os.environ.get("BITWAKE_DATA") or PROJECT / "data") / name
 
 
 def cache_folder() -> Path:
     """What is made from originals and can be made again: $BITWAKE_DATA, or data/cache."""
-    return Path(os.environ.get("BITWAKE_DATA", PROJECT / "data" / "cache"))
+    return Path(os.environ.get("BITWAKE_DATA") or PROJECT / "data" / "cache")
 
 
 def shown(path: Path) -> str:

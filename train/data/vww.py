@@ -135,14 +135,19 @@ def load_picture(path: Path, height: int, width: int, size: int, channels: int) 
 
 
 def _stamp(where: Path, manifest: Manifest) -> dict[str, Any]:
-    """Sizes and times of the source files: when they are as before, labels need no new reading."""
+    """Sizes and times of the source files: when they are as before, labels need no new reading.
+
+    The published files are the same in every folder; of others each folder has its own.
+    """
     names = [*map(coco.annotation_file, coco.PARTS), MINIVAL_FILE]
     found = {}
     for name in names:
         path = where / name
         if path.exists():
             found[name] = [path.stat().st_size, path.stat().st_mtime_ns]
-    return {"files": found, "counts": dict(manifest.counts), "origin": manifest.origin}
+    folder = None if manifest.origin == PUBLISHED else str(where.resolve())
+    return {"files": found, "counts": dict(manifest.counts), "origin": manifest.origin,
+            "folder": folder}  # fmt: skip
 
 
 def load(
@@ -198,9 +203,8 @@ def _cached_record(place: Path, stamp: dict[str, Any]) -> dict[str, Any] | None:
     """set.json of a finished cache, when it was made from these files or the files are gone."""
     try:
         record = json.loads((place / "set.json").read_text("utf-8"))
-        same = record["stamp"] == json.loads(json.dumps(stamp)) or (
-            not stamp["files"] and record["stamp"]["origin"] == stamp["origin"]
-        )
+        before = record["stamp"] if stamp["files"] else {**record["stamp"], "files": {}}
+        same = before == json.loads(json.dumps(stamp))
         good = same and record["version"] == BUILDER_VERSION
         if not good or not pixelcache.plan_in(place):
             return None
