@@ -211,6 +211,35 @@ def test_damaged_result_files_are_told(tmp_path: Path) -> None:
             store.load_all(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"synthetic": None}, "synthetic is 'None'"),  # the page would not call it so
+        ({"score": "0.7"}, "score is '0.7'"),
+        ({"score": True}, "score is 'True'"),
+        ({"score": 1e400}, "score is 'inf'"),
+        ({"what": 5}, "what is '5'"),
+        ({"metrics": [1]}, "metrics is"),
+        ({"metrics": {"train_pictures": 1.5}}, "metrics.train_pictures"),
+        ({"bench": {"total": "x"}}, "bench.total is 'x'"),
+        ({"robustness": {"ev": {"dark": 0.5}}}, "dark"),
+        ({"robustness": {"ev": {"0": "x"}}}, "robustness.ev.0 is 'x'"),
+        ({"points": [{"size_bits": 3}]}, "no points[0].accuracy"),
+        ({"failed": {"step": "train"}}, "no failed.message"),
+        ({"dataset_hash": {"a": 1}}, "dataset_hash is"),
+    ],
+)
+def test_result_files_of_another_form_are_told_with_the_field(
+    tmp_path: Path, fields: dict[str, Any], word: str
+) -> None:
+    store.save(tmp_path, made("x", 0, 0.5, score=0.5, robustness={"ev": {"0": 0.5, "-3": 0.4}}))
+    assert len(store.load_all(tmp_path)) == 1
+    store.save(tmp_path, made("x", 0, 0.5) | fields)
+    with pytest.raises(DataError, match="damaged") as caught:
+        store.load_all(tmp_path)
+    assert word in str(caught.value)
+
+
 def test_mean_and_deviation_are_numpys() -> None:
     values = np.random.default_rng(0).normal(size=7)
     found = mean_of(values)

@@ -12,6 +12,22 @@ from train.runfolder import write_whole
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
 FIELDS = {"arm": str, "group": str, "seed": int, "commands": list, "commit": str}
+# What a score must say of itself, or the page would leave a label out.
+OF_SCORE = ("what", "data", "dataset_hash", "synthetic")
+# The form of what the page reads: a type (float: any number or none), members of an object, or a
+# list of what it holds. Names of "*" are numbers; those that end in "!" must be there.
+FORM: Mapping[str, Any] = {
+    "what": str, "recipe": str, "data": str, "split": str, "metric": str, "dataset_hash": str,
+    "synthetic": bool, "kernels": str, "score": float, "accuracy": float, "float_score": float,
+    "size_bits": float, "pictures": int, "overrides": {}, "data_options": {},
+    "metrics": {"train_pictures": int, "epochs": float},
+    "bench": {"total": float, "flash_bytes": float, "ram_bytes": float, "commit": str},
+    "analysis": {"macs": float, "bops": float, "cycles": float},
+    "float": {"size_bits": float, "cycles": float},
+    "robustness": {"pictures": int, "ev": {"*": float}, "gamma": {"*": float}},
+    "points": [{"accuracy!": float, "size_bits": float}],
+    "failed": {"step!": str, "message!": str},
+}  # fmt: skip
 
 Outcome = dict[str, Any]
 
@@ -44,6 +60,28 @@ def save_count(folder: Path, found: Mapping[str, Any]) -> Path:
     return path
 
 
+def _look(value: Any, form: Any, name: str) -> None:
+    """Raises ValueError where a value is not of the form, see FORM; `name` leads to it."""
+    if isinstance(form, type):
+        number = value is None or (type(value) in (int, float) and not abs(value) >= 1 << 63)
+        good = number if form is float else type(value) is form
+    else:
+        good = isinstance(value, dict if isinstance(form, Mapping) else list)
+    if not good:
+        raise ValueError(f"{name} is {str(value)[:40]!r}")
+    if isinstance(form, list):
+        for at, each in enumerate(value):
+            _look(each, form[0], f"{name}[{at}]")
+    elif isinstance(form, Mapping):
+        for key, inner in form.items():
+            for each in sorted(value, key=float) if key == "*" else [key.rstrip("!")]:
+                leads = f"{name}.{each}".lstrip(".")
+                if key.endswith("!") and value.get(each) is None:
+                    raise ValueError(f"there is no {leads}")
+                if each in value:
+                    _look(value[each], inner, leads)
+
+
 def load(path: Path) -> Outcome:
     """One outcome, or an arm's count.
 
@@ -63,6 +101,9 @@ def load(path: Path) -> Outcome:
         )
         if path not in names:
             raise ValueError(f"it holds {found['arm']}, seed {found['seed']}")
+        _look(found, FORM, "")
+        if found.get("score", found.get("accuracy")) is not None:
+            _look(found, {f"{name}!": FORM[name] for name in OF_SCORE}, "")
     except (OSError, ValueError) as error:
         raise DataError(
             "a result file is damaged",
