@@ -18,9 +18,8 @@ import numpy.typing as npt
 from convert.errors import DataError
 from train import recipes
 from train.backend import keras, larq, tf
-from train.card import read_json
 from train.data import Dataset
-from train.datarecord import recorded_data
+from train.datarecord import read_run, recorded_data
 from train.evaluate import build_net, predict
 from train.figures import further
 from train.netrecord import recorded_net
@@ -125,8 +124,7 @@ def _loaded(runs: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, 
     Raises:
         DataError: a run is unfinished, or the runs saw different data.
     """
-    records = [read_json(run / "recipe.json") for run in runs]
-    metrics = [read_json(run / "metrics.json") for run in runs]
+    records, metrics = map(list, zip(*map(read_run, runs), strict=True))
     for run, found in zip(runs, metrics, strict=True):
         if not found.get("finished"):
             raise DataError(

@@ -1,4 +1,4 @@
-"""The data that a run saw, from its record; no other data stands in for it."""
+"""A run's record, and the data that it saw; no other data stands in for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,40 @@ from pathlib import Path
 from typing import Any
 
 from convert.errors import DataError
+from train.card import read_json
 from train.data import Dataset, load
+
+# What others read of a finished run: types of each field that must be there, and of those that may.
+FIGURE = (int, float, type(None))
+NEEDED = {"recipe": {"name": (str,), "data": (str,)},
+          "metrics": {"dataset_hash": (str,), "seed": (int,), "epochs": (int,), "pictures": (int,),
+                      "size_bits": (int,)}}  # fmt: skip
+MORE = {"recipe": {"data_options": (dict,)},
+        "metrics": {"data": (str,), "bops": (int,), "labels": (list,), "score": FIGURE,
+                    "accuracy": FIGURE, "val_accuracy": FIGURE}}  # fmt: skip
+
+
+def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """recipe.json and metrics.json of a run; of one that is finished, they are looked at.
+
+    Raises:
+        DataError: missing or damaged; the message names the field.
+    """
+    recipe, metrics = read_json(run / "recipe.json"), read_json(run / "metrics.json")
+    wrong = [
+        f"{name}.json has {field} {content.get(field)!r}"
+        for name, content in (("recipe", recipe), ("metrics", metrics))
+        for field, kinds in (NEEDED[name] | MORE[name]).items()
+        if type(content.get(field)) not in kinds and (field in content or field in NEEDED[name])
+    ]
+    if wrong and metrics.get("finished"):
+        raise DataError(
+            "a record of the run is damaged",
+            where=str(run),
+            found=wrong[0][:200],
+            remedy="take the file from a copy of the run, or train again",
+        )
+    return recipe, metrics
 
 
 def check_same(dataset: Dataset, metrics: Mapping[str, Any], run: str | Path) -> None:

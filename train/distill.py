@@ -19,6 +19,7 @@ from convert.errors import DataError
 from train.backend import tf
 from train.card import read_json
 from train.data import Dataset
+from train.datarecord import read_run
 from train.recipes.recipe import Recipe
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
@@ -96,7 +97,7 @@ def from_folder(folder: Path) -> Teacher:
     """
     from train.compare import restored
 
-    record, metrics = read_json(folder / "recipe.json"), read_json(folder / "metrics.json")
+    record, metrics = read_run(folder)
     if not metrics.get("finished"):
         raise DataError(
             "the teacher's run is not finished",

@@ -152,6 +152,7 @@ def save(
     table = np.array([[row.get(name, math.nan) for name in names] for row in history])
     table = table.reshape(len(history), len(names))
     more = {"history": table, "history_names": np.array(names, dtype=np.str_)}
+    more["run"] = np.array(_called(trainer.recipe))
     if progress is not None:
         more["progress"] = np.array(progress.text())
     arrays = {**trainer.state(), **more}  # workers read their state together
@@ -159,13 +160,26 @@ def save(
         save_arrays(folder / "checkpoint.npz", arrays)
 
 
+def _called(recipe: Recipe) -> str:
+    """What tells a run's checkpoint from one of another run of the same network."""
+    return f"{recipe.name}, seed {recipe.seed}"
+
+
 def restore(trainer: Trainer, checkpoint: Path) -> tuple[History, Progress | None]:
     """Take up a checkpoint.
 
     Raises:
-        DataError: it is damaged or of another network.
+        DataError: it is damaged or of another run or network.
     """
     arrays = load_arrays(checkpoint)
+    run = str(arrays.pop("run", _called(trainer.recipe)))  # older ones do not say it
+    if run != _called(trainer.recipe):
+        raise DataError(
+            "the checkpoint is of another run",
+            where=str(checkpoint),
+            found=f"{run}, for {_called(trainer.recipe)}",
+            remedy="put this run's own file there, or train in a new folder",
+        )
     try:
         names = [str(n) for n in arrays.pop("history_names")]
         table = arrays.pop("history")

@@ -202,7 +202,9 @@ def load_arrays(path: Path) -> Arrays:
             "a file of the run is damaged",
             where=str(path),
             found=str(error),
-            remedy="delete it and train again",
+            remedy=f"kit train --resume {path.parent} writes it anew from the checkpoint"
+            if path.name == "weights.npz" and (path.parent / "checkpoint.npz").exists()
+            else "delete it and train again",
         ) from None
 
 

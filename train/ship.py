@@ -26,7 +26,7 @@ from convert.errors import DataError
 from convert.oracle import Oracle
 from train.card import model_card, read_json
 from train.data import Split
-from train.datarecord import recorded_data
+from train.datarecord import read_run, recorded_data
 from train.figures import further
 from train.runfolder import write_json, write_whole
 
@@ -114,7 +114,7 @@ def ship(
         DataError: unfinished run, other data, too large, or a full disk.
         ModelError: LCE does not take the flatbuffer.
     """
-    recipe, metrics = read_json(run / "recipe.json"), read_json(run / "metrics.json")
+    recipe, metrics = read_run(run)
     if not metrics.get("finished"):
         raise DataError(
             "the run is not finished", where=str(run), remedy=f"kit train --resume {run}"

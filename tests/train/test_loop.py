@@ -103,6 +103,19 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_another(
     assert "dataset_hash" in str(caught.value)
 
 
+def test_a_checkpoint_of_another_run_is_refused(
+    unbroken: Path, tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    """It fits the network: the other's weights would have been told under this run's seed."""
+    from train.loop import train
+
+    here = tmp_path / "run"
+    train(replace(tiny_recipe, seed=1), make_blobs(), here, quiet=True, stop_after=1)
+    shutil.copy(unbroken / "checkpoint.npz", here)
+    with pytest.raises(DataError, match=r"seed 0, for .* seed 1"):
+        train(replace(tiny_recipe, seed=1), make_blobs(), here, resume=True, quiet=True)
+
+
 def test_what_a_finished_run_says_of_itself_stays(
     unbroken: Path, tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
 ) -> None:

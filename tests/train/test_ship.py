@@ -123,6 +123,46 @@ def test_runs_on_different_data_are_not_compared(run: Path, tmp_path: Path) -> N
         compare([run, other])
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("recipe", {"data": 5}), ("recipe", {"name": None}), ("recipe", {"data_options": []}),
+     ("metrics", {"dataset_hash": {"a": 1}}), ("metrics", {"accuracy": "0.9"}),
+     ("metrics", {"size_bits": None}), ("metrics", {"data": -1})],
+)  # fmt: skip
+def test_a_damaged_record_is_told_with_its_field(
+    run: Path, tmp_path: Path, name: str, fields: dict[str, Any]
+) -> None:
+    from train.compare import compare
+    from train.distill import from_folder
+    from train.ship import ship
+
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / f"{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    (field,) = fields
+    for use in (
+        lambda: compare([tmp_path / "run"]),
+        lambda: from_folder(tmp_path / "run"),
+        lambda: ship(tmp_path / "run", b"", tmp_path / "out"),
+    ):
+        with pytest.raises(DataError, match=f"{name}.json has {field}"):
+            use()
+
+
+def test_lost_weights_come_back_as_the_message_says(run: Path, tmp_path: Path) -> None:
+    from train import api
+    from train.runfolder import load_arrays
+
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "weights.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match=f"kit train --resume {copy}"):
+        load_arrays(copy / "weights.npz")
+    api.train_command(recipe=None, run_dir=copy, resume=True, quiet=True)
+    before, after = (load_arrays(folder / "weights.npz") for folder in (run, copy))
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
 def test_a_real_network_is_four_times_its_8_bit_form(
     tmp_path: Path, make_blobs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
