@@ -128,12 +128,18 @@ def _folds(folds: Mapping[str, Any]) -> list[str]:
     if "wedge_free_accuracy" in folds:
         accuracy, pictures = folds["wedge_free_accuracy"], folds["wedge_free_pictures"]
         free = f"; without wedge pictures {percent(accuracy)} of {pictures}"
+    count = len(folds["accuracies"])
+    # stl10's folds are of training pictures: each is tested on the same ones
+    what = f"{count}-fold cross-validation over all {folds['pictures']} pictures"
+    own = ": it was trained on the fixed split"
+    if "cross-validation" not in folds["split"]:
+        what = f"{count} folds of training pictures, each tested on {folds['pictures'] // count:,}"
+        own = ""
     return [
         "",
-        f"{len(folds['accuracies'])}-fold cross-validation over all {folds['pictures']} pictures, "
-        f"training seed {folds['seed']}: **{percent(folds['accuracy'])}** (folds {each}){free}."
-        f" Repeat: `{folds['command']}`. The model in this folder is none of these: it was "
-        "trained on the fixed split.",
+        f"{what}, training seed {folds['seed']}: **{percent(folds['accuracy'])}** "
+        f"(folds {each}){free}. Repeat: `{folds['command']}`. "
+        f"The model in this folder is none of these{own}.",
     ]
 
 

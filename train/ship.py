@@ -15,6 +15,7 @@ import io
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from train.figures import further
 from train.runfolder import write_json, write_whole
 
 PICTURES = 40
+FOLDS = {"recipe": str, "split": str, "accuracies": list, "accuracy": float, "pictures": int,
+         "seed": int, "command": str}  # fmt: skip
+COMPARISON = {"dataset_hash": str, "rows": list}
 MOST_WEIGHT_BYTES = 125_000  # one megabit, the budget of a shipped model
 
 
@@ -89,6 +93,30 @@ def _write_pictures(folder: Path, test: Split, names: list[str], model: LceModel
     return len(rows)
 
 
+def _further(
+    path: Path | None, form: Mapping[str, type], what: str, same: str, ours: str
+) -> dict[str, Any] | None:
+    """Results of other runs that the card tells too, when they are of this recipe or data.
+
+    Args:
+        form: names that must be there, and their types.
+        what: the file's usual name; same: the field that must be `ours`.
+    """
+    if path is None:
+        return None
+    found = read_json(path)
+    wrong = [name for name, kind in form.items() if not isinstance(found.get(name), kind)]
+    if wrong or found[same] != ours:
+        raise DataError(
+            f"this is no {what}" if wrong else f"this {what} is of another {same}",
+            where=str(path),
+            found=f"no {', '.join(wrong)}" if wrong else f"{found[same]}, the run has {ours}",
+            remedy="kit train --folds writes folds.json, kit train --compare comparison.json; of "
+            "the same recipe and pictures as the run",
+        )
+    return found
+
+
 def ship(
     run: Path,
     content: bytes,
@@ -111,7 +139,8 @@ def ship(
         The shipped metrics.json's content.
 
     Raises:
-        DataError: unfinished run, other data, too large, or a full disk.
+        DataError: unfinished run, other data, too large, a full disk, or further results that are
+            not of this recipe or these pictures.
         ModelError: LCE does not take the flatbuffer.
     """
     recipe, metrics = read_run(run)
@@ -126,6 +155,10 @@ def ship(
             found=f"{metrics['size_bits'] / 8:,.0f} bytes of weights",
             remedy=f"at most {MOST_WEIGHT_BYTES:,} bytes",
         )
+    crossed = _further(folds, FOLDS, "folds.json", "recipe", recipe["name"])
+    beside = _further(
+        comparison, COMPARISON, "comparison.json", "dataset_hash", metrics["dataset_hash"]
+    )
     dataset = recorded_data(recipe, metrics, run)
     names = list(dataset.label_names)
     model = LceModel(content)
@@ -147,8 +180,8 @@ def ship(
         card = model_card(
             recipe,
             shipped,
-            folds=read_json(folds) if folds else None,
-            comparison=read_json(comparison)["rows"] if comparison else None,
+            folds=crossed,
+            comparison=None if beside is None else beside["rows"],
         )
         write_whole(fresh / "model.tflite", content)
         write_whole(fresh / "labels.txt", ("\n".join(names) + "\n").encode())

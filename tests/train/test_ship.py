@@ -149,6 +149,43 @@ def test_a_damaged_record_is_told_with_its_field(
             use()
 
 
+FOLDS = {"recipe": "faces-wake", "split": "5-fold cross-validation, stratified", "pictures": 200,
+         "accuracies": [0.5, 0.75], "accuracy": 0.625, "seed": 0, "command": "again"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flag", "content", "word"),
+    [
+        ("folds", {"accuracy": 0.5}, "this is no folds.json"),
+        ("folds", {**FOLDS, "recipe": "stl10-fold"}, "of another recipe"),
+        ("comparison", FOLDS, "this is no comparison.json"),
+        ("comparison", {"rows": [], "dataset_hash": "0" * 64}, "of another dataset_hash"),
+    ],
+)
+def test_results_of_other_runs_do_not_come_into_a_card(
+    run: Path, tmp_path: Path, flag: str, content: dict[str, Any], word: str
+) -> None:
+    """It would have told them "beside others, same data"."""
+    from train.ship import ship
+
+    path = tmp_path / "further.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=word):
+        ship(run, (run / "model.tflite").read_bytes(), tmp_path / "out", **{flag: path})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_card_calls_folds_what_they_are(run: Path) -> None:
+    from train.card import model_card, read_json
+
+    records = read_json(run / "recipe.json"), read_json(run / "metrics.json")
+    assert "2-fold cross-validation over all 200 pictures" in model_card(*records, folds=FOLDS)
+    folds = {**FOLDS, "split": "test, mean over the 10 predefined training folds"}
+    card = model_card(*records, folds={**folds, "pictures": 16_000})
+    assert "2 folds of training pictures, each tested on 8,000, training seed 0" in card
+    assert "cross-validation" not in card
+
+
 def test_lost_weights_come_back_as_the_message_says(run: Path, tmp_path: Path) -> None:
     from train import api
     from train.runfolder import load_arrays
