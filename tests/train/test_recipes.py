@@ -127,6 +127,53 @@ def test_modules_are_found_in_order_and_doubled_names_refused() -> None:
     assert "one and two" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("from train.recipes.scenes_wake import WAKE\nRECIPES = (WAKE.nett,)", ", line 2"),
+        ("RECIPES = (\n", ", line 1"),
+        ("RECIPES = 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_file_of_recipes_that_cannot_be_run_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, word: str
+) -> None:
+    """And not as a mistake of the kit: recipes are what people write."""
+    from train import recipes
+
+    (tmp_path / "mine_of_the_test.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DataError, match="mine_of_the_test") as caught:
+        recipes.loaded("mine_of_the_test")
+    assert word in str(caught.value)
+
+
+def test_recipes_are_a_tuple_of_recipes_with_names_of_folders() -> None:
+    from types import SimpleNamespace
+
+    from train import recipes
+
+    known = recipes.get("faces-wake")
+    for listed in (known, ("mine",), (replace(known, name="a/../b"),), (replace(known, name=""),)):
+        module: Any = SimpleNamespace(__name__="mine", RECIPES=listed)
+        with pytest.raises(DataError, match="a tuple of recipes"):
+            recipes.collect([module])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"epochs": "3"}, {"epochs": None}, {"smoothing": "x"}, {"augment": {"flip": True}}, {"net": 5},
+     {"stages": (5,)}, {"stages": 5}, {"data_options": []}, {"balanced": 1}, {"teacher": None}],
+)  # fmt: skip
+def test_fields_of_another_type_in_a_recipe_file_are_refused(fields: dict[str, Any]) -> None:
+    from train import recipes
+    from train.recipes.check import check
+
+    check(recipes.get("faces-wake"))
+    with pytest.raises(DataError, match="recipe faces-wake"):
+        check(replace(recipes.get("faces-wake"), **fields))
+
+
 def test_a_record_without_newer_fields_is_the_same_run(tmp_path: Path) -> None:
     """Fields that a record lacks had their default; the control sets another value."""
     from tests.train import small

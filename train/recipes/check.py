@@ -8,7 +8,8 @@ from dataclasses import fields
 from typing import Any
 
 from convert.errors import DataError
-from train.recipes.recipe import OPTIMIZERS, SCHEDULES, Augment, Recipe, Stage
+from train.models.binary import BinaryNet
+from train.recipes.recipe import OPTIMIZERS, SCHEDULES, Augment, NetSpec, Recipe, Stage
 from train.tasks.task import Classification
 
 # Field -> least, largest, whether the least itself is refused. NaN lies in no range.
@@ -74,10 +75,33 @@ def typed(kind: type, values: Mapping[str, Any], what: str, where: str) -> dict[
     return found
 
 
+def _kinds(recipe: Recipe, where: str) -> None:
+    """Raises DataError for a field of another type, such as a recipe file may have."""
+    plain = (bool, int, float, str, type(None))
+    stages = recipe.stages if isinstance(recipe.stages, (tuple, list)) else (recipe.stages,)
+    parts = [("a recipe", recipe, Recipe), ("augment", recipe.augment, Augment)]
+    parts += [("a stage", stage, Stage) for stage in stages]
+    good = {"net": isinstance(recipe.net, (BinaryNet, NetSpec)) or callable(recipe.net),
+            "data_options": isinstance(recipe.data_options, Mapping),
+            **{what: isinstance(of, kind) for what, of, kind in parts}}  # fmt: skip
+    for what in (name for name, fine in good.items() if not fine):
+        raise DataError(
+            f"{what} of a recipe is of another type",
+            where=where,
+            found=repr({"a stage": recipe.stages}.get(what) or getattr(recipe, what))[:200],
+            remedy="docs/training.md has a table of the fields",
+        )
+    for what, of, kind in parts:
+        hints = typing.get_type_hints(kind).items()
+        names = [n for n, hint in hints if set(typing.get_args(hint) or (hint,)) <= set(plain)]
+        typed(kind, {name: getattr(of, name) for name in names}, what, where)
+
+
 def check(recipe: Recipe) -> None:
-    """Raises DataError for a number out of its range, an unknown name, or stages that do not end
-    in a binary network."""
+    """Raises DataError for a field of another type, a number out of its range, an unknown name, or
+    stages that do not end in a binary network."""
     where = f"recipe {recipe.name}"
+    _kinds(recipe, where)
     stages = recipe.stages or (Stage(),)
     _ranges(recipe, RECIPE, "a recipe", where)
     _ranges(recipe.augment, AUGMENT, "augment", where)
@@ -145,7 +169,7 @@ def _ranges(
             f"{name} of {what} is out of range",
             where=where,
             found=f"{value}",
-            remedy=beginning if most >= 1e18 else f"{beginning}, at most {most:g}",
+            remedy=beginning if most >= 1e18 else f"{beginning}, at most {most:.15g}",
         )
 
 
