@@ -11,13 +11,29 @@ from train.card import read_json
 from train.data import Dataset, load
 
 # What others read of a finished run: types of each field that must be there, and of those that may.
+Fields = dict[str, dict[str, tuple[type, ...]]]
 FIGURE = (int, float, type(None))
-NEEDED = {"recipe": {"name": (str,), "data": (str,)},
-          "metrics": {"dataset_hash": (str,), "seed": (int,), "epochs": (int,), "pictures": (int,),
-                      "size_bits": (int,)}}  # fmt: skip
-MORE = {"recipe": {"data_options": (dict,)},
-        "metrics": {"data": (str,), "bops": (int,), "labels": (list,), "score": FIGURE,
-                    "accuracy": FIGURE, "val_accuracy": FIGURE}}  # fmt: skip
+NEEDED: Fields = {
+    "recipe": {"name": (str,), "data": (str,)},
+    "metrics": {
+        "dataset_hash": (str,),
+        "seed": (int,),
+        "epochs": (int,),
+        "pictures": (int,),
+        "size_bits": (int,),
+    },
+}
+MORE: Fields = {
+    "recipe": {"data_options": (dict,)},
+    "metrics": {
+        "data": (str,),
+        "bops": (int,),
+        "labels": (list,),
+        "score": FIGURE,
+        "accuracy": FIGURE,
+        "val_accuracy": FIGURE,
+    },
+}
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
