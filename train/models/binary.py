@@ -63,14 +63,6 @@ class Shuffle:
 
     groups: int
 
-    def __post_init__(self) -> None:
-        if self.groups < 1:
-            raise ModelError(
-                "a shuffle has at least one group",
-                found=repr(self),
-                remedy="as many groups as the convolution before it",
-            )
-
 
 Layer = Conv | Pool | Shuffle
 
@@ -118,10 +110,10 @@ def _fits(spec: Pool | Shuffle, height: int, width: int, channels: int) -> None:
     fits = min(height, width) >= 2
     if isinstance(spec, Shuffle):
         found = f"{channels} channels"
-        remedy = "make the channels in front of it a multiple of its groups"
-        fits = channels % spec.groups == 0
+        remedy = "give it at least one group, and channels that are a multiple of its groups"
+        fits = spec.groups >= 1 and channels % spec.groups == 0
     if not fits:
-        what = "a pooling or a shuffle does not fit its map"
+        what = "the network cannot be built: a pooling or a shuffle does not fit its map"
         raise ModelError(what, where=repr(spec), found=found, remedy=remedy)
 
 
