@@ -9,15 +9,12 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
 from convert.errors import ModelError
 from kit import console
 from kit.files import shown, write_json
 from kit.models import MODELS
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +31,8 @@ def check_name(name: object, where: str) -> None:
     Raises:
         ModelError: it leads elsewhere, or nowhere.
     """
+    from train.recipes import NAME
+
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ModelError(
             "this is no name for a shipped model",
