@@ -185,6 +185,19 @@ def test_many_unreadable_pictures_are_refused(place: Path) -> None:
         load("vww", size=32)
 
 
+def test_a_refused_folder_leaves_its_pixels_to_no_other_labels(place: Path, tmp_path: Path) -> None:
+    """Two folders with a manifest share a cache, where the second one's build may end early."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    write_coco(mine)
+    write_coco(other, repeats=5)
+    for victim in sorted((other / "train2014").iterdir())[:11]:
+        victim.write_bytes(b"\xff\xd8\xff\xe0")
+    before = load("vww", size=8, folder=str(mine))
+    with pytest.raises(DataError, match="too many pictures"):
+        load("vww", size=8, folder=str(other))
+    assert load("vww", size=8, folder=str(mine)).hash == before.hash
+
+
 def test_missing_files_are_named(place: Path) -> None:
     write_coco(place / "coco")
     gone = sorted((place / "coco" / "val2014").iterdir())[0]

@@ -194,7 +194,8 @@ def load(
     place = cache_folder() / f"{name}-{size}x{channels}"
     record = _cached_record(place, _stamp(where, manifest))
     cached = pixelcache.read(place) if record else None
-    if record is None or cached is None:
+    # another folder's build may have made these pixels since, and ended before its labels
+    if record is None or cached is None or record.get("pixels") != cached.sha256:
         record, cached = _build(where, place, name, manifest, definition, size, channels, processes)
     return _dataset(name, record, cached, seed, val_share, manifest, definition, size, channels)
 
@@ -278,6 +279,7 @@ def _build(
     record: dict[str, Any] = {
         "version": BUILDER_VERSION,
         "stamp": _stamp(where, manifest),
+        "pixels": cached.sha256,
         "files": files,
         "labels": [int(label) for label in chosen.labels],
         "tests": chosen.tests,
