@@ -103,6 +103,15 @@ def test_a_server_without_ranges_that_never_comes_further_is_given_up(
     assert len(server.asked) == fetch.TRIES + 1
 
 
+def test_what_cannot_be_continued_and_never_comes_further_is_given_up(
+    server: Server, tmp_path: Path
+) -> None:
+    """Without checksum and mark each try begins again: it went on for ever."""
+    server.tag, server.cut["a.bin"] = "", [50_000] * 20
+    assert "the download stopped" in refused(server, tmp_path, Expected())
+    assert len(server.asked) == fetch.TRIES
+
+
 def test_a_file_that_changed_meanwhile_is_not_mixed(server: Server, tmp_path: Path) -> None:
     server.files["a.bin"] = bytes(len(CONTENT))
     server.cut["a.bin"] = [50_000] + [0] * fetch.TRIES

@@ -117,6 +117,7 @@ def _load(
             most = most if isinstance(stopped, _SilentError) else TRIES
         size, reached = out.seek(0, os.SEEK_END), max(reached, have)
         tries = 1 if size > reached else tries + 1
+        reached = max(reached, size)
         if tries >= most:
             raise DataError(
                 "the download stopped",
