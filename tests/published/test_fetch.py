@@ -112,13 +112,17 @@ def test_what_cannot_be_continued_and_never_comes_further_is_given_up(
     assert len(server.asked) == fetch.TRIES
 
 
-def test_a_file_that_changed_meanwhile_is_not_mixed(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("heedless", [False, True])
+def test_a_file_that_changed_meanwhile_is_not_mixed(
+    server: Server, tmp_path: Path, heedless: bool
+) -> None:
+    server.heedless = heedless
     server.files["a.bin"] = bytes(len(CONTENT))
     server.cut["a.bin"] = [50_000] + [0] * fetch.TRIES
-    refused(server, tmp_path)
+    refused(server, tmp_path, Expected())
     server.files["a.bin"], server.tag = CONTENT, '"2"'
     server.cut.clear()
-    assert load(server, tmp_path) == CONTENT
+    assert load(server, tmp_path, Expected()) == CONTENT
 
 
 def test_a_wrong_range_is_not_believed(server: Server, tmp_path: Path) -> None:

@@ -177,8 +177,13 @@ def _begin(
 ) -> int | None:
     """Reads the answer's head; the whole file's size, if the server tells."""
     length = answer.headers.get("Content-Length")
+    mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
     total: int | None
     if answer.status == 206:
+        known = _mark(part)
+        if have and known and mark and mark != known:  # a server that does not look at If-Range
+            out.truncate(0)
+            raise _StoppedError("the server has another file now")
         found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", ""))
         if not found or int(found[1]) != have:
             out.truncate(0)
@@ -203,7 +208,6 @@ def _begin(
             found=f"{free:,} bytes free, {wanted - have:,} needed",
             remedy="free some space, or set BITWAKE_DATA to a folder with room",
         )
-    mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
     write_json(_note(part), {"url": url, "mark": mark})
     return wanted
 
