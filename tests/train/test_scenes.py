@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from convert.errors import DataError
-from train.data import photos
+from train.data import load, photos
 from train.data.scenes import loader, sensor
 
 render = importlib.import_module("train.data.scenes.render")
@@ -145,11 +145,27 @@ def test_colour_and_gray_show_the_same_scene() -> None:
     assert np.corrcoef(gray.image.astype(float).ravel(), luma)[0, 1] > 0.9
 
 
-@pytest.mark.parametrize("bad", [{"channels": 2}, {"size": 16}, {"n_test": -1}, {"rule": "coco"}])
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"channels": 2}, {"size": 16}, {"n_test": -1}, {"rule": "coco"}, {"ev": NAN}, {"ev": 1e9},
+     {"gamma": float("inf")}, {"ev_range": [1, -1]}, {"ev_range": [NAN, 1]}, {"ev_range": [0]},
+     {"ev_range": ["a", "b"]}, {"ev_range": 3}],
+)  # fmt: skip
 def test_bad_options_are_refused(bad: dict[str, object]) -> None:
     options = {"n_train": 2, "n_val": 0, "n_test": 0, "cache": False, **bad}
     with pytest.raises(DataError):
-        loader.load(**options)  # type: ignore[arg-type]
+        load("scenes", **options)
+
+
+def test_a_range_of_exposures_can_be_asked_for_as_a_command_line_gives_it() -> None:
+    options = {"n_train": 4, "n_val": 0, "n_test": 0, "cache": False}
+    dark = load("scenes", ev_range=[-4, -3], **options).train.images
+    usual = load("scenes", ev_range=[-3.0, 3.0], **options).train.images
+    assert np.array_equal(usual, loader.load(**options).train.images)
+    assert dark.mean() < 0.5 * usual.mean()
 
 
 def test_a_contact_sheet_is_drawn_of_what_it_shows(

@@ -13,6 +13,7 @@ from train.data.dataset import Dataset
 from train.data.scenes import truth
 
 Loader = Callable[..., Dataset]
+PLAIN = (bool, int, float, str, type(None))  # what options are checked to be
 
 # name -> (loader, one line for a list)
 DATASETS: dict[str, tuple[Loader, str]] = {
@@ -63,17 +64,30 @@ def load(name: str, *, seed: int = 0, **options: Any) -> Dataset:
 def _check_types(name: str, loader: Loader, options: Mapping[str, Any]) -> None:
     """Options come from the command line: refuses what is no number, text or truth value there.
 
-    Types that are neither of these are the loader's own affair.
+    A pair of numbers comes as a list. Types that are none of these are the loader's own affair.
     """
-    plain = (bool, int, float, str, type(None))
     for option, hint in typing.get_type_hints(loader).items():
-        kinds = typing.get_args(hint) or (hint,)
-        if option not in options or any(kind not in plain for kind in kinds):
+        if option not in options:
             continue
         value = options[option]
-        if type(value) not in kinds and not (type(value) is int and float in kinds):
+        if typing.get_origin(hint) is tuple:
+            kinds = typing.get_args(hint)
+            pair = isinstance(value, (list, tuple)) and len(value) == len(kinds)
+            good = pair and all(
+                _fits(each, (kind,)) for each, kind in zip(value, kinds, strict=True)
+            )
+            wanted = "[" + ", ".join(kind.__name__ for kind in kinds) + "]"
+        else:
+            kinds = typing.get_args(hint) or (hint,)
+            good = _fits(value, kinds)
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+        if not good and all(kind in PLAIN for kind in kinds):
             raise DataError(
                 f"an option of dataset {name} has another type",
                 found=f"{option}={value!r}",
-                remedy=f"{option} is " + " or ".join(kind.__name__ for kind in kinds),
+                remedy=f"{option} is {wanted}",
             )
+
+
+def _fits(value: Any, kinds: tuple[Any, ...]) -> bool:
+    return type(value) in kinds or (type(value) is int and float in kinds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -22,6 +23,7 @@ from train.data.scenes import render as renderer
 # Raise when the rendering changes, so that no cache of an older rendering is used.
 GENERATOR_VERSION = 2
 LABELS = ("no_person", "person")
+MOST_STOPS = 16  # of exposure, either way: all black or all white long before
 CHUNK = 64
 SAID = 500  # rendering more than so many takes long enough to be told
 
@@ -172,14 +174,21 @@ def load(
         n_train, n_val, n_test: numbers of scenes.
         cache: keep them under data/cache (or $BITWAKE_DATA).
         processes: that render at once; the pictures do not depend on it.
+
+    Raises:
+        DataError: a number that cannot be.
     """
     wrong = channels not in (1, 3) or size < 32 or min(n_train, n_val, n_test) < 0
-    if wrong or not (gamma is None or gamma > 0):
+    low, high = ev_range
+    stops = [low, high] if ev is None else [low, high, ev]
+    dark = low > high or not all(abs(each) <= MOST_STOPS for each in stops)
+    if wrong or dark or not (gamma is None or 0 < gamma < math.inf):
         raise DataError(
             "scenes cannot be made so",
             found=f"size={size}, channels={channels}, counts {n_train}, {n_val}, {n_test}, "
-            f"gamma={gamma}",
-            remedy="use channels=1 or 3, size >= 32, counts >= 0 and a gamma above 0",
+            f"gamma={gamma}, ev={ev}, ev_range={list(ev_range)}",
+            remedy="use channels=1 or 3, size >= 32, counts >= 0, a gamma above 0, exposures of "
+            f"-{MOST_STOPS} to {MOST_STOPS} stops and the lower end of their range first",
         )
     options: dict[str, Any] = {"size": size, "channels": channels, "rule": rule,
                                "ev": ev, "gamma": gamma, "ev_range": tuple(ev_range)}  # fmt: skip
