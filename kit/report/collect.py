@@ -7,7 +7,6 @@ A benchmark (`runs/bench/*/bench.json`) names the SHA-256 of the model that it m
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from kit.files import ROOT, sha256, shown
 from kit.report.stats import wilson
 from kit.report.weigh import INT8, weigh
 
+MOST = 1 << 53  # above, statistics in float64 have no meaning, or overflow
 NAME = re.compile(r"[\w.+=-]{1,80}")
 
 
@@ -158,7 +158,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _count(found: dict[str, Any], name: str, least: int = 0) -> int:
     """A whole number of a file; 0 where it is absent."""
     value = found.get(name) or 0
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
+    if not isinstance(value, (int, float)) or not least <= value < MOST:
         raise _NotUsableError(f"{name} is {value!r}")
     return int(value)
 

@@ -88,6 +88,7 @@ def test_scores_and_costs_meet_by_the_digest_of_the_model(root: Path) -> None:
         (b'{"accuracy": "much", "data": "faces"}', "wrong type"),
         (b'{"accuracy": 95.0, "data": "faces"}', "an accuracy of 95"),
         (b'{"accuracy": 0.5, "data": "faces", "pictures": Infinity}', "pictures is inf"),
+        (b'{"accuracy": 0.5, "data": "faces", "pictures": 1e300}', "pictures is 1e+300"),
         (b'{"accuracy": 0.5, "data": "faces", "pictures": -40}', "pictures is -40"),
         (b'{"accuracy": 0.5, "data": ["a"]}', "data is ['a']"),
         (b'{"accuracy": 0.5, "data": "../faces"}', "data is '../faces'"),
