@@ -209,6 +209,29 @@ def test_a_full_disk_leaves_what_is_done(tmp_path: Path, monkeypatch: pytest.Mon
     assert 0 < len(log) < 6
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_finished_cache_is_read_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    before = build(tmp_path, plan(), maker())
+    if damaged:
+        with (tmp_path / "images.npy").open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\0\1")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(pixelcache, "locked", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    if not damaged:
+        return same(build(tmp_path, plan(), maker()), before)
+    with pytest.raises(DataError, match="cannot be written"):
+        build(tmp_path, plan(), maker())
+    with pytest.raises(DataError, match="cannot be written"):
+        build(tmp_path, plan(23), maker())
+
+
 BUILD = """
 import sys, time
 from train.data import pixelcache, vww

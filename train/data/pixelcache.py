@@ -14,6 +14,8 @@ carry a SHA-256 of themselves: which pictures are left out decides which label e
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -35,6 +37,7 @@ from train.runfolder import locked, write_json, write_whole
 VERSION = 2
 CHUNK = 256
 BLOCK = 1 << 22
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)  # a finished cache can be read all the same
 SAID_EVERY = 10.0  # seconds between lines about the progress
 
 Bad = dict[int, str]  # picture -> why it could not be made
@@ -99,6 +102,8 @@ def build(folder: Path, plan: Plan, make: Maker, *, threads: int = 2) -> Cached:
                 _finish(folder, plan, bad)
                 found = read(folder, plan)
     except OSError as error:
+        if error.errno in READ_ONLY and (found := read(folder, plan)) is not None:
+            return found
         raise DataError(
             f"the cache of {plan.what} cannot be written",
             where=str(folder),
@@ -145,7 +150,8 @@ def read(folder: Path, plan: Plan | None = None) -> Cached | None:
             f"{record.get('what')}: the cache in {folder.name} is damaged ({error}); repairing",
             file=sys.stderr,
         )
-        (folder / "index.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where nothing can be written, it is told each time
+            (folder / "index.json").unlink(missing_ok=True)
         return None
     kept = np.setdiff1d(np.arange(int(record["count"]), dtype=np.int64), list(bad))
     return Cached(images, kept, bad, str(index["sha256"]))
