@@ -1,11 +1,12 @@
 """Binary operations, weight bits and activation bits of a flatbuffer, layer by layer.
 
 BOPs are multiply-accumulates times bits of the weight times bits of the input, the usual measure:
-1 for binary by binary, 64 for int8, 1,024 for float32. Weight bits are the kernels' alone; biases,
-multipliers and thresholds are `offset_bits`. Activation bits are what a layer leaves in memory as
-the network is compiled for any core: a sign behind a binary convolution makes its output one bit a
-value. Layouts that are chosen for a core make some maps fall away: a first layer by tables needs no
-encoded picture, and a convolution may take in the pooling behind it.
+1 for binary by binary, 64 for int8 (also where the bytes it reads are bits), 1,024 for float32.
+Weight bits are the kernels' alone; biases, multipliers and thresholds are `offset_bits`. Activation
+bits are what a layer leaves in memory as the network is compiled for any core: a sign behind a
+binary convolution makes its output one bit a value. Layouts that are chosen for a core make some
+maps fall away: a first layer by tables needs no encoded picture, and a convolution may take in the
+pooling behind it.
 
 An encoder that the compiler turns into a table of 256 words has no products: it counts as a table.
 """
