@@ -8,10 +8,14 @@ JOBS   ?= 2
 PYTHON ?=
 ARGS   ?=
 
-STARTER := $(shell for p in python3 python3.12 python3.11 python3.10 "$(PYTHON)"; \
-             do command -v "$$p" && break; done)
+# Another project's settings would put its packages before ours, or keep Python from starting.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
+# The first that runs: a name on PATH may be the shim of a version that is not there.
+STARTER := $(shell unset PYTHONPATH PYTHONHOME; \
+             for p in python3 python3.12 python3.11 python3.10 "$(PYTHON)"; \
+             do "$$p" -c "" 2>/dev/null && command -v "$$p" && break; done)
 ifeq ($(STARTER),)
-BOOT := echo "no python3 on PATH; do: sudo apt-get install python3 python3-venv" >&2; exit 2;
+BOOT := echo "no python3 on PATH runs; do: sudo apt-get install python3 python3-venv" >&2; exit 2;
 else
 BOOT := "$(STARTER)" kit/setup/bootstrap.py --python "$(PYTHON)"
 endif

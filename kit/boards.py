@@ -121,7 +121,7 @@ def read(path: Path) -> Board:
     """A board from its manifest.
 
     Raises:
-        BoardError: no JSON, or a field is missing or of the wrong type.
+        BoardError: no JSON, a field is missing or of the wrong type, or a core that is not known.
     """
     try:
         manifest = json.loads(path.read_text("utf-8"))
@@ -143,6 +143,16 @@ def _damaged(path: Path, found: str) -> BoardError:
     )
 
 
+def _core(name: str) -> str:
+    """The name itself. Another than these would be compiled for as if it were a Cortex-M4."""
+    from convert.select import CORES  # brings numpy
+
+    if name != "native" and name not in CORES:
+        known = ", ".join(sorted(CORES))
+        raise ValueError(f"bitwake.core {name!r}; known are {known} and native: take the nearest")
+    return name
+
+
 def _board(name: str, manifest: dict[str, Any]) -> Board:
     ours = manifest["bitwake"]
     upload = manifest.get("upload", {})
@@ -151,7 +161,7 @@ def _board(name: str, manifest: dict[str, Any]) -> Board:
     return Board(
         id=name,
         name=manifest["name"],
-        core=ours["core"],
+        core=_core(ours["core"]),
         flash_bytes=int(upload.get("maximum_size") or 0),
         ram_bytes=int(upload.get("maximum_ram_size") or 0),
         stack_bytes=int(manifest.get("build", {}).get("memory", {}).get("stack_size") or 0),

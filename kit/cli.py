@@ -10,6 +10,8 @@ import argparse
 import errno
 import importlib
 import os
+import re
+import shlex
 import sys
 import tempfile
 import traceback
@@ -64,13 +66,24 @@ PLACES = {
 }  # fmt: skip
 # Packages of the full set only; a verb that fails to import one of them needs `make`.
 FULL_SET = {"tensorflow", "tf_keras", "larq", "larq_compute_engine", "skimage", "sklearn"}
+COMMAND = re.compile(rf"(?<![\w./-])(?:python -m )?kit (?=(?:VERB|--help|{'|'.join(VERBS)})\b)")
+
+
+def typed(text: str) -> str:
+    """The text with its `kit VERB …` as they are typed here: `.venv/bin/python -m kit VERB …`."""
+    try:
+        python = os.path.relpath(sys.executable)
+    except OSError:  # the folder where they are was deleted
+        python = sys.executable
+    python = sys.executable if python.startswith("..") else python
+    return COMMAND.sub(lambda _: f"{shlex.quote(python)} -m kit ", text)
 
 
 def overview() -> str:
     """The text of `kit --help`."""
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:<{width}}  {verb.summary}" for name, verb in VERBS.items())
-    return (
+    return typed(
         "usage: python -m kit VERB [options]\n\n"
         "From a binarized Larq model to a Cortex-M camera.\n\n"
         f"verbs:\n{verbs}\n\n"
@@ -89,7 +102,7 @@ def parser_of(name: str, module: ModuleType) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"kit {name}",
         description=description.strip(),
-        epilog="examples:\n" + examples.rstrip() if examples else None,
+        epilog="examples:\n" + typed(examples.rstrip()) if examples else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -210,8 +223,11 @@ def called(name: str, module: ModuleType, args: argparse.Namespace) -> int | Non
 
 
 def print_error(error: BitWakeError, out: TextIO) -> None:
-    """The one-screen message."""
-    print(f"error: {error}", file=out, flush=True)
+    """The one-screen message, its remedy with commands that can be copied."""
+    text = BitWakeError(
+        error.what, where=error.where, found=error.found, remedy=typed(error.remedy)
+    )
+    print(f"error: {text}", file=out, flush=True)
 
 
 def bug(name: str) -> int:

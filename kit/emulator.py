@@ -51,6 +51,15 @@ class Running:
         return f"socket://{HOST}:{self.port}"
 
 
+def without_emulator(board: Board) -> BoardError:
+    """A board that is reached by a serial port alone, where none was named."""
+    return BoardError(
+        "this board has no emulator",
+        where=board.id,
+        remedy="plug it in, `kit flash` it and name its serial port: --port /dev/ttyACM0",
+    )
+
+
 def command_line(board: Board, program: Path, port: int) -> list[str]:
     """The command that runs `program` as the board, its serial line on `port`.
 
@@ -60,11 +69,7 @@ def command_line(board: Board, program: Path, port: int) -> list[str]:
     """
     line = board.emulator_command(program, port)
     if not line:
-        raise BoardError(
-            "this board has no emulator",
-            where=board.id,
-            remedy="name its serial port: --port /dev/ttyACM0",
-        )
+        raise without_emulator(board)
     if "/" not in line[0] and shutil.which(line[0]) is None:
         raise DependencyError(
             f"the emulator of {board.id} is not installed",
@@ -332,8 +337,10 @@ def must_run(board: Board) -> Running:
     """The running emulated board.
 
     Raises:
-        BoardError: it does not run.
+        BoardError: it does not run, or has no emulator.
     """
+    if not board.emulated:
+        raise without_emulator(board)
     state = running(board.id)
     if state is None:
         raise BoardError(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from convert.errors import BitWakeError
 from kit import console
+from kit.cli import typed
 from kit.files import ROOT, shown, write_json, write_whole
 from kit.report import figures
 from kit.report.figures import Figures, Place
@@ -30,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
             write_json(args.json, {"ok": not lines, "stale": lines})
         for line in lines:
             console.say(f"out of date: {line}")
-        console.say("renew with: kit report --readme" if lines else "README.md is up to date")
+        console.say(
+            typed("renew with: kit report --readme") if lines else "README.md is up to date"
+        )
         return 1 if lines else 0
     found, kept, left = figures.keep(_before(place), figures.gather(place))
     text = place.readme.read_text("utf-8")

@@ -20,6 +20,7 @@ from convert.errors import BoardError, DependencyError
 from kit import boards, build, console, emulator
 from kit.boards import Board
 from kit.build import Firmware
+from kit.cli import typed
 from kit.files import ROOT, shown, write_json
 from kit.link.device import Device
 from kit.session import SYNCHRONISE_SECONDS
@@ -105,7 +106,10 @@ def start(firmware: Firmware, port: int | None) -> emulator.Running:
     console.say(
         f"{firmware.model.name} runs on the emulated {board.id} (process {state.pid}); "
         f"serial line {state.url}\n"
-        f"watch it: kit monitor --board {board.id}    stop it: kit flash --board {board.id} --stop"
+        + typed(
+            f"watch it: kit monitor --board {board.id}\n"
+            f"stop it:  kit flash --board {board.id} --stop"
+        )
     )
     return state
 
@@ -146,7 +150,8 @@ def upload(firmware: Firmware) -> None:
             "PlatformIO could not load its own openocd, which it uploads with",
             where=shown(log),
             found="HTTPClientError",
-            remedy="the first upload needs the network; then run the same command again",
+            remedy="the first upload needs the network, or openocd: sudo apt-get install openocd; "
+            "then run the same command again",
         )
     if status:
         raise BoardError(
@@ -156,4 +161,4 @@ def upload(firmware: Firmware) -> None:
             remedy="is the probe (ST-Link) plugged in, and openocd installed? "
             "sudo apt-get install openocd",
         )
-    console.say(f"written to {board.id}; watch it: kit monitor --port /dev/ttyACM0")
+    console.say(typed(f"written to {board.id}; watch it: kit monitor --port /dev/ttyACM0"))

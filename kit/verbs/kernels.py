@@ -21,7 +21,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from convert.errors import BitWakeError
+from convert.errors import BitWakeError, BoardError
 from kit import boards, console
 from kit.boards import Board
 from kit.files import ROOT, shown, write_json, write_whole
@@ -71,7 +71,16 @@ def measured(board: Board, only: str) -> list[dict[str, Any]]:
 
     Raises:
         BitWakeError: no case has such a name, or the board does not work.
+        BoardError: it has no emulator.
     """
+    if not board.emulated:
+        known = ", ".join(other.id for other in boards.all_boards() if other.emulated)
+        raise BoardError(
+            "single kernels are measured on emulated boards alone",
+            where=board.id,
+            found="a board without emulator",
+            remedy=f"one of {known}; `kit bench` measures every layer of a model on silicon",
+        )
     chosen = [case for case in cases.make(board.core) if only in case.name]
     if not chosen:
         raise BitWakeError(

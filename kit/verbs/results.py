@@ -23,6 +23,7 @@ from pathlib import Path
 
 from convert.errors import BitWakeError
 from kit import console
+from kit.cli import typed
 from kit.files import ROOT, lock, shown, write_json, write_whole
 from kit.verbs import shared
 from train.results import store
@@ -190,7 +191,7 @@ def write_page(results: Path, *, check: bool) -> list[str]:
         )
         stale += sorted(map(shown, left))
         for name in stale:
-            console.say(f"out of date: {name}; renew: python -m kit results --page")
+            console.say(typed(f"out of date: {name}; renew: kit results --page"))
         if not stale:
             console.say(f"{shown(results)}.md: up to date")
         return stale

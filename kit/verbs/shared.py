@@ -13,7 +13,7 @@ from convert.errors import BitWakeError, BoardError, DependencyError
 from convert.layout import LAYOUTS
 from convert.level_choice import TABLE
 from convert.memory import FUSED
-from kit import boards, build, console, models, sizes
+from kit import boards, build, console, emulator, models, sizes
 from kit.boards import Board
 from kit.build import Firmware
 from kit.files import ROOT
@@ -131,11 +131,7 @@ def open_session(board: Board, firmware: Firmware, port: str | None) -> Session:
         BoardError: a board without emulator and no port named.
     """
     if port is None and not board.emulated:
-        raise BoardError(
-            "this board has no emulator",
-            where=board.id,
-            remedy="plug it in, `kit flash` it and name its serial port: --port /dev/ttyACM0",
-        )
+        raise emulator.without_emulator(board)
     return Session(board, firmware.elf, port)
 
 

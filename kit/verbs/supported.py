@@ -12,6 +12,7 @@ import argparse
 
 from convert.errors import BitWakeError
 from kit import console
+from kit.cli import typed
 from kit.files import ROOT, shown, write_json, write_whole
 
 PAGE = ROOT / "docs" / "supported-operators.md"
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             )
         console.say(f"{shown(PAGE)}: {'up to date' if fresh else 'out of date'}")
         if not fresh:
-            console.say("do: kit supported --write")
+            console.say(typed("do: kit supported --write"))
         return 0 if fresh else 1
     if args.json != "-":
         console.say(text.rstrip("\n"))

@@ -46,6 +46,29 @@ def test_a_forgotten_variable_is_named(repo: Path, verb: str, variable: str) -> 
     assert f"make {verb} needs {variable}=" in result.stderr
 
 
+def test_another_projects_python_settings_stay_outside(repo: Path, tmp_path, monkeypatch) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('the numpy of another project')\n")
+    monkeypatch.setenv("BITWAKE_NO_INSTALL", "1")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    result = make(repo, "supported")
+    assert result.returncode == 0, result.stderr
+    monkeypatch.delenv("PYTHONHOME")
+    asked = [".venv/bin/python", "-c", "import numpy"]
+    direct = subprocess.run(asked, cwd=repo, capture_output=True, text=True)
+    assert "another project" in direct.stderr, "the trap is none"
+
+
+def test_a_python3_that_does_not_run_is_passed_over(repo: Path, tmp_path, monkeypatch) -> None:
+    """As the shim of a version that is not installed."""
+    for name, status in (("python3", 127), ("python3.12", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert f'"{tmp_path}/python3.12" kit/setup/bootstrap.py' in make(repo, "-n", "boards").stdout
+
+
 def pins(lock: Path) -> dict[str, str]:
     """Package to version, of the lines without an environment marker."""
     lines = lock.read_text(encoding="utf-8").splitlines()

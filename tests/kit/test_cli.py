@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from convert.errors import BoardError
 from kit import boards, cli, emulator, files, models
-from kit.verbs import monitor
+from kit.verbs import monitor, shared
 
 TOO_MANY_LINES = 24  # a screen
 
@@ -66,9 +68,41 @@ def test_every_verb_explains_itself_with_an_example(capsys, verb: str) -> None:
     before = set(sys.modules)
     status, out, _ = run(capsys, verb, "--help")
     assert status == 0
-    assert f"python -m kit {verb}" in out
+    assert f"  {os.path.relpath(sys.executable)} -m kit {verb}" in out
+    assert " python -m kit" not in out, "not every machine has a program of that name"
     assert "--json" in out
     assert not {"tensorflow", "larq"} & (set(sys.modules) - before)
+
+
+def test_commands_in_messages_can_be_copied(capsys, monkeypatch, tmp_path: Path) -> None:
+    here = f"{os.path.relpath(sys.executable)} -m kit "
+    assert f"do:    {here}train --list\n" in refused(capsys, "train")
+    assert f"`{here}--help`" in refused(capsys, "bensh")
+    text = "`kit flash` and python -m kit data vww"
+    assert cli.typed(text) == f"`{here}flash` and {here}data vww"
+    for other in ("the kit never scales", "toolkit flash", "/some/kit train", "make train"):
+        assert cli.typed(other) == other
+    monkeypatch.chdir(tmp_path)
+    assert cli.typed("kit boards") == f"{shlex.quote(sys.executable)} -m kit boards"
+
+
+def test_a_board_without_emulator_wants_a_port(capsys, registry) -> None:
+    manifest = json.loads((registry / "python" / "board.json").read_text())
+    del manifest["bitwake"]["emulator"]
+    (registry / "python" / "board.json").write_text(json.dumps(manifest))
+    assert "--port /dev/ttyACM0" in refused(capsys, "monitor", "--board", "python")
+    with pytest.raises(BoardError, match="no emulator"):
+        shared.open_session(boards.find("python"), None, None)
+    message = refused(capsys, "kernels", "--board", "python")
+    assert "--port" not in message, "kernels has none"
+    assert "emulated boards alone" in message
+
+
+def test_a_core_that_no_kernels_are_chosen_for_is_refused(capsys, registry) -> None:
+    path = registry / "python" / "board.json"
+    path.write_text(path.read_text().replace("cortex-m4", "cortex-m4f"))
+    message = refused(capsys, "monitor", "--board", "python")
+    assert "bitwake.core 'cortex-m4f'; known are cortex-m0, " in message
 
 
 def test_unknown_verb_board_and_model_are_named_with_the_closest(capsys, registry) -> None:
