@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -101,6 +102,25 @@ def test_every_verb_of_the_command_line_page_exists_and_none_is_left_out(repo: P
     for line in re.findall(r"^kit ([^\n|]+)", text, re.MULTILINE):
         verb, *words = line.split("  ")[0].split(" #")[0].split()
         cli.parser_of(verb, cli.load(verb)).parse_args(words)
+
+
+def test_blocks_of_all_pages_hold_commands_as_they_are_typed(repo: Path) -> None:
+    """From the checkout's folder, by the Python of .venv, with flags that the verb accepts."""
+    seen = 0
+    for page in (repo / "docs").glob("*.md"):
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.M)
+        shell = "".join(text for language, text in blocks if language in ("", "sh"))
+        for line in shell.splitlines():
+            if page.name != "results.md":  # which records what was run
+                assert not line.startswith("python "), f"{page.name}: {line}"
+            called = re.search(r"\.venv/bin/python -m kit ([^#)]+)", line)
+            if called:
+                verb, *words = shlex.split(called.group(1))
+                cli.parser_of(verb, cli.load(verb)).parse_args(words)
+                seen += 1
+            elif page.name != "command-line.md":  # which says what `kit` stands for there
+                assert not line.startswith("kit "), f"{page.name}: {line}"
+    assert seen > 30
 
 
 def anchors(text: str) -> set[str]:
