@@ -82,6 +82,7 @@ lock: ## makes the two lock files anew from pyproject.toml (needs uv on PATH)
 ci: ## what the continuous integration runs
 	.ci/run
 clean: ## removes what builds, tests and the demo wrote; keeps training runs and .venv
+	-ls build/*/running.json 2>/dev/null | cut -d / -f 2 | xargs -I {} $(KIT) flash --stop --board {}
 	rm -rf build runs/demo .pio .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 distclean: clean ## clean, and removes .venv and PlatformIO's folder

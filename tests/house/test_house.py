@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -67,6 +68,21 @@ def test_a_python3_that_does_not_run_is_passed_over(repo: Path, tmp_path, monkey
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert f'"{tmp_path}/python3.12" kit/setup/bootstrap.py' in make(repo, "-n", "boards").stdout
+
+
+def test_clean_stops_the_boards_that_flash_left_running(repo: Path, tmp_path: Path) -> None:
+    """Nobody could find them again. With a Python that only says what it was asked for."""
+    shutil.copy(repo / "Makefile", tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    for place in (python, tmp_path / "build" / "my_board" / "running.json"):
+        place.parent.mkdir(parents=True)
+        place.write_text('#!/bin/sh\necho "ran $*"\n')
+        place.chmod(0o755)
+    result = make(tmp_path, "clean")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "ran -m kit flash --stop --board my_board\n"
+    assert not (tmp_path / "build").exists()
+    assert make(tmp_path, "clean").stdout == ""
 
 
 def pins(lock: Path) -> dict[str, str]:
