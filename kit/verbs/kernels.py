@@ -5,7 +5,8 @@ made on the board, and its output is compared bit for bit with a plain definitio
 board counts instructions: that is no time and no number of cycles. CMSIS-NN's figures beside the
 int8 kernels were measured on the same emulated core.
 
-Writes runs/kernels/<board>/: kernels.json, kernels.csv, kernels.png.
+Writes runs/kernels/<board>/: kernels.json, kernels.csv, kernels.png; with --only part.json,
+part.csv, part.png, and the table of all cases stays.
 
 Examples:
   python -m kit kernels
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
                 remedy="leave it out, or leave --page out: figures also go to runs/kernels/",
             )
         names = [board.id for board in boards.all_boards() if board.emulator == "qemu"]
+    if args.only and args.json not in (None, "-"):
+        keep_others(Path(args.json), args.only)
     results = {name: measured(boards.find(name), args.only) for name in names}
     rows = [row for part in results.values() for row in part]
     if args.page:
@@ -64,6 +68,28 @@ def run(args: argparse.Namespace) -> int:
     if wrong:
         console.say(f"error: wrong answers: {', '.join(wrong)}")
     return 1 if wrong else 0
+
+
+def keep_others(path: Path, only: str) -> None:
+    """Refuses to write the cases of --only over a table that holds others.
+
+    Raises:
+        BitWakeError: how many would be lost.
+    """
+    try:
+        names = [str(row["name"]) for row in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # no table of ours
+    others = [name for name in names if only not in name]
+    if others:
+        error = BitWakeError(
+            f"--only would replace a table that holds {len(others)} other cases",
+            where=shown(path),
+            found=", ".join(others[:3]) + (", …" if len(others) > 3 else ""),
+            remedy="another FILE for --json, or delete this one",
+        )
+        error.reported = True  # type: ignore[attr-defined]  # or it would replace the table itself
+        raise error
 
 
 def measured(board: Board, only: str) -> list[dict[str, Any]]:
@@ -97,11 +123,12 @@ def measured(board: Board, only: str) -> list[dict[str, Any]]:
             for case, outcome in zip(part, outcomes, strict=True)
         ]
     folder = ROOT / "runs" / "kernels" / board.id
-    write_json(str(folder / "kernels.json"), rows)
-    write_whole(folder / "kernels.csv", as_csv(rows).encode())
-    write_whole(folder / "kernels.png", plot.png(rows))
+    stem = "part" if only else "kernels"
+    write_json(str(folder / f"{stem}.json"), rows)
+    write_whole(folder / f"{stem}.csv", as_csv(rows).encode())
+    write_whole(folder / f"{stem}.png", plot.png(rows))
     show(rows, {case.name: case.shape for case in chosen})
-    console.say(f"written: {shown(folder)}/kernels.{{json,csv,png}}")
+    console.say(f"written: {shown(folder)}/{stem}.{{json,csv,png}}")
     return rows
 
 

@@ -13,6 +13,7 @@ from kit import boards, cli
 from kit.kernels import binary, cases, int8, measure, page
 from kit.kernels.case import broken
 from kit.kernels.data import Rows, random_words
+from kit.verbs import kernels as verb
 from tests.planar import oracle
 
 needs_emulator = pytest.mark.skipif(
@@ -67,6 +68,33 @@ def test_what_does_not_fit_into_ram_is_said(tmp_path) -> None:
     told = {row["name"]: (row["bit_exact"], row["why_not"]) for row in rows}
     assert told["planes 3x3 64 48x48"] == (None, "too little RAM")
     assert any(answer == (True, "") for answer in told.values())
+
+
+def test_a_part_leaves_the_table_of_all_cases(tmp_path, monkeypatch, capsys) -> None:
+    def row(case) -> dict:
+        told = dict.fromkeys(FIELDS, 0)
+        return {**told, "name": case.name, "kind": case.kind, "bit_exact": True, "why_not": "",
+                "per_mac": 1.0, "ticks": 1, "board": "netduino2plus", "cmsis_nn": None,
+                "kernel": case.kernel, "core": "m4", "compiler": "", "flags": "", "unit": "",
+                "commit": ""}  # fmt: skip
+
+    monkeypatch.setattr(verb, "ROOT", tmp_path)
+    monkeypatch.setattr(measure, "firmware", lambda board, part: None)
+    monkeypatch.setattr(measure, "measure", lambda board, elf, port, n: ({}, [None] * n))
+    monkeypatch.setattr(measure, "row", lambda case, outcome, info, board: row(case))
+    monkeypatch.setattr(verb.plot, "png", lambda rows: b"")
+    folder, out = tmp_path / "runs/kernels/netduino2plus", tmp_path / "out.json"
+    assert cli.main(["kernels", "--json", str(out)]) == 0
+    everything = (folder / "kernels.json").read_bytes()
+    assert cli.main(["kernels", "--only", "int8", "--json", str(tmp_path / "part.json")]) == 0
+    assert (folder / "kernels.json").read_bytes() == everything
+    part = json.loads((folder / "part.json").read_text())
+    assert 0 < len(part) < len(json.loads(everything))
+    capsys.readouterr()
+    assert cli.main(["kernels", "--only", "int8", "--json", str(out)]) == 2
+    assert "other cases" in capsys.readouterr().err
+    assert out.read_bytes() == everything
+    assert cli.main(["kernels", "--only", "int8", "--json", str(tmp_path / "part.json")]) == 0
 
 
 def test_an_unknown_case_is_refused(capsys) -> None:
