@@ -50,6 +50,14 @@ def limits(data: str) -> tuple[str, ...]:
     return found
 
 
+def macs_of(record: Mapping[str, Any]) -> int:
+    """Multiply-accumulates in metrics.json or in a point of prune.json; 0 where nobody counted.
+
+    Records of earlier versions call them `bops`, which they are only where all is 1 bit.
+    """
+    return int(record.get("macs", record.get("bops")) or 0)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of a run folder.
 
@@ -188,9 +196,9 @@ def model_card(
         ("seed", f"{metrics['seed']}"),
         ("weights", f"{metrics['size_bits']:,} bits ({metrics['size_bits'] / 8:,.0f} bytes)"),
     ]
-    if metrics.get("bops"):
+    if macs_of(metrics):
         # of all layers: a twin's are real, and those of 8-bit ends are among them
-        facts.append(("multiply-accumulates", f"{metrics['bops']:,} an inference"))
+        facts.append(("multiply-accumulates", f"{macs_of(metrics):,} an inference"))
     if "tflite_bytes" in metrics:
         digest = metrics["model_sha256"]
         facts.append(("model.tflite", f"{metrics['tflite_bytes']:,} bytes, sha256 `{digest}`"))

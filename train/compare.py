@@ -18,6 +18,7 @@ import numpy.typing as npt
 from convert.errors import DataError
 from train import recipes
 from train.backend import keras, larq, tf
+from train.card import macs_of
 from train.data import Dataset
 from train.datarecord import read_run, recorded_data
 from train.evaluate import build_net, predict
@@ -176,7 +177,7 @@ def compare(runs: Sequence[Path]) -> dict[str, Any]:
                 "weight_bytes": -(-int(found["size_bits"]) // 8)
                 if binary
                 else 4 * model.count_params(),
-                "macs": found["bops"] if binary else macs(model),
+                "macs": macs_of(found) if binary else macs(model),
                 **further(dataset, _Keras(model)),
             }
         )

@@ -27,7 +27,9 @@ MORE: Fields = {
     "recipe": {"data_options": (dict,)},
     "metrics": {
         "data": (str,),
+        "macs": (int,),
         "bops": (int,),
+        "weights": (str,),
         "labels": (list,),
         "score": FIGURE,
         "accuracy": FIGURE,

@@ -215,8 +215,8 @@ def _within(folder: Path, trainer: Trainer, history: History, minutes: float) ->
 
 def _opening(recipe: Recipe, called: str, pictures: int, who: Mapping[str, Any]) -> str:
     size = ""
-    if who["bops"]:
-        size = f", {who['bops'] / 1e6:.2f} M MACs, {who['size_bits'] / 1e3:.1f} kbit"
+    if who["macs"]:
+        size = f", {who['macs'] / 1e6:.2f} M MACs, {who['size_bits'] / 1e3:.1f} kbit"
     taught = f", teacher {recipe.teacher}" if recipe.teacher else ""
     return (
         f"{recipe.name} on {called}: {pictures} pictures, "

@@ -16,6 +16,7 @@ from train.backend import larq, tf
 from train.card import read_json
 from train.data import Dataset
 from train.evaluate import cost
+from train.models.counting import BINARY
 from train.recipes.recipe import Recipe
 from train.runfolder import load_arrays, save_arrays, write_whole
 from train.trainer import Progress, Trainer
@@ -118,9 +119,10 @@ def identity(
     """What stands in metrics.json from the first epoch on."""
     counted = cost(recipe)
     if counted is not None:
-        size = {"size_bits": counted.weight_bits, "bops": counted.macs}
+        size = {"size_bits": counted.weight_bits, "macs": counted.macs}
     else:
-        size = {"size_bits": 32 * trainer.model.count_params(), "bops": 0}
+        size = {"size_bits": 32 * trainer.model.count_params(), "macs": 0}
+    binary = any(isinstance(layer, BINARY) for layer in trainer.model.layers)
     taught = {"teacher": trainer.teacher.record} if trainer.teacher else {}
     return {
         "recipe": recipe.name,
@@ -140,6 +142,7 @@ def identity(
             "numpy": np.__version__,
         },
         **taught,
+        "weights": "binary" if binary else "float32",
         **size,
     }
 

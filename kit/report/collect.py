@@ -18,6 +18,7 @@ from kit.report.stats import wilson
 from kit.report.weigh import INT8, weigh
 
 MOST = 1 << 53  # above, statistics in float64 have no meaning, or overflow
+REAL_BLOCK = '"kind": "train.models.blocks.real.Real"'  # in recipe.json of an 8-bit twin
 NAME = re.compile(r"[\w.+=-]{1,80}")
 
 
@@ -25,9 +26,9 @@ NAME = re.compile(r"[\w.+=-]{1,80}")
 class Score:
     """An accuracy with its conditions; `sha256` is empty where no model file lies beside it.
 
-    `form` is binary, int8 or float where that is known; `cycles` are those of a systolic array
-    (convert.analysis), 0 where there is no flatbuffer to count. `file` is the flatbuffer where it
-    has no name in models/.
+    `form` is binary, int8 or float where that is known, and `size_bits` are of the weights in that
+    form; `cycles` are those of a systolic array (convert.analysis), 0 where there is no flatbuffer
+    to count. `file` is the flatbuffer where it has no name in models/.
     """
 
     name: str
@@ -203,6 +204,7 @@ def _score(path: Path, found: dict[str, Any]) -> Score:
         raise _NotUsableError(f"the training is not finished (epoch {found.get('epochs', '?')})")
     model = path.with_name("model.tflite")
     weight = weigh(model) or weigh(path.with_name(INT8), real=True)
+    form = weight.form if weight else _form(path, found)
     try:
         return Score(
             name=path.parent.name,
@@ -213,9 +215,9 @@ def _score(path: Path, found: dict[str, Any]) -> Score:
             split=str(found.get("split", "unknown")),
             seed=str(found.get("seed", "unknown")),
             synthetic=bool(found.get("synthetic", str(found["data"]).startswith("scenes"))),
-            size_bits=_count(found, "size_bits"),
+            size_bits=weight.weight_bits if weight else _size_bits(found, form),
             sha256=sha256(model.read_bytes()) if model.is_file() else "",
-            form=weight.form if weight else "binary" if found.get("bops") else "float",
+            form=form,
             file="" if path.parents[1].name == "models" else shown(model),
             cycles=weight.cycles if weight else 0,
         )
@@ -223,6 +225,30 @@ def _score(path: Path, found: dict[str, Any]) -> Score:
         raise _NotUsableError(f"no field {error}") from error
     except (TypeError, ValueError) as error:
         raise _NotUsableError(f"a field of the wrong type: {error}") from error
+
+
+def _form(path: Path, found: dict[str, Any]) -> str:
+    """The form of a run without a flatbuffer: that of the weights that it was scored with."""
+    if "weights" in found:
+        return {"binary": "binary", "float32": "float"}.get(str(found["weights"]), "")
+    # Records of earlier versions do not tell; of those without a count the weights are real.
+    try:
+        net = path.with_name("recipe.json").read_text("utf-8")
+    except (OSError, ValueError):
+        net = ""
+    return "binary" if _macs(found) and REAL_BLOCK not in net else "float"
+
+
+def _macs(found: dict[str, Any]) -> int:
+    """Multiply-accumulates; 0 of a network that nobody counted. Earlier versions call them bops."""
+    return _count(found, "macs") or _count(found, "bops")
+
+
+def _size_bits(found: dict[str, Any], form: str) -> int:
+    """Bits of the weights; a network that was counted has its real ones counted with 8 bits each,
+    which they have once it is quantized."""
+    counted = _count(found, "size_bits")
+    return 4 * counted if form == "float" and _macs(found) else counted
 
 
 def _eight_bit(path: Path, found: dict[str, Any]) -> list[Score]:

@@ -15,6 +15,7 @@ from typing import Any
 from convert.errors import BitWakeError
 from kit.files import sha256, shown
 from kit.report.stats import wilson
+from train.card import macs_of
 
 Figures = dict[str, Any]
 FOLDS_FIELDS = ("recipe", "data", "split", "seed", "accuracy", "accuracies", "pictures",
@@ -75,7 +76,7 @@ def accuracy(place: Place) -> list[dict[str, Any]]:
                 "pictures": int(metrics["pictures"]),
                 "wilson95": list(wilson(right, int(metrics["pictures"]))),
                 "size_bits": int(metrics.get("size_bits") or 0),
-                "bops": int(metrics.get("bops") or 0),
+                "macs": macs_of(metrics),
                 "wedge_free": _wedge_free(metrics),
                 **{
                     key: metrics[key]

@@ -15,7 +15,7 @@ INT8 = "int8.tflite"  # what `kit train --compare` leaves in the run folder
 # Of metrics.json, what a result file keeps at its top level.
 LIFTED = (
     "data", "split", "synthetic", "dataset_hash", "pictures", "accuracy", "metric", "score",
-    "size_bits", "bops", "commit",
+    "size_bits", "macs", "bops", "commit",
 )  # fmt: skip
 LEFT_OUT = ("labels", "confusion", "finished", "real_person_pictures", "seconds", *LIFTED)
 CONVERTED = ("model_sha256", "bytes", "arena_bytes", "weights_bytes", "accuracy_lce", "score_lce")

@@ -18,6 +18,7 @@ from kit import console
 from kit.files import shown, write_json
 from kit.verbs.shared import positive
 from kit.verbs.train import overrides
+from train.card import macs_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             point["step"],
             len(point["removed"]),
             f"{point['size_bits'] / 1e3:.1f}",
-            f"{point['bops'] / 1e6:.2f}",
+            f"{macs_of(point) / 1e6:.2f}",
             f"{100 * point['score']:.2f}",
         )
         for point in result["points"]

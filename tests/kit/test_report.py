@@ -79,6 +79,33 @@ def test_scores_and_costs_meet_by_the_digest_of_the_model(root: Path) -> None:
     ]
 
 
+TWIN = {"net": {"block": {"kind": "train.models.blocks.real.Real"}}}
+
+
+@pytest.mark.parametrize(
+    ("told", "recipe", "form", "bits"),
+    [
+        ({"macs": 5, "weights": "binary"}, {}, "binary", 9000),
+        ({"macs": 5, "weights": "float32"}, {}, "float", 36000),  # counted with 8 bits a weight
+        ({"macs": 0, "weights": "float32"}, {}, "float", 9000),
+        ({"macs": 0, "weights": "binary"}, {}, "binary", 9000),
+        # as earlier versions wrote it
+        ({"bops": 5}, {"net": {"layers": ["Pool()"]}}, "binary", 9000),
+        ({"bops": 5}, TWIN, "float", 36000),
+        ({"bops": 0}, {"net": "twin"}, "float", 9000),
+        ({"bops": 5}, None, "binary", 9000),
+    ],
+)
+def test_a_run_without_a_flatbuffer_is_called_what_it_was_scored_with(
+    root: Path, told: dict, recipe: dict | None, form: str, bits: int
+) -> None:
+    put(root / "runs" / "plain" / "metrics.json", {**metrics(bops=None), **told})
+    if recipe is not None:
+        put(root / "runs" / "plain" / "recipe.json", recipe)
+    score = next(row.score for row in collected(root).rows if row.name == "plain")
+    assert (score.form, score.size_bits) == (form, bits)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -90,6 +117,7 @@ def test_scores_and_costs_meet_by_the_digest_of_the_model(root: Path) -> None:
         (b'{"accuracy": 0.5, "data": "faces", "pictures": Infinity}', "pictures is inf"),
         (b'{"accuracy": 0.5, "data": "faces", "pictures": 1e300}', "pictures is 1e+300"),
         (b'{"accuracy": 0.5, "data": "faces", "pictures": -40}', "pictures is -40"),
+        (b'{"accuracy": 0.5, "data": "faces", "bops": "many"}', "bops is 'many'"),
         (b'{"accuracy": 0.5, "data": ["a"]}', "data is ['a']"),
         (b'{"accuracy": 0.5, "data": "../faces"}', "data is '../faces'"),
         (b'{"accuracy": 0.5, "data": ""}', "data is ''"),

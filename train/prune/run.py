@@ -98,7 +98,7 @@ def prune(
         stop_after: leave after this many steps, as if interrupted.
 
     Returns:
-        prune.json's content: {"plan", "base", "points": [{"step", "size_bits", "bops", "score",
+        prune.json's content: {"plan", "base", "points": [{"step", "size_bits", "macs", "score",
         "accuracy", "removed", …}]}; point 0 is the unpruned network.
 
     Raises:
@@ -170,7 +170,7 @@ def _point(step: int, net: BinaryNet, metrics: Mapping[str, Any], removed: Any) 
     cost = count(net)
     kept = {k: metrics[k] for k in ("metric", "score", "accuracy", "split", "pictures")
             if k in metrics}  # fmt: skip
-    return {"step": step, "size_bits": cost.weight_bits, "bops": cost.macs, **kept,
+    return {"step": step, "size_bits": cost.weight_bits, "macs": cost.macs, **kept,
             "removed": list(removed)}  # fmt: skip
 
 
