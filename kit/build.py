@@ -22,6 +22,7 @@ from kit.boards import Board
 from kit.files import ROOT, commit, lock, sha256, shown, tree_digest, write_whole
 from kit.models import Model, labels_of
 
+BUILD_DIGITS = 12  # of a digest, in the firmware
 LOG_LINES = 12  # of a failed build, on the screen
 NOISE = ("Verbose mode", "CONFIGURATION:", "LDF:", "Found ", "Scanning", "No dependencies")
 
@@ -38,6 +39,7 @@ class Firmware:
         sizes: of the ELF file.
         arena_bytes: of the model, in RAM.
         weights_bytes: of the model, in flash.
+        build: digest of the sources, as `p-build` tells it.
     """
 
     board: Board
@@ -47,6 +49,7 @@ class Firmware:
     sizes: sizes.Sizes
     arena_bytes: int
     weights_bytes: int
+    build: str
 
 
 def build(board: Board, model: Model) -> Firmware:
@@ -74,7 +77,8 @@ def build(board: Board, model: Model) -> Firmware:
             known = {"stamp": stamp, "elf": str(elf.relative_to(folder))}
             write_whole(folder / "stamp.json", json.dumps(known).encode())
     measured = sizes.measure(elf)
-    firmware = Firmware(board, model, folder, elf, measured, arena, weights)
+    made_of = sources(folder)[:BUILD_DIGITS]
+    firmware = Firmware(board, model, folder, elf, measured, arena, weights, made_of)
     sizes.check(board, measured, arena, weights)
     return firmware
 
@@ -144,6 +148,7 @@ def environment(board: Board, folder: Path) -> dict[str, str]:
         **os.environ,
         "BITWAKE_MODEL_DIR": str(folder / "model"),
         "BITWAKE_COMMIT": commit(),
+        "BITWAKE_BUILD": sources(folder)[:BUILD_DIGITS],
         "PLATFORMIO_CORE_DIR": str(ROOT / ".platformio"),
         "PLATFORMIO_WORKSPACE_DIR": str(pio),
         "PLATFORMIO_BUILD_DIR": str(pio / "build"),
@@ -231,12 +236,19 @@ def relevant(text: str) -> list[str]:
     return [row[:160] for row in (telling[:LOG_LINES] or rows[-LOG_LINES:])]
 
 
+def sources(folder: Path) -> str:
+    """Digest of the sources of a firmware: its own, those of the boards, the network's in `folder`.
+
+    Not the checkout's commit: what else changes there changes no firmware.
+    """
+    return tree_digest([ROOT / "mcu", ROOT / "boards", folder / "model"])
+
+
 def _stamp(board: Board, folder: Path) -> str:
     """Digest of everything that the firmware is made of."""
     import platformio as package
 
-    sources = tree_digest([ROOT / "mcu", ROOT / "boards", folder / "model"])
-    parts = [sources, str(package.VERSION), sys.executable, commit(), str(folder), board.id]
+    parts = [sources(folder), str(package.VERSION), sys.executable, commit(), str(folder), board.id]
     return sha256("\n".join(parts).encode())
 
 

@@ -90,6 +90,7 @@ def write_build_header(folder: Path, flags: list[str]) -> None:
         "BW_BOARD": board.id,
         "BW_CORE": board.get("bitwake.core"),
         "BW_COMMIT": commit(),
+        "BW_BUILD": os.environ.get("BITWAKE_BUILD", "").strip() or "unknown",
         "BW_FLAGS": " ".join(flags),
     }
     rows = [

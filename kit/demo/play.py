@@ -66,6 +66,7 @@ def play(
         with shared.open_session(firmware.board, firmware, port) as session:
             info = session.attempt(Device.info)
             shared.check_identity(info, firmware.model, firmware.board)
+            shared.check_build(info, session.attempt(Device.memory), firmware)
             place = place_of(firmware.board, info, firmware.model)
             run = replace(run, labels=run.labels or tuple(info.labels))
             run = replace(run, shape=shape_of(info))
@@ -78,7 +79,8 @@ def play(
                 if index == 0:
                     run = replace(run, layers=profile(session, content), memory=_memory(firmware))
                 watch(run, place)
-            run = replace(run, memory=_memory(firmware, session.attempt(Device.memory)))
+            memory = shared.memory_behind(session, partial(_infer, frame=frames[-1]))
+            run = replace(run, memory=_memory(firmware, memory))
     except ENDINGS as error:
         return Played(run.stop(reason(error)), place, error)
     return Played(run, place, None)

@@ -89,10 +89,9 @@ def measure(
         BoardError: cases are missing, or an emulated board counts differently the second time.
     """
     with Session(board, elf, port) as session:
-        lines = session.attempt(lambda device: device.command("p-info"))
-        info = {m.group(1): m.group(2) for m in map(FIELD.match, lines) if m}
+        info = session.attempt(lambda device: device.ask("p-info", fields))
         first, second = (
-            read(session.attempt(lambda device: device.command("p-kernels", SECONDS)), count)
+            read(session.attempt(lambda device: device.ask("p-kernels", list, SECONDS)), count)
             for _ in range(2)
         )
     differing = [i for i, pair in enumerate(zip(first, second, strict=True)) if pair[0] != pair[1]]
@@ -104,6 +103,11 @@ def measure(
             remedy="a kernel reads what was never written, or icount is not fixed in board.json",
         )
     return info, first
+
+
+def fields(lines: Sequence[str]) -> dict[str, str]:
+    """The fields of p-info; the benchmark firmware has no tensors."""
+    return {match.group(1): match.group(2) for match in map(FIELD.match, lines) if match}
 
 
 def read(lines: Sequence[str], count: int) -> list[Outcome]:

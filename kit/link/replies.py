@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,11 +23,32 @@ TOTAL = re.compile(r"^p-total-(\d{1,20})$")
 OUT = re.compile(r"^p-out-(\d{1,3})-(?:(\d{1,9})-)?((?:[0-9a-fA-F]{2})*)$")
 RESULTS = re.compile(r"^m-results-\[([0-9eE+.,\-\s]*)\]$")
 MEMORY = re.compile(r"^p-mem-([a-z]+(?:-[a-z]+)*)-(\d{1,12})$")
+CHECK = re.compile(r"^p-crc-([0-9a-f]{8})$")
 MEMORY_NAMES = ("arena", "stack_used", "stack_size", "flash", "ram")
 
 
 class GarbledError(BoardError):
     """A reply that lacks lines or holds damaged ones; asking again may help."""
+
+
+def checked(command: str, lines: list[str]) -> list[str] | None:
+    """The lines of a reply without the checksum that ends them; None where none does.
+
+    Args:
+        command: that was sent, without its %; the checksum is of what the board understood.
+        lines: without `m-ready`.
+
+    Raises:
+        GarbledError: the checksum differs.
+    """
+    told = CHECK.match(lines[-1]) if lines else None
+    if told is None:
+        return None
+    content = command + "".join(f"{line}\r\n" for line in lines[:-1])
+    found = zlib.crc32(content.encode())
+    if found != int(told.group(1), 16):
+        raise garbled(f"{command}, p-crc", f"{told.group(1)}, but {found:08x} of what arrived")
+    return lines[:-1]
 
 
 @dataclass(frozen=True)
@@ -115,18 +137,18 @@ def info(lines: Iterable[str]) -> Info:
             fields[match.group(1)] = match.group(2)
     for side, found in tensors.items():
         if sorted(found) != list(range(len(found))) or not found:
-            raise _garbled("p-info", f"{side}s {sorted(found)}")
+            raise garbled("p-info", f"{side}s {sorted(found)}")
     return Info(fields, *(tuple(by[i] for i in sorted(by)) for by in tensors.values()))
 
 
 def _check_tensor(tensor: TensorInfo, line: str) -> None:
     if tensor.dtype not in DTYPES or tensor.n_bytes > LARGEST_TENSOR:
-        raise _garbled("p-info", line)
+        raise garbled("p-info", line)
     elements = 1
     for extent in tensor.shape:
         elements *= extent
     if elements * np.dtype(DTYPES[tensor.dtype]).itemsize != tensor.n_bytes:
-        raise _garbled("p-info", line)
+        raise garbled("p-info", line)
 
 
 def layers(lines: Iterable[str]) -> list[LayerRow]:
@@ -141,7 +163,7 @@ def layers(lines: Iterable[str]) -> list[LayerRow]:
             index, op, kind, macs, name = match.groups()
             rows[int(index)] = LayerRow(int(index), op, kind, int(macs), name)
     if sorted(rows) != list(range(len(rows))) or not rows:
-        raise _garbled("p-layers", f"rows {sorted(rows)}")
+        raise garbled("p-layers", f"rows {sorted(rows)}")
     return [rows[index] for index in sorted(rows)]
 
 
@@ -160,7 +182,7 @@ def whole_memory(lines: Iterable[str]) -> dict[str, int]:
     found = memory(lines)
     missing = [name for name in MEMORY_NAMES if name not in found]
     if missing:
-        raise _garbled("p-mem", f"no {', '.join(missing)}")
+        raise garbled("p-mem", f"no {', '.join(missing)}")
     return found
 
 
@@ -176,7 +198,7 @@ def results(lines: Iterable[str]) -> tuple[float, ...]:
             try:
                 return tuple(float(part) for part in match.group(1).split(",") if part.strip())
             except ValueError as error:
-                raise _garbled("m-results", line) from error
+                raise garbled("m-results", line) from error
     return ()
 
 
@@ -204,21 +226,22 @@ def run(lines: Iterable[str], expected: Info, timed: int = 0) -> Run:
             content = bytes.fromhex(match.group(3))
             end = start + len(content)
             if index not in buffers or end > len(buffers[index]):
-                raise _garbled("p-out", line[:80])
+                raise garbled("p-out", line[:80])
             buffers[index][start:end] = content
             filled[index][start:end] = b"\1" * len(content)
     for index, marks in filled.items():
         if not all(marks):
-            raise _garbled("p-out", f"output {index}: {sum(marks)} of {len(marks)} bytes")
+            raise garbled("p-out", f"output {index}: {sum(marks)} of {len(marks)} bytes")
     if total is None:
-        raise _garbled("p-total", "no such line")
+        raise garbled("p-total", "no such line")
     if sorted(ticks) != list(range(timed or len(ticks))):
-        raise _garbled("p-layer", f"layers {sorted(ticks)}")
+        raise garbled("p-layer", f"layers {sorted(ticks)}")
     whole = {index: bytes(content) for index, content in buffers.items()}
     return Run(whole, total, dict(sorted(ticks.items())), results(lines))
 
 
-def _garbled(what: str, found: str) -> GarbledError:
+def garbled(what: str, found: str) -> GarbledError:
+    """The error for a reply in which `what` is wrong."""
     return GarbledError(
         "a reply of the board is damaged or not whole",
         where=what,

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     with shared.open_session(board, firmware, args.port) as session:
         info = session.attempt(Device.info)
         shared.check_identity(info, model, board)
-        shared.check_build(session.attempt(Device.memory), firmware)
+        shared.check_build(info, session.attempt(Device.memory), firmware)
         measured = measure(session, info, model, args.repeat, args.seed, keep)
     result = summary(board, model, measured)
     result |= {
@@ -126,7 +126,8 @@ def measure(
         for at, example in console.progress(jobs, f"{model.name} on {session.board.id}"):
             frame = example.frame(info.inputs)
             runs[at].append(session.attempt(partial(profile, frame=frame)))
-        memory = session.attempt(Device.memory)
+        again = partial(profile, frame=examples[-1].frame(info.inputs))
+        memory = shared.memory_behind(session, again)
     except shared.STOPS:
         if runs[0]:
             count = sum(bool(each) for each in runs)  # inputs are run in their order
@@ -217,7 +218,9 @@ def show(result: dict[str, Any]) -> None:
     totals = [min(entry["totals"]) for entry in result["inputs"]]
     console.say(
         f"total {result['total']:,} {unit} (slowest of {len(totals)} inputs: {result['input']}; "
-        f"fastest {min(totals):,}); sum of layers {result['layers_total']:,}"
+        f"fastest {min(totals):,})\n"
+        f"sum of layers {result['layers_total']:,}: readings of the clock before the first layer "
+        "and behind the last one are the difference"
     )
     console.say(
         f"flash {result['flash_bytes']:,} B, RAM {result['ram_bytes']:,} B (arena "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from kit import boards, build, console, emulator, models, sizes
 from kit.boards import Board
 from kit.build import Firmware
 from kit.files import ROOT
+from kit.link.device import Device
 from kit.link.replies import Info
 from kit.models import Model
 from kit.session import Session
 
+UNKNOWN = "unknown"  # of a firmware that PlatformIO built without the kit
 UNFINISHED = "unfinished.json"  # what a run that was stopped had so far
 # What ends a run early: an error, Ctrl-C, or SIGTERM, which kit.__main__ makes an exception.
 STOPS = (BitWakeError, KeyboardInterrupt, SystemExit)
@@ -156,32 +158,62 @@ def check_identity(info: Info, model: Model, board: Board) -> None:
             where=board.id,
             found=f"{info.fields.get('model', '?')} {on_board[:12]}, not {model.name} "
             f"{model.sha256[:12]}",
-            remedy=f"kit flash --board {board.id} --model {model.path}",
+            remedy=_flash(info, board, model),
         )
 
 
-def check_build(memory: Mapping[str, int], firmware: Firmware) -> None:
+def _flash(info: Info, board: Board, model: Model) -> str:
+    """The command that renews the firmware of the board that answers, emulated or real."""
+    real = info.fields.get("emulated") == "0" and board.emulator != "process"
+    return f"kit flash --board {board.id} --model {model.path}" + (" --silicon" if real else "")
+
+
+def check_build(info: Info, memory: Mapping[str, int], firmware: Firmware) -> None:
     """Refuses to measure one build of a model and report the sizes and options of another.
 
+    What the firmware is made of decides, not the commit: a change elsewhere in the checkout, or
+    one that was committed since, changes no firmware.
+
     Args:
-        memory: what the board tells of itself; flash is 0 where it cannot.
+        info: what the board tells of itself.
+        memory: the same, in bytes; flash is 0 where it cannot tell.
 
     Raises:
-        BoardError: the firmware on the board was compiled with other options or of another commit.
+        BoardError: the firmware on the board was compiled with other options, of other sources or
+            by another compiler.
     """
+    told = info.fields.get("build", UNKNOWN)
     there = (memory["arena"], memory["flash"] or firmware.sizes.flash)
     here = (firmware.arena_bytes, firmware.sizes.flash)
-    if there == here:
+    if there == here and told in (firmware.build, UNKNOWN):
         return
-    board, model = firmware.board.id, firmware.model
     raise BoardError(
         "another build of this model runs on the board",
-        where=board,
-        found=f"arena {there[0]:,} bytes, flash {there[1]:,} bytes; as asked for here arena "
-        f"{here[0]:,}, flash {here[1]:,}",
-        remedy="give the --layout, --max-ram and --rows that it was flashed with; where the "
-        f"checkout is another since then: kit flash --board {board} --model {model.path}",
+        where=firmware.board.id,
+        found=f"arena {there[0]:,} bytes, flash {there[1]:,} bytes, sources {told}, commit "
+        f"{info.fields.get('commit', UNKNOWN)}; as asked for here arena {here[0]:,}, flash "
+        f"{here[1]:,}, sources {firmware.build}",
+        remedy="give the --layout, --max-ram and --rows that it was flashed with; where mcu/, "
+        "boards/ or the compiler is another since then: "
+        + _flash(info, firmware.board, firmware.model),
     )
+
+
+def memory_behind(session: Session, run: Callable[[Device], object]) -> dict[str, int]:
+    """What p-mem says behind inferences: a board that was started anew has used no stack yet.
+
+    Args:
+        session: in which the network has run.
+        run: runs it once more.
+    """
+    before = session.restarts
+
+    def ask(device: Device) -> dict[str, int]:
+        if session.restarts != before:
+            run(device)
+        return device.memory()
+
+    return session.attempt(ask)
 
 
 def provenance(board: Board, info: Info, model: Model) -> dict[str, str]:

@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
         with shared.open_session(board, firmware, args.port) as session:
             info = session.attempt(Device.info)
             shared.check_identity(info, model, board)
-            shared.check_build(session.attempt(Device.memory), firmware)
+            shared.check_build(info, session.attempt(Device.memory), firmware)
             result |= shared.provenance(board, info, model)
             examples = gather(info, model, extra, args.inputs, args.seed)
             compare(session, info, examples, oracle, tally, args.corrupt)

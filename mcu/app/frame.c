@@ -121,13 +121,6 @@ static uint32_t receive(uint32_t bytes, uint8_t *staged, uint32_t *computed, uin
     return bytes + 4u;
 }
 
-static void put_hex32(uint32_t number)
-{
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        bw_put_hex_byte((uint8_t)(number >> shift));
-    }
-}
-
 void bw_frame_receive(const bw_command *command)
 {
     const uint32_t bytes = bw_frame_bytes();
@@ -156,9 +149,9 @@ void bw_frame_receive(const bw_command *command)
         bw_line(lost);
     } else if (computed != announced) {
         bw_put("e-[frame: crc ");
-        put_hex32(computed);
+        bw_put_hex32(computed);
         bw_put(" of what came, announced ");
-        put_hex32(announced);
+        bw_put_hex32(announced);
         bw_line(lost);
     } else {
         if (staged != NULL) {

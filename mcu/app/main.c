@@ -60,7 +60,7 @@ static void answer(const bw_command *command)
         bw_line("e-[p-fault: the board withstood it]");
         break;
     case BW_CMD_EXIT:
-        bw_line("m-ready");
+        bw_reply_end();
         bw_hal_exit((uint8_t)command->number[0]);
     }
 }
@@ -73,6 +73,7 @@ static void refuse(const char *reason)
 static void handle(bw_assembled state, const bw_assembler *line)
 {
     static bw_command command;
+    bw_reply_begin(line->text, state == BW_COMPLETE ? line->length : 0);
     if (state == BW_OVERLONG) {
         refuse("a command has at most 80 characters");
     } else {
@@ -83,7 +84,7 @@ static void handle(bw_assembled state, const bw_assembler *line)
             answer(&command);
         }
     }
-    bw_line("m-ready");
+    bw_reply_end();
 }
 
 int main(int argc, char **argv)

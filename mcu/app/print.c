@@ -1,19 +1,36 @@
 #include "print.h"
 
+#include <stdbool.h>
+
 #include "bw_hal.h"
+#include "crc32.h"
 
 static char buffer[64];
 static uint32_t used;
 
+static bool checked; /* of the reply at hand a checksum is told */
+static uint32_t checksum;
+
+static void check(const char *text, uint32_t length)
+{
+    for (uint32_t i = 0; i < length; i++) {
+        checksum = bw_crc32(checksum, (uint8_t)text[i]);
+    }
+}
+
 static void send(void)
 {
     if (used > 0) {
+        if (checked) {
+            check(buffer, used);
+        }
         bw_hal_write(buffer, used);
         used = 0;
     }
 }
 
-static void put_char(char c)
+/* Not inlined: its copies would take more flash than all else here. */
+static __attribute__((noinline)) void put_char(char c)
 {
     if (used == sizeof buffer) {
         send();
@@ -60,6 +77,13 @@ void bw_put_hex_byte(uint8_t byte)
     put_char(digits[byte & 15u]);
 }
 
+void bw_put_hex32(uint32_t number)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        bw_put_hex_byte((uint8_t)(number >> shift));
+    }
+}
+
 void bw_put_end(void)
 {
     bw_put("\r\n");
@@ -86,4 +110,24 @@ void bw_line_field(const char *prefix, const char *text)
     bw_put_foreign(text);
     put_char(']');
     bw_put_end();
+}
+
+void bw_reply_begin(const char *command, uint32_t length)
+{
+    checked = length > 1 && command[0] == 'p' && command[1] == '-';
+    checksum = 0;
+    if (checked) {
+        check(command, length);
+    }
+}
+
+void bw_reply_end(void)
+{
+    if (checked) {
+        checked = false; /* the checksum does not change while it is printed */
+        bw_put("p-crc-");
+        bw_put_hex32(checksum);
+        bw_put_end();
+    }
+    bw_line("m-ready");
 }

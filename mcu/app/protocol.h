@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define BW_PROTOCOL     "2" /* docs/serial-protocol.md, p-protocol */
 #define BW_COMMAND_MAX  80u /* characters before the closing % */
 #define BW_DB_BYTES_MAX 31u /* bytes of one `db` command */
 

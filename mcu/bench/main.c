@@ -36,7 +36,7 @@ static void answer(const bw_command *command)
         bw_hal_provoke((bw_hal_fault_kind)command->number[0]);
         break;
     case BW_CMD_EXIT:
-        bw_line("m-ready");
+        bw_reply_end();
         bw_hal_exit((uint8_t)command->number[0]);
     default:
         bw_line("e-[the benchmark firmware runs kernels only: p-kernels]");
@@ -68,6 +68,7 @@ int main(int argc, char **argv)
             continue;
         }
         const char *refusal = "a command has at most 80 characters";
+        bw_reply_begin(line.text, state == BW_COMPLETE ? line.length : 0);
         if (state == BW_COMPLETE) {
             refusal = bw_parse(line.text, line.length, &command);
         }
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
         } else {
             answer(&command);
         }
-        bw_line("m-ready");
+        bw_reply_end();
         bw_assembler_reset(&line);
     }
 }

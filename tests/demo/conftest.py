@@ -69,10 +69,11 @@ def demo(shipped: Path, tmp_path, monkeypatch, fake, registry) -> Callable:
     """Runs `kit demo` against scripted boards; gives status, output folder and JSON."""
 
     def built(board, model):
-        sizes = Sizes(9000, 12000)
+        sizes, build = Sizes(9000, 12000), "0123456789ab"
         return SimpleNamespace(
-            board=board, model=model, elf=None, sizes=sizes, arena_bytes=512, weights_bytes=64
-        )
+            board=board, model=model, elf=None, sizes=sizes, arena_bytes=512, weights_bytes=64,
+            build=build,
+        )  # fmt: skip
 
     def call(*words: str, plans: list[dict] | None = None) -> tuple[int, Path, dict]:
         waiting = list(plans or [])

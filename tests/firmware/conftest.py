@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from kit.files import ROOT, lock
 FIXTURE = Path(__file__).parent / "fixture_model"
 FRAME = 32 * 32  # bytes of the fixture model's input
 BANNER = b"m-init-done\r\nm-ready\r\n"
+
+
+def checked(command: bytes, reply: bytes) -> bytes:
+    """The whole reply to a private command: its lines, their checksum, the end."""
+    return reply + b"p-crc-%08x\r\nm-ready\r\n" % zlib.crc32(command + reply)
 
 
 def objects_of(folder: Path) -> Path:

@@ -18,7 +18,7 @@ from kit import boards, build, sizes
 from kit.files import ROOT
 from kit.link import faults
 
-from .conftest import FIXTURE, FRAME, compile_firmware, objects_of, pio
+from .conftest import FIXTURE, FRAME, checked, compile_firmware, objects_of, pio
 from .test_protocol import BRIGHT, DARK, HALF, READY, load
 
 EMULATED = [board.id for board in boards.all_boards() if board.emulator == "qemu"]
@@ -173,7 +173,7 @@ def test_a_fault_is_reported_and_ends_the_emulator(
 @pytest.mark.parametrize("board", EMULATED)
 def test_exit_status_goes_through(board: str, opened) -> None:
     line = opened(board)
-    assert line.ask(b"p-exit 213") == b"m-ready\r\n"
+    assert line.ask(b"p-exit 213") == checked(b"p-exit 213", b"")
     assert line.exit_status() == 213
 
 

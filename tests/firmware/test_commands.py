@@ -12,6 +12,8 @@ import pytest
 
 from kit.files import ROOT
 
+from .conftest import checked
+
 pytestmark = [
     pytest.mark.host_c,
     pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc"),
@@ -24,7 +26,7 @@ FLAGS = [
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
 ]
 BUILD_HEADER = "\n".join(
-    f'#define BW_{name} "fuzz"' for name in ("BOARD", "CORE", "COMMIT", "FLAGS")
+    f'#define BW_{name} "fuzz"' for name in ("BOARD", "CORE", "BUILD", "COMMIT", "FLAGS")
 )
 SECONDS, STREAMS = 3, 80_000
 # Bytes of RAM beside the program: none, too little to keep a picture, enough.
@@ -192,21 +194,19 @@ REGRESSIONS = {
     ),
     "a frame that ends early": (
         b"p-frame 1024%" + bytes(1000),
-        b"p-go-1024\r\ne-[frame: timeout after 1000 bytes]\r\n" + READY,
+        checked(b"p-frame 1024", b"p-go-1024\r\ne-[frame: timeout after 1000 bytes]\r\n"),
     ),
     "a frame of another size": (
         b"p-frame 1023%p-frame%p-frame -1%",
-        b"e-[frame: the model takes 1024 bytes]\r\n"
-        + READY
-        + 2 * (b"e-[frame: p-frame takes a byte count]\r\n" + READY),
+        checked(b"p-frame 1023", b"e-[frame: the model takes 1024 bytes]\r\n")
+        + checked(b"p-frame", b"e-[frame: p-frame takes a byte count]\r\n")
+        + checked(b"p-frame -1", b"e-[frame: p-frame takes a byte count]\r\n"),
     ),
     "numbers out of range": (
         b"infer 0 0%infer 10001 0%infer 1 1001%infer 1%p-fault 5%p-exit 256%name 1%",
         4 * (b"e-[infer takes N 1..10000 and W 0..1000]\r\n" + READY)
-        + b"e-[p-fault takes a kind 1..4]\r\n"
-        + READY
-        + b"e-[p-exit takes a status 0..255]\r\n"
-        + READY
+        + checked(b"p-fault 5", b"e-[p-fault takes a kind 1..4]\r\n")
+        + checked(b"p-exit 256", b"e-[p-exit takes a status 0..255]\r\n")
         + b"e-[name takes no argument]\r\n"
         + READY,
     ),
@@ -216,7 +216,22 @@ REGRESSIONS = {
     ),
     "% inside a frame is a pixel": (
         b"p-frame 1024%" + with_crc(b"%" * 1024) + b"name%",
-        b"p-go-1024\r\np-frame-ok\r\n" + READY + b"m-name-dut-[bitwake]\r\n" + READY,
+        checked(b"p-frame 1024", b"p-go-1024\r\np-frame-ok\r\n")
+        + b"m-name-dut-[bitwake]\r\n"
+        + READY,
+    ),
+    "a command that does not exist, public and private": (
+        b"x%p-x%P-x%p-%",
+        b"e-[unknown command]\r\n"
+        + READY
+        + checked(b"p-x", b"e-[unknown command]\r\n")
+        + b"e-[unknown command]\r\n"
+        + READY
+        + checked(b"p-", b"e-[unknown command]\r\n"),
+    ),
+    "81 characters of a private command": (
+        b"p-" + b"n" * 79 + b"%",
+        b"e-[a command has at most 80 characters]\r\n" + READY,
     ),
     "silence": (b"", b""),
     "half a command": (b"nam", b""),

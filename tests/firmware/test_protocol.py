@@ -11,7 +11,7 @@ import pytest
 
 from kit.files import ROOT
 
-from .conftest import FRAME
+from .conftest import FRAME, checked
 
 READY = b"m-ready\r\n"
 BOARDS = [
@@ -38,10 +38,13 @@ def logits(picture: bytes) -> tuple[float, float]:
 
 def load(line, picture: bytes, crc: int | None = None) -> bytes:
     """Sends a picture by p-frame; gives the board's last words on it."""
-    line.send(b"p-frame %d%%" % len(picture))
-    assert line.until(b"\r\n") == b"p-go-%d\r\n" % len(picture)
+    command, go = b"p-frame %d" % len(picture), b"p-go-%d\r\n" % len(picture)
+    line.send(command + b"%")
+    assert line.until(b"\r\n") == go
     line.send(picture + (zlib.crc32(picture) if crc is None else crc).to_bytes(4, "little"))
-    return line.until(READY).removesuffix(READY)
+    words = line.until(b"\r\n")
+    assert go + words + line.until(READY) == checked(command, go + words)
+    return words
 
 
 def output(line) -> bytes:
@@ -167,9 +170,10 @@ def test_a_pseudo_terminal_carries_the_line(firmware) -> None:
             assert port.read_until(b"\n") == b"p-go-1024\r\n"
             picture = bytes(range(256)) * 4
             port.write(picture + zlib.crc32(picture).to_bytes(4, "little"))
-            assert port.read_until(READY) == b"p-frame-ok\r\n" + READY
+            go = b"p-go-1024\r\n"
+            assert go + port.read_until(READY) == checked(b"p-frame 1024", go + b"p-frame-ok\r\n")
             port.write(b"p-exit 3%")
-            assert port.read_until(READY) == READY
+            assert port.read_until(READY) == checked(b"p-exit 3", b"")
         assert process.wait(20) == 3
 
 

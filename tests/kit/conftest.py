@@ -15,7 +15,8 @@ import pytest
 from kit import boards
 
 INFO = (
-    "p-board-[fake]", "p-core-[cortex-m4]", "p-emulated-[1]", "p-unit-[instructions]",
+    "p-protocol-[2]", "p-board-[fake]", "p-core-[cortex-m4]", "p-emulated-[1]",
+    "p-unit-[instructions]",
     "p-compiler-[gcc 12.2]", "p-flags-[-O3]", "p-commit-[0123456789ab]", "p-model-[toy]",
     "p-sha256-[" + "ab" * 32 + "]", "p-weights-[64]", "p-runtime-[1]",
     "p-input-0-[image,u8,4x4x1,16]", "p-output-0-[probabilities,f32,2,8]",
@@ -97,6 +98,14 @@ class FakeBoard:
             for piece in pieces:
                 connection.sendall(piece)
 
+    def _reply(self, connection: socket.socket, command: str, lines: list[str]) -> None:
+        """All of a reply; with the checksum of a private command."""
+        if command.startswith("p-") and not self.mlperf_only:
+            content = command + "".join(f"{line}\r\n" for line in lines)
+            lines = [*lines, f"p-crc-{zlib.crc32(content.encode()):08x}"]
+        gone = lines[:1] if lines[:1] == ["p-go-16"] else []  # was sent before the picture came
+        self._send(connection, *lines[len(gone) :], "m-ready")
+
     def _talk(self, connection: socket.socket) -> None:
         self._send(connection, "p-boot-[fake]", "m-timestamp-mode-performance", "m-ready")
         text = self.stale
@@ -112,17 +121,19 @@ class FakeBoard:
             command, text = text.decode(), b""
             self.commands.append(command)
             if command.startswith("p-frame ") and not self.mlperf_only:
-                self._take_frame(connection, int(command.split()[1]))
+                self._take_frame(connection, command)
             else:
-                self._send(connection, *self._answer(command), "m-ready")
+                self._reply(connection, command, self._answer(command))
             if self.fault and command == "p-run":
                 return
 
-    def _take_frame(self, connection: socket.socket, size: int) -> None:
+    def _take_frame(self, connection: socket.socket, command: str) -> None:
+        size = int(command.split()[1])
         if size != 16:
-            return self._send(connection, "e-[frame: 16 bytes expected]", "m-ready")
+            return self._reply(connection, command, ["e-[frame: 16 bytes expected]"])
         self.frames += 1
-        self._send(connection, f"p-go-{size}")
+        go = f"p-go-{size}"
+        self._send(connection, go)
         if self.die_at and self.frames == self.die_at:
             connection.recv(3)
             raise EOFError
@@ -135,9 +146,10 @@ class FakeBoard:
         frame, crc = content[:size], struct.unpack("<I", content[size:])[0]
         if self.bad_crcs or zlib.crc32(frame) != crc:
             self.bad_crcs = max(0, self.bad_crcs - 1)
-            return self._send(connection, "e-[frame: crc 00000000 expected ffffffff]", "m-ready")
+            refusal = "e-[frame: crc 00000000 expected ffffffff]"
+            return self._reply(connection, command, [go, refusal])
         self.frame = frame
-        self._send(connection, "p-frame-ok", "m-ready")
+        self._reply(connection, command, [go, "p-frame-ok"])
 
     def _answer(self, command: str) -> list[str]:
         if command in self.extra:

@@ -25,6 +25,7 @@ from kit.link.wire import LinkLostError
 from kit.session import Session
 from kit.sizes import Sizes
 from kit.verbs import bench, shared
+from tests.kit.conftest import INFO
 
 # A program that behaves like an emulator: listens, greets, answers name, profile and hang.
 SERVER = """
@@ -175,7 +176,8 @@ def toy(monkeypatch, tmp_path: Path, fake, registry):
 
     model = tmp_path / "toy.tflite"
     model.write_bytes(b"\0\0\0\0TFL3" + bytes(30))
-    known = {"elf": None, "sizes": Sizes(9000, 1500), "arena_bytes": 512, "weights_bytes": 64}
+    known = {"elf": None, "sizes": Sizes(9000, 1500), "arena_bytes": 512, "weights_bytes": 64,
+             "build": "0123456789ab"}  # fmt: skip
     monkeypatch.setitem(sys.modules, "convert.oracle", SimpleNamespace(Oracle=Oracle))
     monkeypatch.setattr(
         shared, "built", lambda board, model: SimpleNamespace(board=board, model=model, **known)
@@ -187,9 +189,11 @@ def toy(monkeypatch, tmp_path: Path, fake, registry):
     def call(verb: str, *words: str, **plan) -> tuple[int, dict]:
         out = tmp_path / "out.json"
         board = fake(**plan)
+        call.boards.append(board)  # type: ignore[attr-defined]
         line = [verb, "--model", str(model), "--port", board.url, "--json", str(out), *words]
         return cli.main(line), json.loads(out.read_text())
 
+    call.boards = []  # type: ignore[attr-defined]
     return call
 
 
@@ -326,6 +330,42 @@ def test_another_build_of_the_model_on_the_port_is_refused(toy, verb: str) -> No
         assert "--max-ram" in result["error"]["remedy"]
     silent = [line.replace("flash-9000", "flash-0") for line in memory]  # as the host board says
     assert toy(verb, extra={"p-mem": lambda: silent})[0] == 0
+
+
+@pytest.mark.parametrize("verb", ["bench", "validate"])
+def test_sources_tell_a_build_and_not_the_commit(toy, verb: str) -> None:
+    """`0123456789ab` is what the checkout would build; the sizes are the same every time."""
+
+    def told(commit: str, *build: str) -> dict:
+        lines = [f"p-commit-[{commit}]" if "commit" in line else line for line in INFO]
+        return {"p-info": lambda: [*lines, *build]}
+
+    assert toy(verb, extra=told("c0ffee", "p-build-[0123456789ab]"))[0] == 0
+    assert toy(verb, extra=told("c0ffee-dirty", "p-build-[0123456789ab]"))[0] == 0
+    assert toy(verb, extra=told("c0ffee", "p-build-[unknown]"))[0] == 0
+    status, result = toy(verb, extra=told("c0ffee", "p-build-[0123456789ac]"))
+    assert status == 2
+    assert "sources 0123456789ac, commit c0ffee" in result["error"]["found"]
+    assert "kit flash" in result["error"]["remedy"]
+
+
+def test_the_stack_is_read_behind_an_inference_even_of_a_new_start(toy) -> None:
+    """A board that lost its line at the last question has been started anew meanwhile."""
+    asked: list[str] = []
+    memory = ["p-mem-arena-512", "p-mem-stack-used-300", "p-mem-stack-size-4096",
+              "p-mem-flash-9000", "p-mem-ram-1500"]  # fmt: skip
+
+    def broken() -> list[str]:
+        asked.append("p-mem")
+        if len(asked) == 2:  # the first is for the build
+            raise ConnectionError
+        return memory
+
+    status, result = toy("bench", "--repeat", "1", extra={"p-mem": broken})
+    assert (status, result["restarts"]) == (0, 1)
+    commands = toy.boards[-1].commands
+    _, lost, last = (at for at, command in enumerate(commands) if command == "p-mem")
+    assert "p-run" in commands[lost:last]
 
 
 def test_another_board_on_the_port_is_refused() -> None:
