@@ -104,8 +104,8 @@ def _streamed(planar: Graph, form: Form, rows: bool) -> Graph:
     return made
 
 
-def _plan(graph: Graph) -> Plan:
-    plan = make_plan(graph)
+def _plan(graph: Graph, wish: Wish) -> Plan:
+    plan = make_plan(graph, scarce=wish.limit is not None)
     check_plan(graph, plan.offsets, plan.arena_bytes)
     return plan
 
@@ -116,7 +116,7 @@ def _build(graph: Graph, wish: Wish, form: Form, scratch: Scratch) -> Found:
 
 def _laid(planar: Graph, wish: Wish, form: Form) -> Found:
     made = _streamed(planar, form, wish.rows)
-    plan = _plan(made)
+    plan = _plan(made, wish)
     segments = tuple(str(one) for one in form.segments)
     cost = predicted(made, wish.core)
     return Candidate(form.front, plan.arena_bytes, cost, segments), made, plan
@@ -141,8 +141,14 @@ def _budgets(graph: Graph, limit: int) -> dict[str, int]:
 
 
 def _within(graph: Graph, wish: Wish, form: Form, limit: int) -> list[Found]:
-    """The smallest form, and the one whose tables fill what the limit leaves."""
+    """With the smallest tables and, where that fits, with tables that fill what the limit leaves.
+
+    Larger tables are no way to fit: now and then they happen to pack better, in some limits only,
+    and a refusal says the least limit that there is.
+    """
     least = _build(graph, wish, form, LEAST_SCRATCH)
+    if least[0].arena_bytes > limit:
+        return [least]
     found, room = [least], limit
     for _ in range(TRIES):
         one = _build(graph, wish, form, _budgets(least[1], room))

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from flatbuffers import flexbuffers
 
 from convert import lce
 from convert.errors import ModelError
 from convert.ir import Array, Graph
 from convert.pixels import scaling_of, to_input
+from convert.rules import asks_zero_padding, pads_zeros
 from convert.segments import Segments, needs_reference
+from convert.supported import check
 from convert.tflite_reader import file_order, load_bytes, read
 
 
@@ -45,6 +48,7 @@ class Oracle:
         self._maps: dict[str, int] = {}
         if maps:
             content, self._maps = _exposed(content, self.graph, len(outs))
+        content = _nowhere_padded(content, self.graph)
         try:
             if needs_reference(self.graph):
                 self._run: Any = Segments(content)
@@ -115,6 +119,25 @@ def _version(package: str) -> str:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
         return f"{package} (version unknown)"
+
+
+def _nowhere_padded(content: bytes, graph: Graph) -> bytes:
+    """The model without zero padding where no window leaves the map.
+
+    LCE's reference kernel refuses zero padding of an odd number of channels, and dies of it where
+    the output is bits, even where nothing is padded and so any padding gives the same numbers.
+    """
+    if not any(op.kind == "LceBconv2d" and asks_zero_padding(op) for op in graph.ops):
+        return content
+    if check(graph):  # then the options may be anything
+        return content
+    model = lce.unpacked(content)
+    for raw, op in zip(model.subgraphs[0].operators, graph.ops, strict=True):
+        if op.kind == "LceBconv2d" and asks_zero_padding(op) and not pads_zeros(graph, op):
+            options = flexbuffers.Loads(bytearray(raw.customOptions.tobytes()))
+            packed = flexbuffers.Dumps({**options, "pad_values": 1})
+            raw.customOptions = np.frombuffer(bytes(packed), np.uint8)
+    return lce.packed(model)
 
 
 def _exposed(content: bytes, graph: Graph, first: int) -> tuple[bytes, dict[str, int]]:

@@ -3,8 +3,9 @@
 A tensor lives from the operation that makes it to the last that reads it; inputs live throughout,
 so that a picture can be run again, and outputs from when they are made to the end. An alias shares
 its source's bytes. Tensors are placed largest first at the lowest offset that is free during their
-life (greedy by size, arXiv 2001.03288); a few shuffled orders are tried and the best kept. Where a
-kernel may work in place and its input dies there, both have the same bytes.
+life (greedy by size, arXiv 2001.03288); a few shuffled orders are tried, more where memory is
+scarce, and the best kept. Where a kernel may work in place and its input dies there, both have the
+same bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from convert.ir import Graph
 
 ALIGN = 8
 TRIES = 64
+MOST_TRIES = 1024
+PAIRS = 1 << 18  # of tensors, that more tries may look at in all
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,15 @@ def _place(order: list[Life]) -> tuple[dict[str, int], int]:
     return {life.name: offset for offset, life in placed}, total
 
 
-def make_plan(graph: Graph) -> Plan:
-    """Place every tensor; deterministic."""
+def make_plan(graph: Graph, scarce: bool = False) -> Plan:
+    """Place every tensor; deterministic. Where memory is scarce, small networks get more tries."""
     all_lives = lives(graph)
     least = bound(all_lives)
     order = sorted(all_lives, key=lambda life: (-life.bytes, life.first, life.name))
     offsets, total = _place(order)
     rng = np.random.default_rng(0)
-    for _ in range(TRIES):
+    more = min(MOST_TRIES, PAIRS // max(1, len(order) ** 2)) if scarce else 0
+    for _ in range(max(TRIES, more)):
         if total == least:
             break
         i, j = rng.integers(len(order), size=2)

@@ -171,12 +171,32 @@ def output_kind(graph: Graph, op: Op) -> Verdict:
     return ok, out.text(), "convert again with LCE 0.16"
 
 
-def even_zero_padding(graph: Graph, op: Op) -> Verdict:
-    """Zero padding needs an even number of input channels a group."""
-    if op.attrs["padding"] != 0 or op.attrs["pad_values"] == 1:
+def asks_zero_padding(op: Op) -> bool:
+    """Whether an LceBconv2d would pad with zeros where its windows leave the map."""
+    return op.attrs["padding"] == geometry.SAME and op.attrs["pad_values"] != 1
+
+
+def pads_zeros(graph: Graph, op: Op) -> bool:
+    """Whether an LceBconv2d pads its map with zeros anywhere: windows of one tap leave no map."""
+    a, w = (graph.tensor(n).shape for n in op.inputs[:2])
+    sides = [
+        (a[1 + i], w[1 + i], int(op.attrs[f"stride_{axis}"]), int(op.attrs[f"dilation_{axis}"]))
+        for i, axis in enumerate("hw")
+    ]
+    return asks_zero_padding(op) and any(
+        geometry.padded(n, -(-n // stride), kernel, stride, dilation, geometry.SAME)
+        for n, kernel, stride, dilation in sides
+    )
+
+
+def zero_padding(graph: Graph, op: Op) -> Verdict:
+    """Zero padding, where it pads, needs an output of numbers and an even number of input channels
+    a group: LCE's interpreter has no other."""
+    if not pads_zeros(graph, op):
         return True, "", ""
-    cin = int(op.attrs["channels_in"])
-    return cin % 2 == 0, f"{cin} channels", "use pad_values=1, or an even number of channels"
+    cin, out = int(op.attrs["channels_in"]), graph.tensor(op.outputs[0]).dtype
+    ok = cin % 2 == 0 and out in ("float32", "int8")
+    return ok, f"{cin} channels to {out}", "use pad_values=1, or an even number of channels"
 
 
 def trailing_bits_clear(graph: Graph, op: Op) -> Verdict:

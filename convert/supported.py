@@ -15,7 +15,6 @@ from convert.rules import (
     channel_range,
     constant_weights,
     conv_shape,
-    even_zero_padding,
     finite_transform,
     groups_divide,
     inputs_present,
@@ -30,11 +29,12 @@ from convert.rules import (
     same_elements,
     sign_of_number,
     trailing_bits_clear,
+    zero_padding,
 )  # fmt: skip
 
 CONV_RULES: tuple[Rule, ...] = (
     batch_of_one, rank_four, constant_weights, channel_range, kernel_range, groups_divide,
-    known_activation, output_kind, finite_transform, even_zero_padding, trailing_bits_clear,
+    known_activation, output_kind, finite_transform, zero_padding, trailing_bits_clear,
     conv_shape,
 )  # fmt: skip
 

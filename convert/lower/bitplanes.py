@@ -20,6 +20,7 @@ import numpy as np
 from convert import geometry
 from convert.ir import Array, Graph, Op
 from convert.lower.rewrite import Context, Rewrite
+from convert.rules import pads_zeros
 from convert.words import unpack
 
 MAX_TAPS = 64
@@ -56,7 +57,7 @@ def _plane(graph: Graph, op: Op) -> _Plane | None:
         return None
     if any(int(op.attrs[k]) != 1 for k in ("dilation_h", "dilation_w")):
         return None
-    if op.attrs["padding"] == geometry.SAME and op.attrs["pad_values"] != 1:
+    if pads_zeros(graph, op):
         return None
     if int(op.attrs["activation"]) != 0 or weights.shape[1] * weights.shape[2] > MAX_TAPS:
         return None

@@ -18,6 +18,7 @@ from convert.lower.join import decide, logic
 from convert.lower.moves import fold_gather, move_bits, plus_minus
 from convert.lower.residual import SUMS, residual
 from convert.lower.rewrite import Context, Pass, Rewrite
+from convert.rules import pads_zeros
 
 
 def drop_reshape(graph: Graph, op: Op, context: Context) -> Rewrite | None:
@@ -76,7 +77,7 @@ def bconv2d(graph: Graph, op: Op, context: Context) -> Rewrite | None:
         "channels_in": cin, "groups": groups, "k_h": kh, "k_w": kw,
         **{k: op.attrs[k] for k in ("stride_h", "stride_w", "dilation_h", "dilation_w")},
         **pads,
-        "zero_padding": int(op.attrs["padding"] == geometry.SAME and op.attrs["pad_values"] != 1),
+        "zero_padding": int(pads_zeros(graph, op)),
         "weights": w.data.view(np.uint32),
     }  # fmt: skip
     if out.dtype == "bits":

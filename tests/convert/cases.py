@@ -66,7 +66,8 @@ def several(
 
 
 def bconv_case(rng: Rng, out: str, padding: str) -> Case:
-    """One LceBconv2d. out: bits, float32 or int8; padding: valid, one or zero."""
+    """One LceBconv2d. out: bits, float32 or int8; padding: valid, one, zero, or unpadded: zero
+    padding by SAME of a map that no window leaves."""
     groups = int(rng.choice([1, 1, 2, 3, 4]))
     if groups == 1:
         channels = int(rng.choice([1, 3, 16, 31, 32, 33, 40, 64, 70, 100]))
@@ -82,6 +83,9 @@ def bconv_case(rng: Rng, out: str, padding: str) -> Case:
     need = ((kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1)
     low = need if padding == "valid" else (1, 1)
     h, w = _int(rng, low[0], low[0] + 5), _int(rng, low[1], low[1] + 5)
+    if padding == "unpadded":
+        stride = max(stride[0], need[0]), max(stride[1], need[1])
+        h, w = ((_int(rng, 0, 2) * s + _int(rng, n, s)) for s, n in zip(stride, need, strict=True))
     # LCE gives packed outputs and zero padding no activation.
     plain = out == "bits" or padding == "zero"
     activation = NONE if plain else int(rng.choice([NONE, RELU, RELU_N1_TO_1, RELU6]))
@@ -91,7 +95,7 @@ def bconv_case(rng: Rng, out: str, padding: str) -> Case:
     kwargs: dict[str, Any] = {
         "stride": stride, "dilation": dilation, "activation": activation,
         "padding": VALID if padding == "valid" else SAME,
-        "pad_values": 0 if padding == "zero" else 1,
+        "pad_values": 0 if padding in ("zero", "unpadded") else 1,
     }  # fmt: skip
     if out == "bits":
         kwargs["thresholds"] = thresholds_for(rng, co, taps)
@@ -109,6 +113,11 @@ def bconv_case(rng: Rng, out: str, padding: str) -> Case:
     about = {"out": out, "h": h, "w": w, "channels": channels, "groups": groups, "co": co,
              "kernel": (kh, kw), **{k: v for k, v in kwargs.items() if np.ndim(v) < 2}}  # fmt: skip
     return Case(f.finish(), inputs, about)
+
+
+def unpadded_case(rng: Rng) -> Case:
+    """Zero padding that pads nothing."""
+    return bconv_case(rng, str(rng.choice(["bits", "float32", "int8"])), "unpadded")
 
 
 def pool_case(rng: Rng) -> Case:

@@ -107,6 +107,31 @@ def test_every_limit_gives_the_same_outputs(tmp_path_factory: pytest.TempPathFac
             assert differences(dict(answer.outputs), oracle.predict(given)) == 0, name
 
 
+@pytest.mark.parametrize(
+    ("options", "seeds"),
+    [({"rows": True}, (5, 15)), ({"layout": "planar"}, (31, 61)), ({}, (31, 61))],
+    ids=str,
+)
+def test_a_refusal_says_the_least_limit(options: dict[str, object], seeds: tuple[int]) -> None:
+    """Exactly: it compiles, and one byte less does not."""
+    for seed in seeds:
+        content, _ = random_network(seed)
+
+        def under(limit: int, content: bytes = content) -> object:
+            return compile_bytes(content, name="x", options=Options(max_ram=limit, **options))  # type: ignore[arg-type]
+
+        refused = under(1)
+        assert isinstance(refused, list)
+        least = int(refused[0].found.split()[0])
+        made = under(least)
+        assert isinstance(made, Compiled), (seed, least)
+        assert made.plan.arena_bytes == least
+        for less in (least - 1, least - 8):
+            tight = under(less)
+            assert isinstance(tight, list), (seed, less)
+            assert tight[0].found == refused[0].found
+
+
 def pooled_network(side: int = 32) -> bytes:
     """A large map between a convolution and a pooling, nothing else of that size."""
     rng, f = np.random.default_rng(4), Flat()

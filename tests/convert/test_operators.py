@@ -29,6 +29,7 @@ SEED = 20
 def all_cases() -> Iterator[tuple[str, Case]]:
     yield from cases.bconv_cases(SEED, 16, 16)
     kinds = (
+        ("unpadded", cases.unpadded_case, 12),
         ("pool", cases.pool_case, 16),
         ("cast", cases.cast_case, 8),
         ("move", cases.move_case, 8),
@@ -116,7 +117,7 @@ def test_binary_convolution(built: Built, kind: str) -> None:
     assert built.wrong(kind) == []
 
 
-@pytest.mark.parametrize("kind", ["pool", "cast", "move", "encoder"])
+@pytest.mark.parametrize("kind", ["unpadded", "pool", "cast", "move", "encoder"])
 def test_other_operators(built: Built, kind: str) -> None:
     assert built.wrong(kind) == []
 

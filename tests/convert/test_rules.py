@@ -153,6 +153,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "fewer channels": (lambda: two_readers(40, 64), "agree on its channels"),
     "more channels": (lambda: two_readers(64, 40), "agree on its channels"),
     "zero padding": (lambda: conv(channels=33, **real(), pad_values=0).finish(), "Zero padding"),
+    "zero padding of bits": (lambda: conv(pad_values=0).finish(), "Zero padding"),
     "spoiled": (lambda: conv(channels=31, change=spoiled_weights).finish(), "are 0"),
     "weights": (lambda: conv(change=no_weights).finish(), "constants"),
     "thresholds": (lambda: conv(change=no_thresholds).finish(), "The output is bits"),
