@@ -16,6 +16,8 @@ from convert.errors import ModelError
 from convert.ir import Graph
 from convert.tflite_reader import METADATA
 
+MOST_LABELS = 65535  # bw_model counts them in 16 bits
+
 
 def with_metadata(content: bytes, entries: Mapping[str, Any]) -> bytes:
     """The flatbuffer with these entries, replacing those of the same names that are there.
@@ -35,6 +37,7 @@ def with_metadata(content: bytes, entries: Mapping[str, Any]) -> bytes:
     known: dict[str, Any] = {}
     if found is not None:
         known = json.loads(bytes(bytearray(model.buffers[found.buffer].data)))
+        known = known if isinstance(known, dict) else {}
     text = json.dumps({**known, **entries}, sort_keys=True, ensure_ascii=False).encode()
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(text, np.uint8)
@@ -46,6 +49,24 @@ def with_metadata(content: bytes, entries: Mapping[str, Any]) -> bytes:
         model.buffers.append(buffer)
         model.metadata = [*present, entry]
     return lce.packed(model)
+
+
+def labels_in(metadata: Mapping[str, Any]) -> list[str]:
+    """Class names in a model's metadata; none where it tells none.
+
+    Raises:
+        ModelError: they are no list of at most 65535 names.
+    """
+    listed = metadata.get("labels") or []
+    known = isinstance(listed, list) and all(isinstance(v, str | int | float) for v in listed)
+    if not known or len(listed) > MOST_LABELS:
+        raise ModelError(
+            "the metadata tells no usable labels",
+            where="metadata bitwake",
+            found=f"{len(listed)} labels" if known else repr(listed)[:80],
+            remedy="kit convert --tflite FILE --out NEW.tflite --labels A,B writes them",
+        )
+    return [str(label) for label in listed]
 
 
 def checked_labels(graph: Graph, labels: Sequence[str]) -> list[str]:

@@ -38,15 +38,18 @@ def scaling_of(metadata: Mapping[str, Any]) -> Scaling | None:
     """The scaling in a model's metadata, or None when there is none.
 
     Raises:
-        ModelError: it is there and no pair of finite numbers, or the scale is zero.
+        ModelError: it is there and no pair of finite numbers, or as float32 the bytes become
+            infinite or all the same.
     """
     if "input_scale" not in metadata:
         return None
     try:
         found = Scaling(float(metadata["input_scale"]), float(metadata.get("input_offset", 0.0)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = Scaling(math.nan, math.nan)
-    if not (math.isfinite(found.scale) and math.isfinite(found.offset)) or found.scale == 0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = found.floats()
+    if not np.isfinite(values).all() or values[0] == values[-1]:
         raise ModelError(
             "the metadata tells no usable input scale and offset",
             where="metadata bitwake",

@@ -10,6 +10,7 @@ from convert.emit.kernels import CALLS
 from convert.emit.stream import emit_stream
 from convert.emit.writer import Writer, c_comment, c_float, c_string
 from convert.ir import Graph, Op, Port, Tensor, short_name
+from convert.metadata import labels_in
 from convert.plan import Plan
 
 # BW_RUNTIME_VERSION of mcu/include/bitwake/bw_version.h that this emitter writes for.
@@ -172,7 +173,7 @@ def _source(graph: Graph, plan: Plan, sha256: str) -> tuple[str, tuple[dict[str,
             for port in ports:
                 data = "NULL" if port.fed else f"arena + {plan.offsets[port.tensor]}"
                 _tensor(w, port, graph.tensor(port.tensor), data)
-    labels = [str(v) for v in graph.metadata.get("labels") or []]
+    labels = labels_in(graph.metadata)
     if labels:
         w.line()
         listed = ", ".join(c_string(v) for v in labels)

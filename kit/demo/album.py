@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.errors import DataError
+from convert.metadata import labels_in
 from convert.tflite_reader import read as parsed
 from kit.files import shown
 from kit.models import Model, labels_of
@@ -72,7 +73,7 @@ def read(model: Model, limit: int = 0) -> Album:
             remedy="the demo needs PNG files named <index>-<label>.png there",
         )
     metrics = facts(model)
-    told = labels_of(model) or metrics.get("labels") or parsed(model.path).metadata.get("labels")
+    told = labels_of(model) or metrics.get("labels") or labels_in(parsed(model.path).metadata)
     labels = tuple(str(name) for name in told or ())
     listed = paths[0].parent / LIST
     found = _listed(listed, labels) if listed.is_file() else [_named(p, labels) for p in paths]

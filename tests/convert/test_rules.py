@@ -11,7 +11,9 @@ import pytest
 from convert import supported
 from convert.compile import Compiled, compile_bytes
 from convert.errors import ModelError
+from convert.metadata import with_metadata
 from convert.supported import Refusal
+from convert.tflite_reader import read
 from tests.convert import cases
 from tests.convert.flat import SAME, VALID, Flat
 
@@ -214,12 +216,27 @@ def test_a_threshold_on_a_pixel_value_is_refused() -> None:
     assert hits > 20
 
 
-@pytest.mark.parametrize("scale", ["x", None, float("nan"), 0.0, [1]])
+@pytest.mark.parametrize("scale", ["x", None, float("nan"), 0.0, [1], 1e37, 1e-60, 10**400])
 def test_unusable_scales(scale: Any) -> None:
     f = Flat()
     f.output("y", f.quantize(f.input("x", (1, 2, 2, 1))))
     with pytest.raises(ModelError, match="scale"):
         compile_bytes(f.finish({"input_scale": scale}), name="scaled")
+
+
+@pytest.mark.parametrize("labels", [3, "ab", {"a": 1}, [["a"], "b"], ["a"] * 65536])
+def test_unusable_labels(labels: Any) -> None:
+    content = conv().finish({"labels": labels})
+    with pytest.raises(ModelError, match="labels"):
+        compile_bytes(content, name="labelled")
+    made = compile_bytes(with_metadata(content, {"labels": ["no", "yes"]}), name="labelled")
+    assert isinstance(made, Compiled)
+    assert '{"no", "yes"}' in made.emitted.source
+
+
+def test_metadata_that_is_no_object_is_replaced() -> None:
+    content = conv().finish([1])  # type: ignore[arg-type]
+    assert read(with_metadata(content, {"labels": ["a"]})).metadata == {"labels": ["a"]}
 
 
 def test_the_page_names_every_rule() -> None:
