@@ -14,7 +14,14 @@ from convert.lower.levels import KIND as LEVEL_CONV
 from convert.planar import cost, geometry
 from convert.planar import pair as pairs
 from convert.planar.geometry import ConvShape
-from convert.select import conv_shape, kernel_choice, packed_instructions, pair_shapes, table_of
+from convert.select import (
+    conv_shape,
+    countable,
+    kernel_choice,
+    packed_instructions,
+    pair_shapes,
+    table_of,
+)
 
 DECISION = 20  # instructions of the comparison of an output of a packed pair
 # The packed encoder, measured: a pixel and a sample where a pixel is one word; else a pixel, a
@@ -63,8 +70,7 @@ class Model:
     def convolution(self, graph: Graph, op: Op, planar: bool) -> int | None:
         shape = conv_shape(graph, op)
         choice = None
-        fits = shape.inputs <= 32767 and shape.taps <= 255 and not op.attrs["zero_padding"]
-        if fits:
+        if not op.attrs["zero_padding"]:
             kernel = "conv" if planar else "lanes"
             choice = kernel_choice(shape, kernel, self.core, self.scratch)
         if not planar:
@@ -83,7 +89,7 @@ class Model:
             decided = DECISION * shapes[0].out_h * shapes[0].out_w * branches[0]["weights"].shape[0]
             counted = sum(packed_instructions(s, self.core) for s in shapes if s is not None)
             return round(counted + decided)
-        fits = all(s is None or (s.inputs <= 32767 and s.taps <= 255) for s in shapes)
+        fits = all(s is None or countable(s) for s in shapes)
         if not fits or any(branch["zero_padding"] for branch in branches):
             return None
         choice = pairs.choose(shapes, table_of(self.core), self.scratch)

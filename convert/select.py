@@ -12,6 +12,7 @@ from convert.ir import Graph, Op
 from convert.planar import geometry
 from convert.planar.cost import DEFAULT_SCRATCH, TABLE, Choice, choices
 from convert.planar.geometry import ConvShape
+from convert.planar.pack import MAX_INPUTS
 
 # Board's core -> the cost table that fits it best.
 CORES = {
@@ -26,6 +27,7 @@ CORES = {
 # A packed convolution: a word of activations against a word of weights; what else an output takes;
 # copying a word of the patch.
 WORD, OUTPUT, PATCH = 10.5, 26.0, 9.0
+MAX_TAPS = 255  # of a planar kernel or one by lanes
 # The packed kernels on the Cortex-M0, which has eight registers for them, take three times as many.
 SLOWER = {"m0plus": 3.2, "m3": 1.0, "m4": 1.0, "m55": 1.0}
 
@@ -44,6 +46,11 @@ def has_lanes(core: str) -> bool:
 def saturates(core: str) -> bool:
     """Whether a core is known to add bytes side by side so that they saturate."""
     return CORES.get(core) in ("m4", "m55")
+
+
+def countable(shape: ConvShape) -> bool:
+    """Whether the counts of the planar kernels and of lanes, which are half-words, hold a sum."""
+    return shape.inputs <= MAX_INPUTS and shape.taps <= MAX_TAPS
 
 
 def packed_instructions(shape: ConvShape, core: str) -> float:
@@ -95,6 +102,8 @@ def kernel_choice(
 
     A chunk fills at least one word of the index stream, so that flash does not pay for RAM.
     """
+    if not countable(shape):
+        return None
     limit = DEFAULT_SCRATCH[table_of(core)] if scratch is None else scratch
     options = [one for one in choices(shape, table_of(core)) if one.kernel == kernel]
     wide = [

@@ -192,6 +192,7 @@ def test_the_same_models_unbroken_compile() -> None:
         conv().finish(),
         conv(**real()).finish(),
         conv(channels=31).finish(),
+        conv(channels=4096, co=2).finish(),  # more inputs than a half-word counts
         conv(channels=34, **real(), pad_values=0).finish(),
         conv(padding=VALID).finish(),
         signs((1, 3, 3, 2)),
