@@ -15,6 +15,8 @@ from train.models.binary import BinaryNet, Cost, build, count
 from train.recipes.recipe import NetSpec, Recipe
 
 EVAL_BATCH = 256
+# what it says of shapes that cannot be, or that no memory holds
+OF_TENSORFLOW = (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError)
 
 
 def build_net(net: Any) -> Any:
@@ -32,7 +34,7 @@ def build_net(net: Any) -> Any:
     # autograph would read the source of layers, which may have changed since they were imported
     try:
         return tf.autograph.experimental.do_not_convert(made)()
-    except (ValueError, ZeroDivisionError) as error:
+    except (ValueError, ArithmeticError, MemoryError, *OF_TENSORFLOW) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
             "the network cannot be built as it is described",

@@ -36,6 +36,28 @@ def fit(recipe: Recipe, dataset: Dataset, takes: tuple[int, ...], gives: int | N
         )
 
 
+def answers_fit(recipe: Recipe, takes: tuple[int, ...], gives: tuple[int | None, ...]) -> None:
+    """Refuse a network whose answers are not what the recipe's task learns and judges.
+
+    Args:
+        takes: the network's pictures, (H, W, C).
+        gives: its answer to one.
+
+    Raises:
+        DataError: with both.
+    """
+    shape = getattr(recipe.task, "answers", None)
+    wanted = None if shape is None else shape(*takes)
+    if wanted is not None and wanted != tuple(gives):
+        raise DataError(
+            f"the network's answers are not those of the task {recipe.task.name}",
+            where=f"recipe {recipe.name}",
+            found=f"network {tuple(gives)}, task {wanted}",
+            remedy="give both the same numbers, such as stride and descriptor, or the network the "
+            "head of its task",
+        )
+
+
 def check_data(recipe: Recipe, dataset: Dataset) -> None:
     """Refuse data on which a recipe cannot be trained or judged, before a teacher is trained.
 

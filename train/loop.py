@@ -25,6 +25,7 @@ from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
 from train.events import Events
 from train.figures import further
 from train.fits import check_data
+from train.recipes.check import check
 from train.recipes.recipe import Recipe
 from train.record import (
     History,
@@ -86,9 +87,11 @@ def train(
         The trained Keras model, batch norm re-estimated, and metrics.json's content.
 
     Raises:
-        DataError: shapes do not match, a run is there and resume is off, a finished one is there
-            without its checkpoint, another process trains there, or the disk is full.
+        DataError: a recipe that none can be, shapes do not match, a run is there and resume is off,
+            a finished one is there without its checkpoint, another process trains there, or the
+            disk is full.
     """
+    check(recipe)
     check_data(recipe, dataset)
     together = workers()
     ours = alone(folder, wait=resume) if together.chief else contextlib.nullcontext()

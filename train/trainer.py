@@ -18,7 +18,7 @@ from train.data import Dataset
 from train.distill import Teacher, check, distributional
 from train.distribute import Workers
 from train.evaluate import Predictor, build_model
-from train.fits import fit
+from train.fits import answers_fit, fit
 from train.layers.encoders import calibrate
 from train.layers.gradual import forms, hardness
 from train.optim import Optimizers, layers_of, set_clip
@@ -96,6 +96,7 @@ class Trainer:
         with self.workers.scope():
             self.model = build_model(recipe)
             fit(recipe, dataset, self.model.input_shape[1:], self.model.output_shape[-1])
+            answers_fit(recipe, self.model.input_shape[1:], self.model.output_shape[1:])
             calibrate(self.model, seen(recipe.task, dataset.train))
         self.workers.synchronize(layers_of(self.model))
         if recipe.clip != 1.0:

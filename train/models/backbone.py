@@ -11,6 +11,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
+from train.fields import check_fields
 from train.layers import AlreadyBits, Int8Range, OverSign, shifts
 from train.layers.encoders import Encoder, encode, encoder_of
 from train.models.binary import Cost
@@ -72,6 +73,9 @@ class Backbone:
     shift: float = 0.0
 
     def __post_init__(self) -> None:
+        named(self.block)  # refuses what is none
+        encoder_of(self.encoder)
+        check_fields(self, "a backbone")
         if not len(self.widths) == len(self.blocks) == len(self.strides) > 0:
             raise ModelError(
                 "a backbone needs a width, a number of blocks and a stride for each stage",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from convert.errors import ModelError
 from train.backend import keras, larq, tf
+from train.fields import check_fields
 from train.layers import (
     AlreadyBits,
     ChannelShuffle,
@@ -38,6 +39,7 @@ class Conv:
     groups: int = 1
 
     def __post_init__(self) -> None:
+        check_fields(self, "a convolution")
         if min(self.channels, self.kernel, self.stride, self.groups) < 1:
             raise ModelError(
                 "a convolution's numbers are at least 1",
@@ -62,6 +64,9 @@ class Shuffle:
     """Channel shuffle of so many groups."""
 
     groups: int
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a shuffle")
 
 
 Layer = Conv | Pool | Shuffle
@@ -91,6 +96,8 @@ class BinaryNet:
     shift: float = 0.0
 
     def __post_init__(self) -> None:
+        encoder_of(self.encoder)  # refuses what is none
+        check_fields(self, "a network")
         Signs(self.window, self.shift)  # refuses what they cannot be
         if min(*self.input_shape, self.classes) < 1:
             raise ModelError(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from convert.errors import DataError
+from train.fields import check_fields
 from train.models.binary import BinaryNet, count
 from train.prune.blocks import Block, Weights, moved, regions, weights_without, without
 from train.prune.score import Scored
@@ -36,6 +37,7 @@ class Plan:
     pictures: int = 512
 
     def __post_init__(self) -> None:
+        check_fields(self, "a pruning plan", DataError)
         falling = all(a > b for a, b in zip((1.0, *self.sizes), self.sizes, strict=False))
         if not self.sizes or not falling or self.sizes[-1] <= 0 or self.epochs < 1:
             raise DataError(

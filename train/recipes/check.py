@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from convert.errors import DataError
+from train.fields import typed
 from train.models.binary import BinaryNet
 from train.recipes.recipe import OPTIMIZERS, SCHEDULES, Augment, NetSpec, Recipe, Stage
 from train.tasks.task import Classification
@@ -46,35 +47,6 @@ AUGMENT: Mapping[str, Range] = {
 }
 
 
-def typed(kind: type, values: Mapping[str, Any], what: str, where: str) -> dict[str, Any]:
-    """Values for fields of a dataclass of plain types; whole numbers become floats where those are
-    wanted.
-
-    Raises:
-        DataError: a field that there is not, or a value of another type.
-    """
-    hints = typing.get_type_hints(kind)
-    found = {}
-    for name, value in values.items():
-        kinds = typing.get_args(hints.get(name)) or (hints.get(name),)
-        if float in kinds and type(value) is int:
-            value = float(value)
-        if type(value) not in kinds:
-            wanted = " or ".join("null" if k is type(None) else k.__name__ for k in kinds if k)
-            raise DataError(
-                f"{what} has no such field"
-                if name not in hints
-                else f"{name} of {what} is {wanted}",
-                where=where,
-                found=name if name not in hints else repr(value),
-                remedy="fields: " + ", ".join(sorted(hints))
-                if name not in hints
-                else f"give it {wanted}",
-            )
-        found[name] = value
-    return found
-
-
 def _kinds(recipe: Recipe, where: str) -> None:
     """Raises DataError for a field of another type, such as a recipe file may have."""
     plain = (bool, int, float, str, type(None))
@@ -83,12 +55,14 @@ def _kinds(recipe: Recipe, where: str) -> None:
     parts += [("a stage", stage, Stage) for stage in stages]
     good = {"net": isinstance(recipe.net, (BinaryNet, NetSpec)) or callable(recipe.net),
             "data_options": isinstance(recipe.data_options, Mapping),
+            "task": not isinstance(recipe.task, type)
+            and all(hasattr(recipe.task, name) for name in ("name", "metric", "loss", "score")),
             **{what: isinstance(of, kind) for what, of, kind in parts}}  # fmt: skip
     for what in (name for name, fine in good.items() if not fine):
         raise DataError(
             f"{what} of a recipe is of another type",
             where=where,
-            found=repr({"a stage": recipe.stages}.get(what) or getattr(recipe, what))[:200],
+            found=repr(recipe.stages if what == "a stage" else getattr(recipe, what))[:200],
             remedy="docs/training.md has a table of the fields",
         )
     for what, of, kind in parts:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.errors import DataError
 from train.backend import tf
 from train.data import Split
 from train.data.dataset import Pixels
+from train.fields import check_fields
 from train.recipes.recipe import Augment
 from train.tasks.average_precision import mean_average_precision
 from train.tasks.changes import lit_only, mirrored
@@ -71,6 +73,12 @@ class Detection:
     stride: int = 4
     name: str = "detection"
     metric: str = "mAP"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a task", DataError, stride=(1, 4096))
+
+    def answers(self, height: int, width: int, channels: int) -> tuple[int, ...]:
+        return (height // self.stride, width // self.stride, 5)
 
     def maps(self, boxes: Any, h: int, w: int) -> tuple[Any, Any, Any]:
         """What the network should say, of boxes [N, K, 4].

@@ -16,6 +16,7 @@ from convert.errors import DataError
 from train.backend import tf
 from train.data import Split
 from train.data.dataset import Pixels
+from train.fields import MOST, check_fields
 from train.recipes.recipe import Augment
 from train.tasks.changes import lit_only
 from train.tasks.match_accuracy import CELL, PIXELS, accuracy, keypoints
@@ -92,6 +93,12 @@ class Matching:
     descriptor: int = 32
     name: str = "matching"
     metric: str = "MMA"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a task", DataError, descriptor=(1, MOST))
+
+    def answers(self, height: int, width: int, channels: int) -> tuple[int, ...]:
+        return (height // CELL, width // CELL, self.descriptor + 1 + CELL**2)
 
     def _parts(self, output: Any) -> tuple[Any, Any, Any]:
         """Descriptors of length 1 [B, h, w, D], reliability [B, h, w], repeatability

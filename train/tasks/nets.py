@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
+from train.fields import MOST, check_fields
 from train.models.backbone import Backbone
 from train.models.binary import Cost
 from train.models.blocks import named
@@ -28,6 +29,11 @@ class _Net:
     """What all of them share: a backbone, its twin, the count."""
 
     backbone: Backbone
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self, "a task's network", stride=(1, MOST), coarsest=(1, MOST), descriptor=(1, MOST)
+        )
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

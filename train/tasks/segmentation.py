@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from convert.errors import DataError
 from train.backend import tf
 from train.data import Split
 from train.data.dataset import Pixels
+from train.fields import check_fields
 from train.recipes.recipe import Augment
 from train.tasks.changes import lit_only, mirrored, mirrored_pictures
 from train.tasks.task import Predict
@@ -37,6 +39,12 @@ class Segmentation:
 
     name: str = "segmentation"
     metric: str = "mIoU"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a task", DataError)
+
+    def answers(self, height: int, width: int, channels: int) -> tuple[int, ...]:
+        return (height, width, 1)
 
     def loss(self, target: Any, output: Any) -> Any:
         """Cross-entropy, averaged over pixels."""

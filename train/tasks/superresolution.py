@@ -13,6 +13,7 @@ from convert.errors import DataError
 from train.backend import tf
 from train.data import Split
 from train.data.dataset import Pixels
+from train.fields import check_fields
 from train.recipes.recipe import Augment
 from train.tasks.changes import mirrored, mirrored_pictures
 from train.tasks.task import Predict
@@ -76,6 +77,12 @@ class SuperResolution:
 
     name: str = "super-resolution"
     metric: str = "PSNR"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a task", DataError)
+
+    def answers(self, height: int, width: int, channels: int) -> tuple[int, ...]:
+        return (2 * height, 2 * width, channels)
 
     def loss(self, target: Any, output: Any) -> Any:
         """Mean absolute error in grey levels, EDSR's (arXiv 1707.02921)."""

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from convert.errors import DataError
 from train.backend import keras, tf
 from train.data import Split
+from train.fields import check_fields
 
 # Byte pictures [N, H, W, C] -> the network's outputs, numpy.
 Predict = Callable[[npt.NDArray[np.uint8]], Any]
@@ -25,7 +27,9 @@ class Task(Protocol):
     `augment(images, targets, how, rng) -> (images, targets)`, instead of train.augment.augment,
     which moves pictures alone; without it, what moves pictures is refused. And `seen(split)`: the
     pictures of a split that its network is shown, where these are not `split.images` alone. And
-    `undefined(split) -> str`: why it has no score over a split, empty where it has one.
+    `undefined(split) -> str`: why it has no score over a split, empty where it has one. And
+    `answers(height, width, channels) -> shape`: what its networks answer to a picture, without the
+    batch; others are refused.
     """
 
     @property
@@ -61,6 +65,9 @@ class Classification:
     smoothing: float = 0.0
     name: str = "classification"
     metric: str = "accuracy"
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a task", DataError, smoothing=(0, 1))
 
     def loss(self, target: Any, output: Any) -> Any:
         """Cross-entropy, averaged over the pictures whose label is known; 0 when none is."""

@@ -17,6 +17,16 @@ from train.layers.gradual import GradualKernel
 PLANES = 8
 
 
+def refuse_none(depth: int, kernel_size: int, stride: int) -> None:
+    """Raises ModelError for numbers that no encoder of bit planes has."""
+    if depth < 1 or not 1 <= kernel_size <= 8 or stride < 1:
+        raise ModelError(
+            "there is no such encoder of bit planes",
+            found=f"{depth} outputs a channel, kernel {kernel_size}, stride {stride}",
+            remedy="outputs and stride of at least 1, a kernel of 1 to 8",
+        )
+
+
 @keras.utils.register_keras_serializable("bitwake")
 class BitPlaneDepthwise(keras.layers.Layer):
     """Bytes [N, H, W, C] as float32 0..255 -> real numbers [N, H', W', C·D], channel c·D + d.
@@ -34,12 +44,7 @@ class BitPlaneDepthwise(keras.layers.Layer):
 
     def __init__(self, depth: int, kernel_size: int = 3, stride: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if depth < 1 or not 1 <= kernel_size <= 8 or stride < 1:
-            raise ModelError(
-                "there is no such encoder of bit planes",
-                found=f"{depth} outputs a channel, kernel {kernel_size}, stride {stride}",
-                remedy="outputs and stride of at least 1, a kernel of 1 to 8",
-            )
+        refuse_none(depth, kernel_size, stride)
         self.depth, self.kernel_size, self.stride = depth, kernel_size, stride
         self.kernel_quantizer = GradualKernel()
         self.kernel_constraint = larq.constraints.WeightClip(1.0)

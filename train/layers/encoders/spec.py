@@ -12,7 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from convert.errors import ModelError, did_you_mean
 from train.backend import keras, tf
-from train.layers.encoders.bitplanes import PLANES, BitPlaneDepthwise
+from train.fields import check_fields
+from train.layers.encoders.bitplanes import PLANES, BitPlaneDepthwise, refuse_none
 from train.layers.encoders.dither import Dither
 from train.layers.encoders.table import ByteTable, frac, gray, natural
 
@@ -51,6 +52,9 @@ class Encoder(Protocol):
 @dataclass(frozen=True)
 class _Pixelwise:
     """Every pixel by itself: C·M channels, no weights."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "an encoder")
 
     @property
     def stride(self) -> int:
@@ -143,6 +147,9 @@ class Dithered(_Pixelwise):
     amplitude: float = 1.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        check_fields(self, "a dither", seed=(0, 2**32 - 1))
+
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         layer = Dither(
             planes,
@@ -162,11 +169,15 @@ class BitPlanes:
     kernel: int = 3
     stride: int = 1
 
+    def __post_init__(self) -> None:
+        check_fields(self, "an encoder of bit planes")
+
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         x = BitPlaneDepthwise(planes, self.kernel, self.stride, name="bitplanes")(x)
         return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name="bitplanes_bn")(x), False
 
     def shape(self, picture: Shape, planes: int) -> Shape:
+        refuse_none(planes, self.kernel, self.stride)
         height, width, channels = picture
         return -(-height // self.stride), -(-width // self.stride), channels * planes
 
@@ -192,6 +203,9 @@ class Bayer:
     """
 
     encoder: Encoder = Glt()
+
+    def __post_init__(self) -> None:
+        check_fields(self, "a mosaic's encoder")
 
     @property
     def stride(self) -> int:

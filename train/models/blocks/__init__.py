@@ -28,7 +28,7 @@ def named(block: Block | str) -> Block:
     Raises:
         ModelError: there is no such block.
     """
-    if callable(block) and not isinstance(block, type):
+    if isinstance(block, Block) and not isinstance(block, type):
         return block
     if not isinstance(block, str) or block not in KINDS:
         raise ModelError(

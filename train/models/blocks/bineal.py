@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convert.errors import ModelError
+from train.fields import check_fields
 from train.layers.bineal import ALPHA_SHAPES, OverAdd, OverKernel, OverSign
 from train.layers.int4 import Int4Add
 from train.models.blocks.flow import Flow, bconv, norm
@@ -37,6 +38,7 @@ class BiNeal:
     bits = True
 
     def __post_init__(self) -> None:
+        check_fields(self, "a BiNeal block")
         good = self.alpha in ("", *ALPHA_SHAPES) and self.add in ("exact", "int4")
         if not good or self.skip_kernel < 1:
             raise ModelError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
+from train.fields import check_fields
 from train.layers import ChannelShuffle, OverSign
 from train.layers.bits import RepeatChannels
 from train.layers.logic import KINDS, LogicResidual
@@ -35,6 +36,7 @@ class Compact:
     bits = True
 
     def __post_init__(self) -> None:
+        check_fields(self, "a compact block")
         if self.residual not in ("", *KINDS) or self.group < 1 or self.group % GROUP:
             raise ModelError(
                 "there is no such compact block",

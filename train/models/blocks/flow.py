@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from convert.errors import ModelError
 from train.backend import keras, larq
+from train.fields import check_fields
 from train.layers import (
     AlreadyBits,
     GradualKernel,
@@ -33,6 +34,7 @@ class Signs:
     shift: float = 0.0
 
     def __post_init__(self) -> None:
+        check_fields(self, "a network")
         if not (0 < self.window < math.inf and math.isfinite(self.shift)):
             raise ModelError(
                 "a network's window is above 0 and its shift a number",
@@ -71,6 +73,7 @@ class Flow:
         return replace(self, map=result, bits=bits)
 
 
+@runtime_checkable
 class Block(Protocol):
     """A residual block, or what stands in its place. Implementations are frozen dataclasses.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.errors import ModelError
 from train.backend import keras
+from train.fields import check_fields
 from train.layers.xnor import InputScale, MeanKernel, SpatialScale
 from train.models.blocks.flow import Flow, bconv, norm, real_skip
 
@@ -24,6 +25,7 @@ class XNOR:
     bits = False
 
     def __post_init__(self) -> None:
+        check_fields(self, "an XNOR block")
         if self.scale not in ("computed", "weights", "learned"):
             raise ModelError(
                 "XNOR has no such scale",
