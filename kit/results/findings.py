@@ -114,9 +114,10 @@ def _pair(found: Found, first: str, second: str, words: str) -> Iterator[str]:
         return
     metric = metric_of(ones[0])
     share = metric not in NOT_SHARES
-    sign = "+" if gain.mean >= 0 else ""
+    text = told(gain, 100 if share else 1)
+    sign = "" if text.startswith("-") else "+"
     unit = "points" if share else "dB"
-    line = f"{words}: {sign}{told(gain, 100 if share else 1)} {unit} of {metric}"
+    line = f"{words}: {sign}{text} {unit} of {metric}"
     mine, theirs = over_seeds(ones, INSTRUCTIONS), over_seeds(others, INSTRUCTIONS)
     commits = {kernels_of(one) for one in (*ones, *others) if "bench" in one}
     if mine and theirs and len(commits) == 1:  # kernels of two commits are no comparison

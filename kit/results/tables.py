@@ -28,7 +28,7 @@ def told(mean: Mean | None, factor: float = 1.0, digits: int = 2) -> str:
     """`67.05 ± 0.41`, without a deviation for one value."""
     if mean is None:
         return NOTHING
-    text = f"{factor * mean.mean:.{digits}f}"
+    text = f"{round(factor * mean.mean, digits) + 0.0:.{digits}f}"  # no -0.00
     return text if math.isnan(mean.deviation) else f"{text} ± {factor * mean.deviation:.{digits}f}"
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from convert.errors import BitWakeError, DataError
-from kit.results import counts, page, plots, run, steps
+from kit.results import counts, page, plots, run, steps, tables
 from kit.results.findings import PAIRS, findings
 from kit.verbs import results as verb
 from train.results import store
@@ -238,6 +238,12 @@ def test_result_files_of_another_form_are_told_with_the_field(
     with pytest.raises(DataError, match="damaged") as caught:
         store.load_all(tmp_path)
     assert word in str(caught.value)
+
+
+def test_nothing_is_less_than_no_difference() -> None:
+    assert tables.told(mean_of([-0.001, 0.0]), 1.0) == "0.00 ± 0.00"
+    assert tables.told(mean_of([-0.0000763, 0.01]), 100, 0) == "0 ± 1"
+    assert tables.told(mean_of([-0.006]), 1.0) == "-0.01"
 
 
 def test_mean_and_deviation_are_numpys() -> None:
