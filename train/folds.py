@@ -68,8 +68,9 @@ def cross_validation(
             _, metrics = train(
                 one, dataset, at, resume=True, quiet=quiet, record=_of_fold(record, fold)
             )
-            if metrics["finished"] and workers().chief:
-                write_card(at)
+        # here, for a kill may have come between the figures and the card
+        if metrics["finished"] and workers().chief and not (at / "model_card.md").exists():
+            write_card(at)
         rows.append(metrics)
     accuracies = [row["accuracy"] for row in rows]
     result = {

@@ -92,8 +92,9 @@ def seeds_command(
                 record=record,
                 stop_after=stop_after,
             )
-            if found["finished"] and workers().chief:
-                write_card(at)
+        # here, for a kill may have come between the figures and the card
+        if found["finished"] and workers().chief and not (at / "model_card.md").exists():
+            write_card(at)
         rows.append(found)
     asked = {"name": first.name, **record}
     result = {

@@ -7,6 +7,7 @@ improve while a queue of days runs.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,8 @@ from typing import Any
 from convert.analysis import analyse
 from kit.files import last_change
 from kit.results import steps
-from kit.results.run import OutOfTimeError, Report, Settings, run_job, told
+from kit.results.programs import KilledError, OutOfTimeError, Settings, wait_for
+from kit.results.run import Report, run_job, told
 from train.results import store
 from train.results.arm import Arm, Job
 
@@ -34,10 +36,12 @@ def counted(arm: Arm, settings: Settings) -> store.Outcome:
     """One arm's count: `bench`, and of an 8-bit network `float`, what its float form weighs.
 
     Raises:
-        OutOfTimeError: as `run_job`; nothing is kept of it.
+        OutOfTimeError, KilledError: as `run_job`; nothing is kept of it.
     """
     name = f"{arm.name}-count"
     folder = settings.runs / name
+    if folder.exists():  # a training that a killed call left there would go on writing
+        wait_for(folder, settings, math.inf)
     shutil.rmtree(folder, ignore_errors=True)
     short = replace(arm, overrides={**arm.overrides, **SHORT})
     found = run_job(Job(False, 0, 0, 0, short), settings, name, arm.steps)
@@ -53,16 +57,22 @@ def count(arms: Sequence[Arm], settings: Settings) -> Report:
     """Counts arms in order, as far as the time goes."""
     finished: list[str] = []
     broken: list[str] = []
+    killed: list[str] = []
     for at, arm in enumerate(arms):
         settings.say(f"{at + 1}/{len(arms)} {arm.name}: instructions and sizes")
         try:
             found = counted(arm, settings)
         except OutOfTimeError:
-            return Report(tuple(finished), tuple(broken), (), tuple(a.name for a in arms[at:]))
+            left = (*killed, *(a.name for a in arms[at:]))
+            return Report(tuple(finished), tuple(broken), (), left)
+        except KilledError as error:
+            settings.say(f"  {error}; the next call counts it")
+            killed.append(arm.name)
+            continue
         store.save_count(settings.results, found)
         (broken if store.failed(found) else finished).append(f"{arm.name}-count")
         settings.say(f"  {told(found)}")
-    return Report(tuple(finished), tuple(broken), (), ())
+    return Report(tuple(finished), tuple(broken), (), tuple(killed))
 
 
 def wanting(arms: Sequence[Arm], results: Path, again: bool) -> list[Arm]:

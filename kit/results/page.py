@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from kit.results import figures, tables
 from kit.results.findings import findings
-from kit.results.run import SET
+from kit.results.programs import SET
 from kit.results.tables import Outcome, kernels_of, ordered, score
 from train.results import store
 from train.results.aggregate import by_arm

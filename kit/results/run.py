@@ -1,8 +1,8 @@
 """Runs the queue: one arm at a time in programs of its own, at low priority, continued at will.
 
 What is done is known from the result files alone, so that the queue goes on on any machine that has
-them. A run folder that a stopped call left is continued. An arm that fails is recorded with its
-message and does not stop the queue.
+them. A run folder that a stopped call left is continued, and so is one of a step that was killed
+from outside. An arm that fails is recorded with its message and does not stop the queue.
 """
 
 from __future__ import annotations
@@ -12,109 +12,39 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.files import ROOT, commit
 from kit.results import steps
+from kit.results.programs import (
+    KILLED,
+    SET,
+    KilledError,
+    OutOfTimeError,
+    Settings,
+    environment,
+    execute,
+    kills,
+    wait_for,
+)
 from train.results import store
 from train.results.arm import Job
 
 # PlatformIO's folder is shared: a build for another board at the same time can disturb this one.
 ONCE_MORE = ("bench",)
-# of the environment; figures of a training depend on them
-SET = ("TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-       "OMP_NUM_THREADS")  # fmt: skip
 LAST_WORDS = 12  # lines of a failed step
-PATIENCE = 30.0  # seconds for a stopped step to end
+MOST_KILLS = 3  # without a new checkpoint, by which an arm has failed
 PRIVATE = re.compile(r"(?<![\w.~$}/-])/(?:[\w.+-]+/)+")
-
-
-class OutOfTimeError(Exception):
-    """The time given to this call is over; what runs is continued by the next."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the queue runs.
-
-    Attributes:
-        results: folder of the result files.
-        runs: folder of the run folders.
-        threads: of TensorFlow and numpy.
-        nice: added to the priority value of the programs.
-        deadline: time.monotonic() at which to stop; None for never.
-        arm_minutes: an arm that takes longer has failed.
-        program: what runs a module.
-        say: where lines for people go.
-    """
-
-    results: Path
-    runs: Path
-    threads: int = 1
-    nice: int = 10
-    deadline: float | None = None
-    arm_minutes: float = 180.0
-    program: tuple[str, ...] = (sys.executable, "-m")
-    say: Callable[[str], None] = field(default=print)
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Fixed numbers of threads: the order of sums depends on them."""
-    # oneDNN: a step takes two thirds of the time; sums then depend on the kind of processor
-    quick = {SET[0]: "1"}
-    return {**quick, **os.environ, **{name: str(threads) for name in SET[1:]}}
 
 
 def public(text: str) -> str:
     """A message without the folders of this machine, for a file that others read."""
     return PRIVATE.sub("", text.replace(f"{ROOT}/", ""))
-
-
-def execute(words: Sequence[str], log: Path, settings: Settings, until: float) -> int:
-    """Runs one step, its output appended to `log`; returns its exit status.
-
-    Raises:
-        OutOfTimeError: the call's time is over; the step was stopped.
-        TimeoutError: the arm's own time is over.
-        KeyboardInterrupt: passed on after the step was stopped.
-    """
-    line = [*settings.program, *words]
-    with log.open("a", encoding="utf-8") as stream:
-        stream.write(f"$ python -m {shlex.join(words)}\n")
-        stream.flush()
-        process = subprocess.Popen(
-            line, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
-            env=environment(settings.threads), preexec_fn=lambda: os.nice(settings.nice) and None,
-        )  # fmt: skip
-        ends = until if settings.deadline is None else min(until, settings.deadline)
-        try:
-            return process.wait(max(0.0, ends - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _stop(process)
-            if settings.deadline is not None and settings.deadline <= until:
-                raise OutOfTimeError from None
-            raise TimeoutError from None
-        except BaseException:
-            _stop(process)
-            raise
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ctrl-C, then harder; training's last checkpoint is whole in either case."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        process.send_signal(number)
-        try:
-            process.wait(PATIENCE)
-            return
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def run_job(
@@ -128,6 +58,7 @@ def run_job(
 
     Raises:
         OutOfTimeError: as `execute`.
+        KilledError: a step was killed, and not yet MOST_KILLS times at the same place.
     """
     arm, folder = job.arm, settings.runs / (name or job.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,12 +82,15 @@ def run_job(
         said = steps.words(step, job, run)
         outcome["commands"].append(public(f"python -m {shlex.join(said)}"))
         begins, began = log.stat().st_size if log.exists() else 0, time.monotonic()
+        killed = False
         try:
+            wait_for(folder, settings, until)
             now = steps.resumed(step, said, job, folder, run)
             status = execute(now, log, settings, until)
-            if status and step in ONCE_MORE:
+            if status and status not in KILLED and step in ONCE_MORE:
                 begins = log.stat().st_size
                 status = execute(now, log, settings, until)
+            killed = status in KILLED
             message = "" if status == 0 else _end_of(log, begins)
             if status == 0:
                 outcome |= steps.collect(step, folder)
@@ -167,6 +101,11 @@ def run_job(
         took = outcome.get("metrics", {}).get("train_seconds") if step == "train" else None
         # a training's own seconds are those of all calls that it took
         outcome["seconds"][step] = round(took or time.monotonic() - began, 1)
+        if killed:
+            times = kills(folder, step)
+            if times < MOST_KILLS:
+                raise KilledError(f"{step} was killed (status {status})")
+            message = f"killed {times} times without coming further; out of memory?"
         if status:
             outcome["failed"] = {"step": step, "status": status, "message": public(message)}
             break
@@ -222,12 +161,13 @@ def run_queue(
     finished: list[str] = []
     broken: list[str] = []
     skipped: list[str] = []
+    killed: list[Job] = []
     waiting = pending(jobs, settings.results, retry)
     recipes: Mapping[str, Any] = known() if waiting else {}
     missing: set[str] = set()
     for at, job in enumerate(waiting):
         if settings.deadline is not None and time.monotonic() >= settings.deadline:
-            return _report(finished, broken, skipped, waiting[at:])
+            return _report(finished, broken, skipped, [*killed, *waiting[at:]])
         recipe = job.arm.recipe
         if recipe not in recipes and recipe not in missing:
             recipes = known()
@@ -248,11 +188,15 @@ def run_queue(
             outcome = run_job(job, settings)
         except OutOfTimeError:
             settings.say(f"stopped in {job.name}; the next call continues it")
-            return _report(finished, broken, skipped, waiting[at:])
+            return _report(finished, broken, skipped, [*killed, *waiting[at:]])
+        except KilledError as error:
+            settings.say(f"  {error}; the next call continues it")
+            killed.append(job)
+            continue
         store.save(settings.results, outcome)
         (broken if store.failed(outcome) else finished).append(job.name)
         settings.say(f"  {told(outcome)}")
-    return _report(finished, broken, skipped, [])
+    return _report(finished, broken, skipped, killed)
 
 
 def _report(

@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
     queue = jobs(arms, seeds=args.seeds)
     if args.list:
         return listed(args, queue, results)
-    from kit.results import counts
+    from kit.results import counts, programs
     from kit.results import run as runner
 
-    settings = runner.Settings(
+    settings = programs.Settings(
         results=results,
         runs=Path(args.runs).resolve() if args.runs else ROOT / "runs" / "results",
         threads=args.threads,

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from convert.errors import BitWakeError, DataError
-from kit.results import counts, page, plots, run, steps, tables
+from kit.results import counts, page, plots, programs, run, steps, tables
 from kit.results.findings import PAIRS, findings
 from kit.verbs import results as verb
+from train import runfolder
 from train.results import store
 from train.results.aggregate import mean_of, mixed
 from train.results.arm import CORE, SEEDS, Arm, Group, jobs
@@ -25,7 +26,7 @@ from train.results.arms import ARMS, GROUPS
 
 # In the place of `python -m kit`: leaves what a step leaves, in a run folder.
 PROGRAM = """
-import json, pathlib, shutil, sys, time
+import json, os, pathlib, shutil, signal, sys, time
 words = sys.argv[2:]
 def after(flag, other=None):
     return words[words.index(flag) + 1] if flag in words else other
@@ -43,6 +44,11 @@ if words[0] == "train":
     if recipe == "slow" and not (folder / "checkpoint.npz").exists():
         (folder / "checkpoint.npz").write_text("")
         time.sleep(60)
+    if recipe == "killed" and not (folder / "checkpoint.npz").exists():
+        (folder / "checkpoint.npz").write_text("")
+        os.kill(os.getpid(), signal.SIGTERM)
+    if recipe == "always killed":
+        sys.exit(137)
     metrics = {"finished": True, "accuracy": 0.75, "size_bits": 1000, "data": "scenes",
                "synthetic": True, "split": "test", "pictures": 4, "dataset_hash": "ab",
                "train_seconds": 86.4}
@@ -76,7 +82,7 @@ def calls(settings: run.Settings) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-KNOWN = {"r": "", "breaks": "", "slow": ""}
+KNOWN = {"r": "", "breaks": "", "slow": "", "killed": "", "always killed": ""}
 
 
 def test_seed_0_of_every_arm_runs_first_and_by_priority() -> None:
@@ -142,6 +148,46 @@ def test_a_retry_that_is_stopped_goes_on_too(settings: run.Settings) -> None:
     assert run.run_queue(queue, settings, lambda: KNOWN, retry=True).finished == ("slow-s0",)
     [said] = [line for line in calls(settings) if line.startswith("train")][len(before) :]
     assert "--resume" in said
+
+
+def test_what_was_killed_from_outside_goes_on(settings: run.Settings) -> None:
+    queue = jobs((arm("k", "killed", priority=1), arm("z", priority=2)), seeds=1)
+    report = run.run_queue(queue, settings, lambda: KNOWN)
+    assert (report.finished, report.failed, report.left) == (("z-s0",), (), ("k-s0",))
+    assert not (settings.results / "k-s0.json").exists()
+    assert run.run_queue(queue, settings, lambda: KNOWN).finished == ("k-s0",)
+    assert any(line.startswith("train --resume") for line in calls(settings)), "from its checkpoint"
+
+
+def test_what_is_killed_at_the_same_place_again_and_again_has_failed(
+    settings: run.Settings,
+) -> None:
+    queue = jobs((arm("k", "always killed"),), seeds=1)
+    reports = [run.run_queue(queue, settings, lambda: KNOWN) for _ in range(run.MOST_KILLS)]
+    assert [report.left for report in reports[:-1]] == [("k-s0",)] * (run.MOST_KILLS - 1)
+    assert reports[-1].failed == ("k-s0",)
+    message = store.load(settings.results / "k-s0.json")["failed"]["message"]
+    assert f"killed {run.MOST_KILLS} times" in message
+
+
+def test_kills_between_checkpoints_are_counted_anew(tmp_path: Path) -> None:
+    assert [programs.kills(tmp_path, "train") for _ in range(2)] == [1, 2]
+    (tmp_path / "step1").mkdir()
+    (tmp_path / "step1" / "checkpoint.npz").write_text("")
+    assert [programs.kills(tmp_path, "train") for _ in range(2)] == [1, 2]
+    assert programs.kills(tmp_path, "convert") == 1
+
+
+def test_a_training_that_a_killed_queue_left_is_waited_for(settings: run.Settings) -> None:
+    """Its run folder has no checkpoint yet: a second training there would be refused."""
+    queue = jobs((arm("z"),), seeds=1)
+    folder = settings.runs / "z-s0"
+    folder.mkdir(parents=True)
+    with runfolder.locked(folder, ""):
+        hasty = replace(settings, deadline=time.monotonic() + 1)
+        assert run.run_queue(queue, hasty, lambda: KNOWN).left == ("z-s0",)
+        assert not calls(settings)
+    assert run.run_queue(queue, settings, lambda: KNOWN).finished == ("z-s0",)
 
 
 def test_what_another_queue_brings_meanwhile_stays(settings: run.Settings) -> None:

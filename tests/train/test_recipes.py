@@ -245,6 +245,7 @@ def test_seeds_are_aggregated_and_resumed(tmp_path: Path, monkeypatch: pytest.Mo
     assert "score" not in short
     found = seeds_command(**asked, seeds=2, overrides={"epochs": 2})
     stamps = [(tmp_path / f"seed{k}" / "weights.npz").stat().st_mtime_ns for k in (0, 1)]
+    (tmp_path / "seed1" / "model_card.md").unlink()  # as a kill in front of it leaves the folder
     assert seeds_command(**asked, seeds=2, overrides={"epochs": 2}) == found
     assert [(tmp_path / f"seed{k}" / "weights.npz").stat().st_mtime_ns for k in (0, 1)] == stamps
     written = json.loads((tmp_path / "seeds.json").read_text())

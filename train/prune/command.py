@@ -13,6 +13,7 @@ from train.api import agree, changed, load_data, prepared, train_command
 from train.card import read_json
 from train.prune.plan import Plan
 from train.recipes.recipe import Recipe
+from train.runfolder import alone
 
 
 def recipe_of(folder: Path) -> Recipe:
@@ -54,7 +55,7 @@ def prune_command(
             asked for with other overrides, `base` is `folder`, or its network cannot be pruned so
             far; said before anything is trained or read.
     """
-    from train.prune.run import base_net, prunable, prune
+    from train.prune.run import prunable
 
     base = base or folder / "base"
     if base.resolve() == folder.resolve():
@@ -63,9 +64,7 @@ def prune_command(
             where=str(folder),
             remedy="name another folder with --run",
         )
-    came = base / "metrics.json"  # not there yet when the first epoch was cut short
-    finished = came.exists() and bool(read_json(came).get("finished"))
-    if not finished:
+    if not _finished(base):
         if recipe is None:
             raise DataError(
                 "there is no finished run to prune",
@@ -73,6 +72,28 @@ def prune_command(
                 remedy="name one with --base, or a recipe with --recipe to train it first",
             )
         prunable(prepared(recipe, None, seed, overrides or {})[0].net, plan, f"recipe {recipe}")
+    with alone(folder, wait=True):  # one that a killed queue left behind may still prune there
+        return _alone(recipe, base, folder, plan, seed, overrides, quiet)
+
+
+def _finished(base: Path) -> bool:
+    came = base / "metrics.json"  # not there yet when the first epoch was cut short
+    return came.exists() and bool(read_json(came).get("finished"))
+
+
+def _alone(
+    recipe: str | None,
+    base: Path,
+    folder: Path,
+    plan: Plan,
+    seed: int | None,
+    overrides: Mapping[str, Any] | None,
+    quiet: bool,
+) -> dict[str, Any]:
+    """`prune_command` in a folder that is this process's own."""
+    from train.prune.run import base_net, prunable, prune
+
+    if not _finished(base):
         started = (base / "checkpoint.npz").exists()
         train_command(
             recipe=recipe,
