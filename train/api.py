@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import itertools
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from train.card import read_json, write_card
 from train.recipes import Augment, Recipe
 from train.recipes.check import check, refuse_idle, typed
 from train.recipes.recipe import Stage
-from train.runfolder import refuse_another
+from train.runfolder import TakenError, begun, refuse_another
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 FIXED = ("name", "net", "source", "task")  # fields that --set does not reach
@@ -94,14 +95,12 @@ def load_data(recipe: Recipe, **more: Any) -> datasets.Dataset:
     return datasets.load(recipe.data, **{**recipe.data_options, **more})
 
 
-def new_folder(name: str, root: Path | None = None) -> Path:
-    """runs/NAME, or runs/NAME-2 and so on when a run is there."""
-    root = RUNS if root is None else root
-    folder, number = root / name, 1
-    while (folder / "checkpoint.npz").exists():
-        number += 1
-        folder = root / f"{name}-{number}"
-    return folder
+def new_folders(name: str) -> Iterator[Path]:
+    """runs/NAME, runs/NAME-2 and so on, without those in which a run is."""
+    for number in itertools.count(1):
+        folder = RUNS / (name if number == 1 else f"{name}-{number}")
+        if not begun(folder):
+            yield folder
 
 
 def prepared(
@@ -235,17 +234,25 @@ def train_command(
         raise DataError(
             "workers need to be told their common run folder", remedy="give all of them --run DIR"
         )
-    folder = run_dir or new_folder(chosen.name)
-    _, metrics = train(
-        chosen,
-        load_data(chosen),
-        folder,
-        resume=resume,
-        quiet=quiet,
-        stop_after=stop_after,
-        record=record,
-        checkpoint_minutes=CHECKPOINT_MINUTES if checkpoint_minutes is None else checkpoint_minutes,
-    )
+    dataset = load_data(chosen)
+    for folder in [run_dir] if run_dir else new_folders(chosen.name):
+        try:
+            _, metrics = train(
+                chosen,
+                dataset,
+                folder,
+                resume=resume,
+                quiet=quiet,
+                stop_after=stop_after,
+                record=record,
+                checkpoint_minutes=CHECKPOINT_MINUTES
+                if checkpoint_minutes is None
+                else checkpoint_minutes,
+            )
+            break
+        except TakenError:  # by a training that was begun at the same time
+            if run_dir is not None:
+                raise
     if metrics["finished"] and together.chief:
         write_card(folder)
     return {"run": str(folder), **metrics}

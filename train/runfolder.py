@@ -73,6 +73,10 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from None
 
 
+class TakenError(DataError):
+    """A run folder in which a new run cannot begin, because another one is there."""
+
+
 @contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
     """Holds the lock of a folder, or of a file that is made for it, while the block runs; the lock
@@ -112,7 +116,8 @@ def alone(folder: Path, *, wait: bool) -> Iterator[None]:
         wait: for a training that runs there to end; else it is an error.
 
     Raises:
-        DataError: another process trains there, or the folder cannot be made.
+        TakenError: another process trains there.
+        DataError: the folder cannot be made.
     """
     waiting = f"{folder}: another training writes there; waiting for it" if wait else ""
     with ExitStack() as stack:
@@ -120,7 +125,7 @@ def alone(folder: Path, *, wait: bool) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder, waiting))
         except BlockingIOError:
-            raise DataError(
+            raise TakenError(
                 "another training writes to this run folder",
                 where=str(folder),
                 remedy="name another folder with --run, or wait for its end",
@@ -147,16 +152,23 @@ def refuse_finished(folder: Path) -> None:
         )
 
 
+def begun(folder: Path) -> list[str]:
+    """Names of the files by which a run was begun in a folder."""
+    names = ("checkpoint.npz", "weights.npz", "metrics.json")
+    return [name for name in names if (folder / name).exists()]
+
+
 def refuse_another(folder: Path) -> None:
-    """Raises DataError where a run was begun: a new one would mix with it."""
+    """Raises TakenError where a run was begun: a new one would mix with it; DataError where no
+    folder is."""
     if folder.exists() and not folder.is_dir():
         raise DataError(
             "a run needs a folder", where=str(folder), found="a file", remedy="name another"
         )
-    left = [n for n in ("checkpoint.npz", "weights.npz", "metrics.json") if (folder / n).exists()]
+    left = begun(folder)
     if left:
         resumable = "continue it with --resume, or " if "checkpoint.npz" in left else ""
-        raise DataError(
+        raise TakenError(
             "a run is there already",
             where=str(folder),
             found=", ".join(left),

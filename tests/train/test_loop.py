@@ -152,6 +152,25 @@ def test_one_training_at_a_time_writes_a_folder(
         train(tiny_recipe, make_blobs(), tmp_path / "file", quiet=True)
 
 
+def test_two_trainings_at_once_take_two_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were begun without --run; and a run that has lost its checkpoint is a run too."""
+    from tests.train import small
+    from train import api
+
+    monkeypatch.setattr(api, "RUNS", tmp_path)
+    monkeypatch.setattr(api, "prepared", lambda *_: (small.recipe(epochs=1), {}))
+    monkeypatch.setattr(api, "load_data", lambda _: small.dataset())
+    (tmp_path / "small").mkdir()
+    with runfolder.locked(tmp_path / "small", ""):
+        found = api.train_command(recipe="small", quiet=True)
+    assert found["run"] == str(tmp_path / "small-2")
+    (tmp_path / "small-2" / "checkpoint.npz").unlink()
+    assert api.train_command(recipe="small", quiet=True)["run"] == str(tmp_path / "small")
+    assert api.train_command(recipe="small", quiet=True)["run"] == str(tmp_path / "small-3")
+
+
 def test_a_file_system_without_locks_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
