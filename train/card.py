@@ -70,11 +70,14 @@ def read_json(path: Path) -> dict[str, Any]:
             raise ValueError("no JSON object")
         return found
     except (OSError, ValueError) as error:
+        made = path.name == "metrics.json" and path.with_name("checkpoint.npz").exists()
         raise DataError(
             "a file of the run cannot be read",
             where=str(path),
             found=str(error),
-            remedy="give the folder of a training run: kit train --recipe … makes one",
+            remedy=f"delete it; then kit train --resume {path.parent} writes it anew"
+            if made
+            else "give the folder of a training run: kit train --recipe … makes one",
         ) from None
 
 

@@ -20,22 +20,21 @@ from train import recipes
 from train.backend import keras, larq, tf
 from train.card import macs_of
 from train.data import Dataset
-from train.datarecord import read_run, recorded_data
+from train.datarecord import final_weights, read_run, recorded_data
 from train.evaluate import build_net, predict
 from train.figures import further
 from train.netrecord import recorded_net
-from train.runfolder import load_arrays, write_json, write_whole
+from train.runfolder import write_json, write_whole
 from train.tasks.task import seen
 
 CALIBRATION = 256  # pictures of the validation split, or of training where there is none
 
 
 def restored(run: Path, recipe: Mapping[str, Any]) -> Any:
-    """The run's Keras model with its final weights."""
-    model = build_net(recorded_net(recipe))
-    arrays = load_arrays(run / "weights.npz")
+    """The run's Keras model with its final weights, see `final_weights`."""
+    model, weights = build_net(recorded_net(recipe)), final_weights(run)
     try:
-        model.set_weights([arrays[name] for name in sorted(arrays)])
+        model.set_weights(weights)
     except ValueError as error:
         raise DataError(
             "the weights do not fit the recipe's network",

@@ -1,14 +1,20 @@
-"""A run's record, and the data that it saw; no other data stands in for it."""
+"""A run's record, the data it saw and the weights that came out; no others stand in for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from convert.errors import DataError
 from train.card import read_json
 from train.data import Dataset, load
+from train.runfolder import load_arrays
 
 # What others read of a finished run: types of each field that must be there, and of those that may.
 Fields = dict[str, dict[str, tuple[type, ...]]]
@@ -28,6 +34,7 @@ MORE: Fields = {
     "metrics": {
         "data": (str,),
         "macs": (int,),
+        "weights_sha256": (str,),
         "bops": (int,),
         "weights": (str,),
         "labels": (list,),
@@ -59,6 +66,38 @@ def read_run(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             remedy="take the file from a copy of the run, or train again",
         )
     return recipe, metrics
+
+
+def digest(weights: Iterable[npt.NDArray[Any]]) -> str:
+    """SHA-256 over weights in their order, 64 hexadecimal digits."""
+    found = hashlib.sha256()
+    for weight in weights:
+        found.update(np.ascontiguousarray(weight).tobytes())
+    return found.hexdigest()
+
+
+def final_weights(run: Path) -> list[npt.NDArray[Any]]:
+    """A finished run's weights, in the order of the model's get_weights(). Of a run whose record
+    is too old to say which they are, that is told.
+
+    Raises:
+        DataError: missing, damaged, or not those that the run's figures are of.
+    """
+    arrays = load_arrays(run / "weights.npz")
+    weights = [arrays[name] for name in sorted(arrays)]
+    had, found = read_json(run / "metrics.json").get("weights_sha256"), digest(weights)
+    if had is None:
+        line = "an older record: it does not say of which weights its figures are"
+        print(f"{run}: {line}", file=sys.stderr, flush=True)
+    elif had != found:
+        raise DataError(
+            "the weights are not those that the run's figures are of",
+            where=str(run / "weights.npz"),
+            found=f"sha256 {found[:16]}, metrics.json has {str(had)[:16]}",
+            remedy="put this run's own file there; where its checkpoint is, kit train --resume "
+            f"{run} writes both anew",
+        )
+    return weights
 
 
 def check_same(dataset: Dataset, metrics: Mapping[str, Any], run: str | Path) -> None:

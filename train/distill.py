@@ -8,7 +8,6 @@ arXiv 1503.02531). At T = 1 it is ReActNet's. It needs no labels.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from convert.errors import DataError
 from train.backend import tf
 from train.card import read_json
 from train.data import Dataset
-from train.datarecord import read_run
+from train.datarecord import digest, read_run
 from train.recipes.recipe import Recipe
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
@@ -45,17 +44,9 @@ class Teacher:
     record: dict[str, Any]
 
 
-def digest(model: Any) -> str:
-    """SHA-256 over a model's weights, 64 hexadecimal digits."""
-    found = hashlib.sha256()
-    for weight in model.get_weights():
-        found.update(np.ascontiguousarray(weight).tobytes())
-    return found.hexdigest()
-
-
 def as_teacher(model: Any, **record: Any) -> Teacher:
     """A model in memory as a teacher."""
-    return Teacher(model, {**record, "weights_sha256": digest(model)})
+    return Teacher(model, {**record, "weights_sha256": digest(model.get_weights())})
 
 
 def check(recipe: Recipe, model: Any, student: Any) -> None:

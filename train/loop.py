@@ -20,6 +20,7 @@ import numpy.typing as npt
 from convert.errors import DataError
 from train import distill
 from train.data import Dataset
+from train.datarecord import digest, final_weights
 from train.distribute import Workers, workers
 from train.evaluate import EVAL_BATCH, confusion, predict, reestimate_batch_norm
 from train.events import Events
@@ -40,7 +41,6 @@ from train.record import (
 from train.runfolder import (
     Log,
     alone,
-    load_arrays,
     refuse_another,
     refuse_finished,
     remove_halves,
@@ -167,6 +167,7 @@ def _train(
         if metrics["finished"] and together.chief:
             write_curves(folder / "curves.csv", history)
             weights = {f"w{i:04d}": w for i, w in enumerate(model.get_weights())}
+            metrics["weights_sha256"] = digest(weights.values())
             save_arrays(folder / "weights.npz", weights)
             write_json(folder / "metrics.json", metrics)
             log(
@@ -195,8 +196,7 @@ def _first_weights(
             found=f"{recipe.init_from} without weights.npz",
             remedy="python -m kit train --recipe NAME --run DIR makes one",
         )
-    arrays = load_arrays(path)
-    return [arrays[name] for name in sorted(arrays)]
+    return final_weights(path.parent)
 
 
 def _within(folder: Path, trainer: Trainer, history: History, minutes: float) -> Any:

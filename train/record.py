@@ -156,6 +156,7 @@ def save(
     table = table.reshape(len(history), len(names))
     more = {"history": table, "history_names": np.array(names, dtype=np.str_)}
     more["run"] = np.array(_called(trainer.recipe))
+    more["asked"] = np.array(json.dumps(_asked(trainer), sort_keys=True, default=str))
     if progress is not None:
         more["progress"] = np.array(progress.text())
     arrays = {**trainer.state(), **more}  # workers read their state together
@@ -168,6 +169,13 @@ def _called(recipe: Recipe) -> str:
     return f"{recipe.name}, seed {recipe.seed}"
 
 
+def _asked(trainer: Trainer) -> dict[str, Any]:
+    """What a run was asked for, and of which pictures and teacher."""
+    teacher = trainer.teacher.record["weights_sha256"] if trainer.teacher else None
+    data = {"dataset": trainer.data.options, "dataset_hash": trainer.data.hash}
+    return {**trainer.recipe.as_dict(), **data, "teacher_sha256": teacher}
+
+
 def restore(trainer: Trainer, checkpoint: Path) -> tuple[History, Progress | None]:
     """Take up a checkpoint.
 
@@ -175,12 +183,19 @@ def restore(trainer: Trainer, checkpoint: Path) -> tuple[History, Progress | Non
         DataError: it is damaged or of another run or network.
     """
     arrays = load_arrays(checkpoint)
-    run = str(arrays.pop("run", _called(trainer.recipe)))  # older ones do not say it
-    if run != _called(trainer.recipe):
+    ours = _called(trainer.recipe)
+    run = str(arrays.pop("run", ours))  # older ones do not say it
+    asked = json.loads(str(arrays.pop("asked", "null")))  # nor this
+    now, usual = (
+        json.loads(json.dumps(each, default=str))
+        for each in (_asked(trainer), trainer.recipe.defaults())
+    )
+    differing = [] if asked is None else changes(asked, now, usual)
+    if run != ours or differing:
         raise DataError(
             "the checkpoint is of another run",
             where=str(checkpoint),
-            found=f"{run}, for {_called(trainer.recipe)}",
+            found=f"{run}, for {ours}" if run != ours else f"{', '.join(differing)} differ",
             remedy="put this run's own file there, or train in a new folder",
         )
     try:

@@ -27,7 +27,7 @@ from convert.errors import DataError
 from convert.oracle import Oracle
 from train.card import model_card, read_json
 from train.data import Split
-from train.datarecord import read_run, recorded_data
+from train.datarecord import digest, final_weights, read_run, recorded_data
 from train.figures import further
 from train.runfolder import write_json, write_whole
 
@@ -117,6 +117,22 @@ def _further(
     return found
 
 
+def _check_weights(model: LceModel, run: Path, metrics: Mapping[str, Any]) -> None:
+    """Raises DataError where the flatbuffer, or weights.npz, is of other weights than the figures;
+    a flatbuffer of an older convert does not say."""
+    ours = metrics.get("weights_sha256")
+    if (run / "weights.npz").exists():
+        ours = digest(final_weights(run))
+    said = model.oracle.graph.metadata.get("weights_sha256")
+    if ours is not None and said is not None and said != ours:
+        raise DataError(
+            "this flatbuffer was made from other weights than the run's",
+            where=str(run),
+            found=f"sha256 {str(said)[:16]}, the run has {ours[:16]}",
+            remedy=f"kit convert --run {run}",
+        )
+
+
 def ship(
     run: Path,
     content: bytes,
@@ -139,8 +155,8 @@ def ship(
         The shipped metrics.json's content.
 
     Raises:
-        DataError: unfinished run, other data, too large, a full disk, or further results that are
-            not of this recipe or these pictures.
+        DataError: unfinished run, other data or weights, too large, a full disk, or further results
+            that are not of this recipe or these pictures.
         ModelError: LCE does not take the flatbuffer.
     """
     recipe, metrics = read_run(run)
@@ -159,9 +175,10 @@ def ship(
     beside = _further(
         comparison, COMPARISON, "comparison.json", "dataset_hash", metrics["dataset_hash"]
     )
+    model = LceModel(content)
+    _check_weights(model, run, metrics)
     dataset = recorded_data(recipe, metrics, run)
     names = list(dataset.label_names)
-    model = LceModel(content)
     test = dataset.test
     right = int((model(test.images).argmax(1) == test.labels).sum())
     out.parent.mkdir(parents=True, exist_ok=True)

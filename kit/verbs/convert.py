@@ -104,7 +104,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     from convert.from_keras import convert_keras
     from convert.pixels import Scaling
     from train.backend import AsTrained, export_mode
-    from train.runfolder import load_arrays
+    from train.datarecord import digest, final_weights
 
     record, metrics = _record(folder, "recipe.json"), _record(folder, "metrics.json")
     if not metrics.get("finished"):
@@ -114,8 +114,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
             found=f"{metrics.get('epochs', 0)} of {record.get('epochs')} epochs",
             remedy=f"kit train --resume {folder}",
         )
-    arrays = load_arrays(folder / "weights.npz")
-    weights = [arrays[name] for name in sorted(arrays)]
+    weights = final_weights(folder)
     builder = network(record)
     trained = AsTrained(_with_weights(builder(), weights, folder))
     test = _test_pictures(record, metrics, folder)
@@ -124,6 +123,7 @@ def _from_run(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     options = {"scaling": Scaling(1.0, 0.0), "labels": labels or None, **_options(args)}
     origin = {key: metrics.get(key) for key in ("recipe", "data", "dataset_hash", "seed", "commit",
                                                  "accuracy", "synthetic")}  # fmt: skip
+    origin["weights_sha256"] = digest(weights)
     if not _classifies(record):
         origin |= {key: metrics.get(key) for key in ("task", "metric", "score")}
     with export_mode():

@@ -42,6 +42,18 @@ def check_name(name: object, where: str) -> None:
         )
 
 
+def stale(flatbuffer: Path, folder: Path) -> bool:
+    """Whether a run's flatbuffer was not made from the weights that are there; runs that do not say
+    which those are, are told by the files' times."""
+    from convert.tflite_reader import read
+    from train.card import read_json
+
+    weights, had = folder / "weights.npz", read_json(folder / "metrics.json").get("weights_sha256")
+    if had is not None and read(flatbuffer).metadata.get("weights_sha256") != had:
+        return True
+    return weights.is_file() and flatbuffer.stat().st_mtime < weights.stat().st_mtime
+
+
 def run(args: argparse.Namespace) -> int:
     """Converts, evaluates, writes."""
     if args.name is not None:
@@ -57,9 +69,7 @@ def run(args: argparse.Namespace) -> int:
     name: str = args.name or read_json(folder / "recipe.json").get("name") or ""
     check_name(name, str(folder / "recipe.json"))
     flatbuffer = folder / "model.tflite"
-    weights = folder / "weights.npz"
-    stale = weights.is_file() and flatbuffer.is_file()
-    if not flatbuffer.is_file() or (stale and flatbuffer.stat().st_mtime < weights.stat().st_mtime):
+    if not flatbuffer.is_file() or stale(flatbuffer, folder):
         from kit import cli
 
         cli.dispatch("convert", ["--run", str(folder)])

@@ -114,6 +114,26 @@ def test_a_checkpoint_of_another_run_is_refused(
     shutil.copy(unbroken / "checkpoint.npz", here)
     with pytest.raises(DataError, match=r"seed 0, for .* seed 1"):
         train(replace(tiny_recipe, seed=1), make_blobs(), here, resume=True, quiet=True)
+    slower = replace(tiny_recipe, learning_rate=1e-3)
+    train(slower, make_blobs(), tmp_path / "slower", quiet=True, stop_after=1)
+    shutil.copy(unbroken / "checkpoint.npz", tmp_path / "slower")
+    with pytest.raises(DataError, match=r"found: +learning_rate differ"):
+        train(slower, make_blobs(), tmp_path / "slower", resume=True, quiet=True)
+
+
+def test_an_older_checkpoint_goes_on(
+    unbroken: Path, tmp_path: Path, tiny_recipe: Any, make_blobs: Callable[..., Dataset]
+) -> None:
+    """One that does not say whose it is, as checkpoints did not."""
+    from train.loop import train
+
+    here = tmp_path / "run"
+    train(tiny_recipe, make_blobs(), here, quiet=True, stop_after=1)
+    kept = runfolder.load_arrays(here / "checkpoint.npz")
+    old = {name: value for name, value in kept.items() if name not in ("run", "asked")}
+    runfolder.save_arrays(here / "checkpoint.npz", old)
+    train(tiny_recipe, make_blobs(), here, resume=True, quiet=True)
+    assert_same(weights(here), weights(unbroken))
 
 
 def test_what_a_finished_run_says_of_itself_stays(
@@ -128,8 +148,11 @@ def test_what_a_finished_run_says_of_itself_stays(
     train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
     assert json.loads((folder / "metrics.json").read_text())["commit"] == "then"
     (folder / "metrics.json").write_text('{"commit": "th')
-    with pytest.raises(DataError, match=r"cannot be read[^$]*metrics\.json"):
+    with pytest.raises(DataError, match=r"cannot be read[^$]*metrics\.json[^$]*delete it"):
         train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    (folder / "metrics.json").unlink()
+    train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)
+    assert metrics(folder) == metrics(unbroken)
     (folder / "checkpoint.npz").unlink()
     with pytest.raises(DataError, match="without a checkpoint"):
         train(tiny_recipe, make_blobs(), folder, resume=True, quiet=True)

@@ -79,6 +79,43 @@ def test_a_run_that_may_not_be_shipped_is_refused(run: Path, tmp_path: Path) -> 
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_of_another_run_are_told_apart(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights, or a flatbuffer, that fit the network and are not what its figures are of."""
+    from convert.metadata import with_metadata
+    from kit import cli
+    from kit.verbs.ship import stale
+    from train.compare import compare
+    from train.runfolder import load_arrays, save_arrays
+    from train.ship import ship
+
+    content = (run / "model.tflite").read_bytes()
+    other = with_metadata(content, {"weights_sha256": "0" * 64})
+    with pytest.raises(DataError, match="from other weights"):
+        ship(run, other, tmp_path / "out")
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    assert not stale(copy / "model.tflite", copy)
+    (copy / "model.tflite").write_bytes(other)
+    assert stale(copy / "model.tflite", copy), "though it is the newer file"
+
+    arrays = load_arrays(copy / "weights.npz")
+    save_arrays(copy / "weights.npz", {name: -value for name, value in arrays.items()})
+    for use in (lambda: ship(copy, content, tmp_path / "out"), lambda: compare([copy])):
+        with pytest.raises(DataError, match="not those that the run's figures are of"):
+            use()
+    assert cli.main(["convert", "--run", str(copy)]) == 2
+    assert not (tmp_path / "out").exists()
+    capsys.readouterr()
+
+    metrics = json.loads((copy / "metrics.json").read_text())
+    del metrics["weights_sha256"]
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    compare([copy])
+    assert "an older record" in capsys.readouterr().err
+
+
 def test_pictures_are_chosen_by_label_alone_and_evenly() -> None:
     from train.ship import chosen
 
