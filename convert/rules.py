@@ -195,8 +195,9 @@ def zero_padding(graph: Graph, op: Op) -> Verdict:
     if not pads_zeros(graph, op):
         return True, "", ""
     cin, out = int(op.attrs["channels_in"]), graph.tensor(op.outputs[0]).dtype
-    ok = cin % 2 == 0 and out in ("float32", "int8")
-    return ok, f"{cin} channels to {out}", "use pad_values=1, or an even number of channels"
+    numbers = out in ("float32", "int8")
+    remedy = "use pad_values=1" + (", or an even number of channels" if numbers else "")
+    return numbers and cin % 2 == 0, f"{cin} channels to {out}", remedy
 
 
 def trailing_bits_clear(graph: Graph, op: Op) -> Verdict:

@@ -353,20 +353,31 @@ def test_what_the_kernel_does_not_take_stays_as_it_is() -> None:
     no_table(first_layer(First((48, 48), planes=200), rng))  # 57,888 bytes of tables
     no_table(first_layer(First((48, 48), filters=65), rng))
     no_table(first_layer(First((48, 48), kernel=6), rng))
-    for readers, pads in ((1, 0), (2, 1)):  # zero padding; another reader of the planes
-        f = Flat()
-        x = f.input("x", (1, 24, 24, 1), "float32")
-        steps = np.arange(30, 240, 30) - 0.5
-        bits = f.quantize(f.depthwise(x, np.ones((1, 1, 1, 7), np.float32), -steps))
-        if pads == 0:
-            steps = steps[:6]
-            bits = f.quantize(f.depthwise(x, np.ones((1, 1, 1, 6), np.float32), -steps))
-        for k in range(readers):
-            weights = filter_bits(rng, 32, 3, 3, len(steps))
-            thresholds = thresholds_for(rng, 32, weights[0].size)
-            y = f.bconv(bits, weights, len(steps), thresholds=thresholds, pad_values=pads)
-            f.output(f"y{k}", y)
-        no_table(f.finish(encoder_cases.RAW))
+    f = Flat()  # another reader of the planes
+    x = f.input("x", (1, 24, 24, 1), "float32")
+    steps = np.arange(30, 240, 30) - 0.5
+    bits = f.quantize(f.depthwise(x, np.ones((1, 1, 1, 7), np.float32), -steps))
+    for k in range(2):
+        weights = filter_bits(rng, 32, 3, 3, len(steps))
+        thresholds = thresholds_for(rng, 32, weights[0].size)
+        f.output(f"y{k}", f.bconv(bits, weights, len(steps), thresholds=thresholds))
+    no_table(f.finish(encoder_cases.RAW))
+
+
+def test_zero_padding_before_bits_is_refused_with_tables_too() -> None:
+    """LCE's interpreter, which would be asked for the truth, dies of it."""
+    rng = np.random.default_rng(0)
+    f = Flat()
+    x = f.input("x", (1, 24, 24, 1), "float32")
+    steps = np.arange(30, 210, 30) - 0.5
+    bits = f.quantize(f.depthwise(x, np.ones((1, 1, 1, 6), np.float32), -steps))
+    weights = filter_bits(rng, 32, 3, 3, len(steps))
+    thresholds = thresholds_for(rng, 32, weights[0].size)
+    f.output("y", f.bconv(bits, weights, len(steps), thresholds=thresholds, pad_values=0))
+    refused = compile_bytes(f.finish(encoder_cases.RAW), name="m", options=Options(layout="table"))
+    assert isinstance(refused, list)
+    assert "Zero padding" in refused[0].rule
+    assert refused[0].remedy == "use pad_values=1"
 
 
 def test_a_limit_on_memory_is_met_as_without_tables() -> None:

@@ -141,7 +141,7 @@ def test_damage_of_a_file_without_checksum_comes_right_as_the_message_says(
     (place / "coco" / name).write_text("<html>log in</html>")
     capsys.readouterr()
     assert cli.main(command) == 2
-    assert "delete this file; then python -m kit data vww" in capsys.readouterr().err
+    assert "delete this file; then .venv/bin/python -m kit data vww" in capsys.readouterr().err
     (place / "coco" / name).unlink()
     assert cli.main(command) == 0
 
