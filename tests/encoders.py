@@ -23,6 +23,9 @@ CASES: Mapping[str, tuple[tuple[int, int, int], int, Any]] = {
     "bitplanes": ((12, 11, 1), 7, "bitplanes"),
     "bitplanes-rgb": ((9, 8, 3), 12, ("BitPlanes", {"kernel": 2, "stride": 2})),
     "frac": ((12, 12, 1), 32, ("Frac", {"resolution": 8.0})),
+    "glt-dithered-kernel": ((12, 12, 1), 16, "glt-quantile"),
+    "bayer-dithered-kernel": ((16, 12, 1), 8, "bayer"),
+    "frac-dithered-kernel-rgb": ((8, 10, 3), 5, "fracbnn"),
 }
 
 # Layers of the flatbuffer that compile to one kernel in front of the first convolution.
@@ -32,6 +35,7 @@ KERNELS = {
     "dither-random-rgb": "encode_tiles_u8",
     "bitplanes": "bit_planes_u8",
     "bitplanes-rgb": "bit_planes_u8",
+    "bayer-dithered-kernel": "encode_tiles_u8",
 }
 
 
@@ -42,4 +46,5 @@ def network(name: str) -> BinaryNet:
 
     shape, planes, chosen = CASES[name]
     encoder = chosen if isinstance(chosen, str) else getattr(encoders, chosen[0])(**chosen[1])
-    return BinaryNet(shape, planes, (Conv(32, 3, stride=2),), encoder=encoder)
+    dithered = "dithered-kernel" in name
+    return BinaryNet(shape, planes, (Conv(32, 3, stride=2),), encoder=encoder, dithered=dithered)

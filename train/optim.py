@@ -3,7 +3,8 @@
 Latent weights and everything else: Adam. Latents of learned thresholds: a second Adam with a rate
 of its own. With Bop (Helwegen et al., arXiv 1906.02107) binary kernels have no latent weights: they
 are ±1 and flip when a moving average of their gradient, with the rate gamma, passes a threshold.
-They have no length that could decay: an L2 term would flip all of them, again and again.
+They have no length that could decay: an L2 term would flip all of them, again and again. Dithered
+kernels are Adam's with Bop too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from train.backend import keras, larq, tf
-from train.layers import GLT
+from train.layers import GLT, DitheredKernel
 from train.recipes.recipe import Recipe
 from train.stages import Phase
 
@@ -33,6 +34,17 @@ def binary_kernels(model: Any) -> list[Any]:
         if getattr(getattr(layer, "kernel_quantizer", None), "precision", None) == 1:
             found.append(layer.kernel)
     return found
+
+
+def flipping_kernels(model: Any) -> list[Any]:
+    """Binary kernels whose bits are signs of their own: all but dithered ones, which tell a real
+    weight."""
+    real = {
+        id(layer.kernel)
+        for layer in layers_of(model)
+        if isinstance(getattr(layer, "kernel_quantizer", None), DitheredKernel)
+    }
+    return [kernel for kernel in binary_kernels(model) if id(kernel) not in real]
 
 
 def set_clip(model: Any, clip: float) -> None:
@@ -60,7 +72,7 @@ class Optimizers:
         glt = [layer for layer in model.layers if isinstance(layer, GLT)]
         own = {id(v) for layer in glt for v in layer.trainable_variables}
         bop = recipe.optimizer == "bop" and phase.weights == "binary"
-        flipped = {id(v) for v in binary_kernels(model)} if bop else set()
+        flipped = {id(v) for v in flipping_kernels(model)} if bop else set()
         rest = [v for v in model.trainable_variables if id(v) not in flipped]
         self.groups = [[v for v in rest if id(v) not in own], [v for v in rest if id(v) in own]]
         self.members = [keras.optimizers.legacy.Adam(1e-3) for _ in self.groups]

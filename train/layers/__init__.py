@@ -3,6 +3,7 @@
 from train.layers.alternate import Alternate, shifts
 from train.layers.bineal import OverAdd, OverKernel, OverSign
 from train.layers.bits import AlreadyBits, RepeatChannels
+from train.layers.dithered import DitheredKernel
 from train.layers.glt import GLT
 from train.layers.gradual import GradualKernel, GradualSign
 from train.layers.grouped import GroupedQuantConv2D
@@ -19,6 +20,7 @@ __all__ = [
     "AlreadyBits",
     "Alternate",
     "ChannelShuffle",
+    "DitheredKernel",
     "GradualKernel",
     "GradualSign",
     "GroupedQuantConv2D",

@@ -12,8 +12,8 @@ from typing import Any
 from convert.errors import ModelError
 from train.backend import keras
 from train.fields import check_fields
-from train.layers import AlreadyBits, Int8Range, OverSign, shifts
-from train.layers.encoders import Encoder, encode, encoder_of
+from train.layers import AlreadyBits, DitheredKernel, Int8Range, OverSign, shifts
+from train.layers.encoders import Encoder, encode, encoder_of, needs_thermometer
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
 from train.models.blocks.flow import Signs, bconv, norm
@@ -47,6 +47,7 @@ class Backbone:
             are in eight bits too), or "real".
         planes: bits that the encoder makes of a sample.
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
+        dithered: the stem's convolution has a `DitheredKernel`; it reads bits of a thermometer.
         pool: max pooling before a stage, on bits an OR, in place of its first block's stride: as
             many MACs where the block's first convolution has the stride, fewer in `Compact`.
         window, shift: how signs are trained, see `Signs`.
@@ -71,6 +72,7 @@ class Backbone:
     pool: bool = False
     window: float = 1.0
     shift: float = 0.0
+    dithered: bool = False
 
     def __post_init__(self) -> None:
         named(self.block)  # refuses what is none
@@ -101,6 +103,14 @@ class Backbone:
                     f"there is no such {what}",
                     found=repr(value),
                     remedy=f"known: {', '.join(map(repr, known))}",
+                )
+        if self.dithered:
+            needs_thermometer(self.encoder, "a dithered kernel")
+            if self.stem != "bits":
+                raise ModelError(
+                    "a dithered kernel is that of a stem that reads bits",
+                    found=f"stem {self.stem!r}",
+                    remedy="take the stem 'bits', or leave dithered out",
                 )
         if self.stem == "int8" and not named(self.block).bits:
             raise ModelError(
@@ -177,15 +187,16 @@ class Backbone:
 
     def twin(self) -> Backbone:
         """The same shape with real weights, ReLU and no thermometer."""
-        return replace(self, block=Real(), stem="real", head="mean")
+        return replace(self, block=Real(), stem="real", head="mean", dithered=False)
 
 
 def _bits_stem(net: Backbone, image: Any, channels: int) -> Any:
     """The encoder's bits, a binary convolution, batch norm."""
     bits, done = encode(image, net.encoder, net.planes)
     x = bconv(
-        Flow(bits, done, signs=net.signs), channels, net.stem_kernel, "stem", stride=net.stem_stride
-    )
+        Flow(bits, done, signs=net.signs), channels, net.stem_kernel, "stem", stride=net.stem_stride,
+        kernel_quantizer=DitheredKernel(net.planes) if net.dithered else None,
+    )  # fmt: skip
     return norm(x, "stem_bn", net.signs.shift)
 
 

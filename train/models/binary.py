@@ -20,11 +20,12 @@ from train.fields import check_fields
 from train.layers import (
     AlreadyBits,
     ChannelShuffle,
+    DitheredKernel,
     GradualKernel,
     GradualSign,
     GroupedQuantConv2D,
 )
-from train.layers.encoders import Encoder, encode, encoder_of
+from train.layers.encoders import Encoder, encode, encoder_of, needs_thermometer
 from train.layers.shuffle import interleaved
 from train.models.blocks.flow import BN_MOMENTUM, Signs, norm
 
@@ -84,6 +85,7 @@ class BinaryNet:
         encoder: a name of train.layers.encoders.ENCODERS, or an encoder with options of its own.
         window: of the signs between layers, see `GradualSign`.
         shift: batch norm's shifts begin at ± this, see `Signs`.
+        dithered: the first convolution has a `DitheredKernel`; the encoder is a thermometer.
     """
 
     input_shape: tuple[int, int, int]
@@ -94,11 +96,21 @@ class BinaryNet:
     encoder: str | Encoder = "glt"
     window: float = 1.0
     shift: float = 0.0
+    dithered: bool = False
 
     def __post_init__(self) -> None:
         encoder_of(self.encoder)  # refuses what is none
         check_fields(self, "a network")
         Signs(self.window, self.shift)  # refuses what they cannot be
+        if self.dithered:
+            needs_thermometer(self.encoder, "a dithered kernel")
+            first = next((each for each in self.layers if not isinstance(each, Pool)), None)
+            if not isinstance(first, Conv):
+                raise ModelError(
+                    "a dithered kernel is that of a first convolution",
+                    found=f"first {first}",
+                    remedy="put a convolution first, or leave dithered out",
+                )
         if min(*self.input_shape, self.classes) < 1:
             raise ModelError(
                 "a network has pictures and classes",
@@ -124,7 +136,7 @@ def _fits(spec: Pool | Shuffle, height: int, width: int, channels: int) -> None:
         raise ModelError(what, where=repr(spec), found=found, remedy=remedy)
 
 
-def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
+def _conv(spec: Conv, index: int, quantizer: Any, kernel: Any, **kwargs: Any) -> Any:
     kind = GroupedQuantConv2D if spec.groups > 1 else larq.layers.QuantConv2D
     if spec.groups > 1:
         kwargs["groups"] = spec.groups
@@ -136,7 +148,7 @@ def _conv(spec: Conv, index: int, quantizer: Any, **kwargs: Any) -> Any:
         pad_values=1.0,
         use_bias=False,
         input_quantizer=quantizer,
-        kernel_quantizer=GradualKernel(),
+        kernel_quantizer=kernel,
         kernel_constraint="weight_clip",
         kernel_initializer="glorot_normal",
         name=f"bconv{index}",
@@ -153,7 +165,9 @@ def build(net: BinaryNet) -> Any:
     for spec in net.layers:
         if isinstance(spec, Conv):
             index += 1
-            x = _conv(spec, index, AlreadyBits() if bits else GradualSign(net.window))(x)
+            kernel = DitheredKernel(net.planes) if net.dithered and index == 1 else GradualKernel()
+            sign = AlreadyBits() if bits else GradualSign(net.window)
+            x = _conv(spec, index, sign, kernel)(x)
             x = norm(x, f"bn{index}", net.shift)
         else:
             _fits(spec, *x.shape[1:])

@@ -17,6 +17,7 @@ from train.layers.encoders.spec import (
     Glt,
     encode,
     encoder_of,
+    needs_thermometer,
 )
 from train.layers.encoders.start import calibrate
 from train.layers.encoders.table import ByteTable
@@ -36,4 +37,5 @@ __all__ = [
     "calibrate",
     "encode",
     "encoder_of",
+    "needs_thermometer",
 ]

@@ -27,10 +27,15 @@ class Encoder(Protocol):
 
     Attributes:
         stride: how many pixels of the picture one of its map is wide.
+        thermometer: of a sample's `planes` channels, which lie side by side, as many are +1 as its
+            level counts.
     """
 
     @property
     def stride(self) -> int: ...
+
+    @property
+    def thermometer(self) -> bool: ...
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         """Bytes [N, H, W, C] -> a map, and whether it holds ±1 already or wants a sign.
@@ -59,6 +64,10 @@ class _Pixelwise:
     @property
     def stride(self) -> int:
         return 1
+
+    @property
+    def thermometer(self) -> bool:
+        return True
 
     def shape(self, picture: Shape, planes: int) -> Shape:
         height, width, channels = picture
@@ -105,6 +114,10 @@ class Code(_Pixelwise):
     """The upper bits of the byte: "natural" binary, as an ADC delivers them, or "gray" code."""
 
     code: str = "natural"
+
+    @property
+    def thermometer(self) -> bool:
+        return False
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         if not 1 <= planes <= PLANES or self.code not in ("natural", "gray"):
@@ -172,6 +185,10 @@ class BitPlanes:
     def __post_init__(self) -> None:
         check_fields(self, "an encoder of bit planes")
 
+    @property
+    def thermometer(self) -> bool:
+        return False
+
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         x = BitPlaneDepthwise(planes, self.kernel, self.stride, name="bitplanes")(x)
         return keras.layers.BatchNormalization(momentum=BN_MOMENTUM, name="bitplanes_bn")(x), False
@@ -210,6 +227,10 @@ class Bayer:
     @property
     def stride(self) -> int:
         return 2 * self.encoder.stride
+
+    @property
+    def thermometer(self) -> bool:
+        return self.encoder.thermometer
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         if x.shape[3] != 1 or x.shape[1] % 2 or x.shape[2] % 2:
@@ -256,6 +277,22 @@ def encoder_of(named: str | Encoder) -> Encoder:
             remedy=did_you_mean(str(named), ENCODERS) + "encoders: " + ", ".join(sorted(ENCODERS)),
         )
     return ENCODERS[named]
+
+
+def needs_thermometer(named: str | Encoder, what: str) -> None:
+    """Refuse an encoder whose planes do not count.
+
+    Raises:
+        ModelError: it is none; `what` needs one.
+    """
+    if encoder_of(named).thermometer:
+        return
+    counting = [name for name, each in ENCODERS.items() if each.thermometer]
+    raise ModelError(
+        f"{what} needs an encoder that is a thermometer",
+        found=str(named),
+        remedy=f"take one of {', '.join(sorted(counting))}",
+    )
 
 
 def encode(
