@@ -25,8 +25,8 @@ BLOCK = 32
 
 
 def spread(taps: int, planes: int, filters: int) -> npt.NDArray[np.float32]:
-    """The dither d, float32 [taps, planes, filters]: M equal steps in -1 … 1 along the planes, in an
-    order that differs between taps and filters.
+    """The dither d, float32 [taps, planes, filters]: M equal steps in -1 … 1 along the planes, in
+    an order that differs between taps and filters.
 
     d = (2r + 1) / M - 1, r the rank of frac(1/2 + m/g + t/g² + f/g³) among the planes m of tap t
     and filter f modulo `BLOCK`, g the `ROOT`. So the mean of M signs is k, rounded to 2/M, and

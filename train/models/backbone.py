@@ -193,9 +193,10 @@ class Backbone:
 def _bits_stem(net: Backbone, image: Any, channels: int) -> Any:
     """The encoder's bits, a binary convolution, batch norm."""
     bits, done = encode(image, net.encoder, net.planes)
+    kernel = DitheredKernel(net.planes) if net.dithered else None
     x = bconv(
-        Flow(bits, done, signs=net.signs), channels, net.stem_kernel, "stem", stride=net.stem_stride,
-        kernel_quantizer=DitheredKernel(net.planes) if net.dithered else None,
+        Flow(bits, done, signs=net.signs), channels, net.stem_kernel, "stem",
+        stride=net.stem_stride, kernel_quantizer=kernel,
     )  # fmt: skip
     return norm(x, "stem_bn", net.signs.shift)
 
