@@ -16,8 +16,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from train.layers.encoders import Glt
 from train.models.backbone import Backbone
 from train.models.blocks import XNOR, BiNeal
+from train.recipes.encoders import GLT_RATE
 from train.recipes.recipe import Recipe
 from train.recipes.reduced import SIGNS, reduced
 
@@ -26,6 +28,10 @@ TWIN = NET.twin()
 
 BINEAL = "arXiv 2202.03716 (BiNeal); formulas, skip kernel and size reconstructed or ours"
 STEM8 = "; 8-bit first layer, as a third party reads the paper; converts with --int8"
+
+
+# A first layer that learns as one with real weights does, of bits: 32 thresholds, dithered kernels.
+DITHERED = {"planes": 32, "encoder": Glt(initial="quantile"), "dithered": True}
 
 
 def arm(name: str, source: str, **net: Any) -> Recipe:
@@ -45,6 +51,10 @@ RECIPES = (
     arm("int4", BINEAL + "; branches clamped to INT4", block=BiNeal(add="int4")),
     arm("stem8", BINEAL + STEM8, stem="int8"),
     arm("m2-67-stem8", BINEAL + STEM8, stem="int8", multiplier=8 / 3),
+    replace(
+        arm("m2-67-dithered", BINEAL + "; dithered kernels, ours", multiplier=8 / 3, **DITHERED),
+        glt_rate=GLT_RATE,
+    ),
     arm("bireal", "arXiv 1808.00278 (Bi-Real) on the same backbone", block="bireal"),
     arm("reactnet", "arXiv 2003.03488 (ReActNet) on the same backbone", block="reactnet"),
     # as many instructions on Cortex-M4 as BiNeal at m = 8/3

@@ -67,6 +67,12 @@ RECIPES = (
     reduced("encoders-glt-slow", NET, f"{GLT}; thresholds at the rate of the weights"),
     # as many planes as scenes-wake has: tables make them nearly free on the device
     *_recipes("glt-32", ENCODERS["glt-quantile"][0], f"{GLT}; 32, begun at quantiles", planes=32),
+    reduced(
+        "encoders-glt-32-dithered",
+        replace(NET, planes=32, encoder=ENCODERS["glt-quantile"][0], dithered=True),
+        f"{GLT}; 32, begun at quantiles; a first layer of dithered kernels, ours",
+        glt_rate=GLT_RATE,
+    ),
     # as many planes as the authors take: more weights in the first layer
     reduced("encoders-fracbnn-32", replace(NET, planes=32, encoder=Frac(8.0)), "FracBNN, R = 8"),
     # colour: thresholds a channel, or the same for all

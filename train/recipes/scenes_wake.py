@@ -12,6 +12,7 @@ quantiles of the training pictures and learn at five times the rate of the weigh
 by six stops, and on an even ramp most of a dark picture lies below the lowest threshold.
 `scenes-wake-binary` is the same network behind the eight bits of a conventional converter, to
 measure what the thermometer brings; `scenes-wake-8` has as many planes as that.
+`scenes-wake-dithered` has kernels in its first layer that learn sooner.
 """
 
 from __future__ import annotations
@@ -72,5 +73,11 @@ RECIPES = (
         name="scenes-wake-8",
         net=replace(NET, planes=8),
         source="scenes-wake with eight thresholds",
+    ),
+    replace(
+        WAKE,
+        name="scenes-wake-dithered",
+        net=replace(NET, dithered=True),
+        source="scenes-wake with a first layer of dithered kernels, ours",
     ),
 )

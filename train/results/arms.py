@@ -74,6 +74,8 @@ _ENCODERS = (
     ("glt-quantile", "GLT begun at quantiles", 45),
     ("glt-rect", "GLT, rectangular surrogate", 70),
     ("glt-reste", "GLT, ReSTE surrogate", 70),
+    ("glt-32", "GLT of 32 planes, begun at quantiles", 72),
+    ("glt-32-dithered", "GLT of 32 planes, begun at quantiles, dithered kernels", 72),
 )
 _ENCODING = tuple(
     Arm(f"encoder-{name}", "a", what, f"encoders-{name}", priority=priority)
@@ -135,6 +137,7 @@ _BLOCKS = (
     ("bineal-alpha-nckk", "BiNeal, m = 1, α of shape N×C×K×K", 75),
     ("bineal-plain-signs", "BiNeal, m = 1, no τ, b0, b1", 65),
     ("bineal-int4", "BiNeal, m = 1, branches in INT4", 65),
+    ("bineal-m2-67-dithered", "BiNeal, m = 2.67, 32 planes, dithered kernels", 72),
 )
 _COMPARING = (
     *(
@@ -177,6 +180,8 @@ _HEADLINE = (
     Arm("headline-glt", "g", "the same with 8 planes", "scenes-wake-8", priority=30),
     Arm("headline-binary", "g", "the same behind the natural binary code", "scenes-wake-binary",
         priority=30),
+    Arm("headline-dithered", "g", "scenes-wake with dithered kernels", "scenes-wake-dithered",
+        priority=72),
     Arm("headline-int8", "g", "MobileNetV1-0.25, 8 bits", "scenes-mobilenet", steps=_EIGHT,
         priority=31),
 )  # fmt: skip
