@@ -24,6 +24,10 @@ PAIRS = {
     "a": (
         ("encoder-glt", "encoder-binary", "GLT against the natural binary code"),
         ("encoder-glt", "encoder-linear", "GLT against the linear thermometer"),
+        (
+            "encoder-glt-32-dithered", "encoder-glt-32",
+            "GLT of 32 planes: dithered kernels against ordinary ones",
+        ),
     ),
     "d": (
         ("block-m1", "block-twin", "BiNeal, m = 1, against the 8-bit twin"),
@@ -34,6 +38,14 @@ PAIRS = {
         (
             "block-m2-67-stem8", "block-twin",
             "BiNeal, m = 2.67, 8-bit first layer, against the 8-bit twin",
+        ),
+        (
+            "block-m2-67-dithered", "block-m2-67",
+            "BiNeal, m = 2.67: dithered kernels on 32 planes against ordinary ones on 8",
+        ),
+        (
+            "block-m2-67-dithered", "block-twin",
+            "BiNeal, m = 2.67, dithered kernels, against the 8-bit twin",
         ),
         ("block-m1", "block-bireal", "BiNeal, m = 1, against Bi-Real"),
         ("block-m2-67", "block-bireal", "BiNeal, m = 2.67, against Bi-Real"),
@@ -70,6 +82,7 @@ PAIRS = {
     "g": (
         ("headline-wake", "headline-binary", "GLT of 32 planes against the natural binary code"),
         ("headline-glt", "headline-binary", "GLT of 8 planes against the natural binary code"),
+        ("headline-dithered", "headline-wake", "Dithered kernels against ordinary ones"),
         ("headline-wake", "headline-int8", "1 bit, GLT, against MobileNetV1-0.25 in 8 bits"),
     ),
 }  # fmt: skip
