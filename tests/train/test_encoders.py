@@ -229,6 +229,42 @@ def test_what_cannot_be_is_a_message() -> None:
         assert word in str(caught.value)
 
 
+class Own:
+    """An encoder of another file: what the protocol asks for and nothing more."""
+
+    stride = 1
+
+    def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
+        from train.layers.encoders import encode
+
+        return encode(x, "linear", planes)
+
+    def shape(self, picture: tuple[int, int, int], planes: int) -> tuple[int, int, int]:
+        return (*picture[:2], picture[2] * planes)
+
+    def cost(self, picture: tuple[int, int, int], planes: int) -> tuple[int, int]:
+        return 0, 0
+
+
+class Counting(Own):
+    thermometer = True
+
+
+def test_an_encoder_of_another_file_need_not_say_that_it_counts() -> None:
+    from train.layers.encoders import Bayer
+    from train.models.binary import BinaryNet, Conv, build
+
+    net = BinaryNet((8, 8, 1), 4, (Conv(32, 3),), encoder=Own())
+    assert build(net).output_shape == (None, 2)
+    assert build(replace(net, encoder=Bayer(Own()))).output_shape == (None, 2)
+    for encoder in (Own(), Bayer(Own())):
+        with pytest.raises(ModelError, match="is a thermometer") as caught:
+            replace(net, encoder=encoder, dithered=True)
+        assert "thermometer = True" in str(caught.value)
+    for encoder in (Counting(), Bayer(Counting())):
+        assert build(replace(net, encoder=encoder, dithered=True)).output_shape == (None, 2)
+
+
 def test_the_recipes_compare_what_is_comparable() -> None:
     """Equal planes, and weights that differ by the bit planes' own filters alone."""
     from train import recipes

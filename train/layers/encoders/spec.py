@@ -23,19 +23,14 @@ BN_MOMENTUM = 0.9
 
 @runtime_checkable
 class Encoder(Protocol):
-    """What makes bits of bytes.
+    """What makes bits of bytes. It may say more, see `counts`.
 
     Attributes:
         stride: how many pixels of the picture one of its map is wide.
-        thermometer: of a sample's `planes` channels, which lie side by side, as many are +1 as its
-            level counts.
     """
 
     @property
     def stride(self) -> int: ...
-
-    @property
-    def thermometer(self) -> bool: ...
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         """Bytes [N, H, W, C] -> a map, and whether it holds ±1 already or wants a sign.
@@ -230,7 +225,7 @@ class Bayer:
 
     @property
     def thermometer(self) -> bool:
-        return self.encoder.thermometer
+        return counts(self.encoder)
 
     def apply(self, x: Any, planes: int, shared: bool) -> tuple[Any, bool]:
         if x.shape[3] != 1 or x.shape[1] % 2 or x.shape[2] % 2:
@@ -279,19 +274,26 @@ def encoder_of(named: str | Encoder) -> Encoder:
     return ENCODERS[named]
 
 
+def counts(encoder: Encoder) -> bool:
+    """Whether it says with an attribute `thermometer` that it is one: of a sample's `planes`
+    channels, which lie side by side, as many are +1 as its level counts."""
+    return bool(getattr(encoder, "thermometer", False))
+
+
 def needs_thermometer(named: str | Encoder, what: str) -> None:
     """Refuse an encoder whose planes do not count.
 
     Raises:
         ModelError: it is none; `what` needs one.
     """
-    if encoder_of(named).thermometer:
+    if counts(encoder_of(named)):
         return
-    counting = [name for name, each in ENCODERS.items() if each.thermometer]
+    counting = [name for name, each in ENCODERS.items() if counts(each)]
     raise ModelError(
         f"{what} needs an encoder that is a thermometer",
         found=str(named),
-        remedy=f"take one of {', '.join(sorted(counting))}",
+        remedy=f"take one of {', '.join(sorted(counting))}; one of your own says that it is by "
+        "thermometer = True",
     )
 
 
