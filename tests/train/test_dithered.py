@@ -149,7 +149,7 @@ def test_the_first_convolution_alone_has_one() -> None:
 def test_what_does_not_go_together_is_refused() -> None:
     from train.layers import DitheredKernel
     from train.models.backbone import Backbone
-    from train.models.binary import Conv, Shuffle
+    from train.models.binary import BinaryNet, Conv, Shuffle
 
     with pytest.raises(ModelError, match="needs an encoder that is a thermometer") as error:
         small(encoder="binary")
@@ -161,6 +161,11 @@ def test_what_does_not_go_together_is_refused() -> None:
         Backbone(dithered=True, stem="real")
     with pytest.raises(ModelError, match="of a first convolution"):
         small(layers=(Shuffle(2), Conv(8)))
+    for channels in (1, 3):
+        with pytest.raises(ModelError, match="reads all planes of a sample") as error:
+            BinaryNet((8, 8, channels), 64, (Conv(64, groups=2),), dithered=True)
+        assert f"{64 * channels} channels, 64 planes a sample, 2 groups" in str(error.value)
+    BinaryNet((8, 8, 4), 16, (Conv(64, groups=2),), dithered=True)
     with pytest.raises(ModelError, match="not those of a thermometer"):
         DitheredKernel(5)(drawn((3, 3, 1, 8, 4)))
     with pytest.raises(ModelError, match="has planes"):

@@ -111,11 +111,24 @@ class BinaryNet:
                     found=f"first {first}",
                     remedy="put a convolution first, or leave dithered out",
                 )
+            self._whole_samples(first)
         if min(*self.input_shape, self.classes) < 1:
             raise ModelError(
                 "a network has pictures and classes",
                 found=f"pictures {self.input_shape}, {self.classes} classes",
                 remedy="give height, width and channels, and at least one class",
+            )
+
+    def _whole_samples(self, first: Conv) -> None:
+        """Raises ModelError where a group of the first convolution reads some of a sample's planes
+        alone, which tell no weight. Planes that there are none of are the encoder's to refuse."""
+        channels = encoder_of(self.encoder).shape(self.input_shape, self.planes)[2]
+        if self.planes > 0 and channels // first.groups % self.planes:
+            raise ModelError(
+                "a group of dithered kernels reads all planes of a sample",
+                found=f"{channels} channels, {self.planes} planes a sample, {first.groups} groups",
+                remedy="take groups that divide the picture's channels, one for gray, or leave "
+                "dithered out",
             )
 
 
