@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from convert.ir import Graph, Op, verify
 from convert.lower.bits import disagreements, type_bits
+from convert.lower.encoder import read_as_floats
 from convert.lower.passes import KERNELS, PASSES
 from convert.lower.rewrite import Context, Pass, Rewrite
 from convert.supported import Refusal, unsupported
@@ -84,6 +85,7 @@ def lower(
         refusals += refused
         if watch is not None:
             watch(one.__name__, graph)
+    refusals += read_as_floats(graph)
     named = {name for r in refusals for name in (r.layer, *r.covers)}
     for op in graph.ops:
         if op.kind not in KERNELS and op.name not in named:

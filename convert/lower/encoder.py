@@ -58,7 +58,7 @@ def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
     """Operations from the model's input to this LceQuantize, or None when it is no encoder.
 
     An int8 input that something else reads too stays int8; a float input cannot be anything but
-    bytes, so that whatever else reads it is refused later.
+    bytes, so that whatever else reads it is refused by `read_as_floats`.
     """
     inputs = {port.tensor.removesuffix(BYTES_SUFFIX) for port in graph.inputs}
     chain: set[int] = set()
@@ -77,14 +77,34 @@ def find_chain(graph: Graph, sign: Op) -> list[Op] | None:
         if id(op) not in chain:
             chain.add(id(op))
             stack += [n for n in op.inputs if n is not None and graph.tensor(n).data is None]
-    if len(sources) != 1 or graph.is_output(next(iter(sources))):
+    if len(sources) != 1:
         return None
     source = next(iter(sources))
-    if graph.tensor(source).dtype == "int8" and any(
-        reader.kind != "LceQuantize" for reader in graph.consumers(source)
+    if graph.tensor(source).dtype == "int8" and (
+        graph.is_output(source)
+        or any(reader.kind != "LceQuantize" for reader in graph.consumers(source))
     ):
         return None
     return [op for op in graph.ops if id(op) in chain]
+
+
+def read_as_floats(graph: Graph) -> list[Refusal]:
+    """What else reads a float input that has become the bytes of an encoder: an operator that is no
+    part of one, or an output of the model."""
+    fed = {str(op.attrs["encodes"]): op.name for op in graph.ops if "encodes" in op.attrs}
+    readers = [(op.name, n) for op in graph.ops for n in op.inputs if n in fed]
+    readers += [(f"output {port.name}", port.tensor) for port in graph.outputs]
+    return [
+        Refusal(
+            reader,
+            "a float input whose signs a layer reads is fed from bytes: nothing reads it as floats",
+            f"{graph.tensor(name).text()}, whose signs {fed[name]} reads",
+            "let a binary convolution read it there too, give it an input of its own, or make the "
+            "model's inputs int8",
+        )
+        for reader, name in readers
+        if name in fed
+    ]
 
 
 def source_of(graph: Graph, sign: Op, chain: list[Op]) -> Tensor:
@@ -159,6 +179,10 @@ def encode_input(graph: Graph, op: Op, context: Context) -> Rewrite | Refusal | 
     source = source_of(graph, op, chain)
     port = next(p for p in graph.inputs if p.tensor in (source.name, bytes_of(source)))
     covered = tuple(o.name for o in chain)
+    if source.dtype == "float32" and not chain and len(source.shape) != 4:
+        rule = "an input whose signs are taken is a picture [1, height, width, channels]"
+        remedy = f"give the input four dimensions, such as [1, 1, 1, {source.channels}]"
+        return Refusal(port.name, rule, source.text(), remedy, (op.name,))
     if source.dtype == "float32" and context.scaling is None:
         rule = "a float input is fed from bytes, and the metadata tells what a byte stands for"
         return Refusal(port.name, rule, "no input_scale", REMEDY, (op.name, *covered))

@@ -133,6 +133,32 @@ def real_product(factor: float) -> bytes:
     return f.finish()
 
 
+def signs_and(use: Callable[[Flat, int], int], dtype: str = "float32") -> bytes:
+    """A picture whose signs a layer reads, and beside it whatever `use` makes of it."""
+    f, quant = Flat(), None if dtype == "float32" else (0.5, 3)
+    x = f.input("x", (1, 4, 4, 1), dtype, quant)
+    f.output("y", f.quantize(x))
+    f.output("z", use(f, x))
+    return f.finish({"input_scale": 1.0, "input_offset": -127.5})
+
+
+def pooled(f: Flat, x: int) -> int:
+    o = f.s.Pool2DOptionsT()
+    o.filterHeight = o.filterWidth = o.strideH = o.strideW = 2
+    o.padding = 1
+    quant = f.sub.tensors[x].quantization
+    made = (float(quant.scale[0]), int(quant.zeroPoint[0])) if quant is not None else None
+    out = f.tensor((1, 2, 2, 1), "float32" if made is None else "int8", name="pooled", quant=made)
+    f.op("AVERAGE_POOL_2D", [x], [out], options=o)
+    return out
+
+
+def signs_of_a_vector(shape: tuple[int, ...]) -> bytes:
+    f = Flat()
+    f.output("y", f.quantize(f.input("x", shape)))
+    return f.finish({"input_scale": 1.0, "input_offset": -127.5})
+
+
 def conv_into(f: Flat) -> int:
     x = f.input("x", (1, 5, 5, 1), "int32")
     return f.bconv(x, cases.filter_bits(RNG, 8, 3, 3, 32), 32, **real())
@@ -167,6 +193,11 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "factor nan": (lambda: real_product(np.nan), "finite numbers"),
     "factor inf": (lambda: real_product(-np.inf), "finite numbers"),
     "interpreter": (lambda: many_planes(4833), "runs for ever"),
+    "picture pooled": (lambda: signs_and(pooled), "nothing reads it as floats"),
+    "picture added": (lambda: signs_and(lambda f, x: f.binary("ADD", x, np.ones(1))),
+                      "nothing reads it as floats"),
+    "picture given out": (lambda: signs_and(lambda _, x: x), "nothing reads it as floats"),
+    "signs of a vector": (lambda: signs_of_a_vector((1, 64)), "[1, height, width, channels]"),
 }  # fmt: skip
 
 
@@ -199,6 +230,9 @@ def test_the_same_models_unbroken_compile() -> None:
         thermometer(10.0, 1.0),
         many_planes(4832),
         real_product(3e38),
+        signs_and(Flat.quantize),
+        signs_and(pooled, "int8"),
+        signs_of_a_vector((1, 1, 1, 64)),
     ):
         result = compile_bytes(content, name="sound")
         assert isinstance(result, Compiled), [r.as_dict() for r in result]
