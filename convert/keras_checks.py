@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -161,12 +162,15 @@ def check_ports(graph: Graph, inputs: Sequence[str], outputs: Sequence[str], int
     for what, ports, wanted in sides:
         names = sorted(port.name for port in ports)
         if names != sorted(wanted):
-            reserved = [name for name in wanted if keyword.iskeyword(name)]
+            reserved = [name for name in wanted if keyword.iskeyword(name) or name == "self"]
+            odd = [name for name in wanted if re.search(r"[^A-Za-z0-9_./-]", name)]
             raise ModelError(
                 f"the flatbuffer's {what}s do not have the Keras model's names",
                 found=f"{names} instead of {sorted(wanted)}",
                 remedy=f"rename {', '.join(reserved)}: a word of Python's own is lost on the way"
                 if reserved
+                else f"rename {', '.join(map(repr, odd))}: only a to z, digits and _ are kept"
+                if odd
                 else f"give every {what} layer a name of its own; the model must be savable",
             )
 

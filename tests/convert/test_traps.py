@@ -211,6 +211,16 @@ def test_metadata_that_would_lie_is_refused(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("name", ["my image", "größe", "x:0", "self"])
+def test_a_name_that_is_lost_on_the_way_is_to_be_changed(k: Any, name: str) -> None:
+    """It was told to give the input a name of its own, which it has."""
+    image = k.Input((4, 4, 1), name=name)
+    error = refusal(k.Model(image, bconv(8, 3)(image)))
+    assert "names" in error.what
+    assert "rename" in error.remedy
+    assert name in error.remedy
+
+
 def test_weights_that_are_no_numbers_name_their_layer(k: Any) -> None:
     broken = model(k, bconv(32, 3), k.layers.BatchNormalization(name="norm"))
     broken.get_layer("norm").gamma.assign(np.full(32, np.nan))
