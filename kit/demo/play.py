@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -71,10 +73,11 @@ def play(
             run = replace(run, labels=run.labels or tuple(info.labels))
             run = replace(run, shape=shape_of(info))
             frames = [frame(entry, info) for entry in pictures.entries]
+            told = tells_probabilities(info, session.attempt(Device.layers))
             watch(run, place)
             for index, (entry, content) in enumerate(zip(pictures.entries, frames, strict=True)):
                 done = session.attempt(partial(_infer, frame=content))
-                answered = answer(index, entry, done)
+                answered = answer(index, entry, done, told)
                 run = replace(run, pictures=(*run.pictures, answered))
                 if index == 0:
                     run = replace(run, layers=profile(session, content), memory=_memory(firmware))
@@ -117,25 +120,47 @@ def frame(entry: Entry, info: Info) -> bytes:
     return picture(entry.path, info.inputs[0].shape).tobytes()
 
 
-def answer(index: int, entry: Entry, done: Run) -> Picture:
+def tells_probabilities(info: Info, layers: list[LayerRow]) -> bool:
+    """Whether the only output is what a float softmax or sigmoid made: probabilities already, of
+    which the firmware's softmax makes others, and of a sigmoid near 0 the other verdict."""
+    only = len(info.outputs) == 1 and info.outputs[0].dtype == "f32"
+    return only and bool(layers) and layers[-1].op in ("softmax_f32", "logistic_f32")
+
+
+def probabilities(done: Run, told: bool) -> tuple[float, ...]:
+    """Of each class; with `told` from the output itself, else as the firmware's softmax gives
+    them."""
+    if not told or not done.results:
+        return done.results
+    values = tuple(round(number, 6) for (number,) in struct.iter_unpack("<f", done.outputs[0]))
+    if not all(math.isfinite(value) for value in values):
+        return done.results
+    return (1.0 - values[0], values[0]) if len(values) == 1 else values
+
+
+def answer(index: int, entry: Entry, done: Run, told: bool = False) -> Picture:
     """What the board said of one picture.
+
+    Args:
+        told: see `probabilities`.
 
     Raises:
         BoardError: the model gives no class probabilities.
     """
-    if len(done.results) < 2:
+    shares = probabilities(done, told)
+    if len(shares) < 2:
         raise BoardError(
             "the model on the board gives no verdict",
-            found=f"{len(done.results)} probabilities",
+            found=f"{len(shares)} probabilities",
             remedy="its output must hold one value for each class",
         )
-    verdict = max(range(len(done.results)), key=lambda at: done.results[at])
+    verdict = max(range(len(shares)), key=lambda at: shares[at])
     return Picture(
         index=index,
         file=entry.path.name,
         label=entry.label,
         verdict=verdict,
-        probabilities=done.results,
+        probabilities=shares,
         ticks=done.total,
         output=b"".join(done.outputs[key] for key in sorted(done.outputs)).hex(),
         recorded=entry.recorded,

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from kit.demo import album, command, play, screen
 from kit.demo.results import Place
+from kit.link.replies import Info, LayerRow, Run, TensorInfo
 from kit.models import find
 
 FILES = {
@@ -291,3 +293,27 @@ def test_classes_have_the_names_that_the_flatbuffer_holds(tmp_path: Path, repo: 
     shutil.copy(first, folder / "pictures" / "0000-face.png")
     (entry,) = album.read(models.find(str(folder))).entries
     assert entry.label == 1
+
+
+@pytest.mark.parametrize(
+    ("last", "values", "board", "verdict", "shares"),
+    [
+        ("logistic_f32", (0.125,), (0.469, 0.531), 0, (0.875, 0.125)),
+        ("softmax_f32", (0.875, 0.125), (0.679, 0.321), 0, (0.875, 0.125)),
+        ("dense_f32", (0.125,), (0.469, 0.531), 1, (0.469, 0.531)),
+        ("softmax_f32", (float("nan"), 0.5), (0.0, 1.0), 1, (0.0, 1.0)),
+    ],
+)
+def test_an_output_that_is_a_probability_is_taken_as_one(
+    tmp_path: Path, last: str, values, board, verdict: int, shares
+) -> None:
+    """The firmware's softmax made 53 % of a sigmoid's 12.5 %: the other verdict."""
+    Image.new("L", (4, 4)).save(tmp_path / "0-1.png")
+    entry = album.Entry(tmp_path / "0-1.png", 1, "")
+    output = TensorInfo(0, "y", "f32", (len(values),), 4 * len(values))
+    rows = [LayerRow(0, "encode_u8", "other", 0, "in"), LayerRow(1, last, "other", 0, "out")]
+    told = play.tells_probabilities(Info({}, (), (output,)), rows)
+    done = Run({0: struct.pack(f"<{len(values)}f", *values)}, 1, {}, board)
+    answered = play.answer(0, entry, done, told)
+    assert answered.verdict == verdict
+    assert answered.probabilities == pytest.approx(shares)
