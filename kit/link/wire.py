@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from convert.errors import BoardError
 
@@ -36,11 +38,17 @@ class Wire:
         import serial
 
         self.url = url
-        self._broken: tuple[type[BaseException], ...] = (serial.SerialException, OSError)
+        self._broken: tuple[type[BaseException], ...] = (
+            serial.SerialException,
+            OSError,
+            queue.Full,  # loop:// with nobody who reads
+        )
         self._buffer = bytearray()
         self._discarding = False
         self.dropped = 0  # bytes of over-long lines, for the curious
         try:
+            if url.startswith("socket://") and urlsplit(url).port is None:
+                raise ValueError("a socket without a port number: socket://HOST:PORT")
             self._port: Any = serial.serial_for_url(
                 url,
                 baud,
@@ -149,7 +157,7 @@ class Wire:
         return LinkLostError(
             "the serial line broke",
             where=self.url,
-            found=str(error),
+            found=str(error) or "it takes no more bytes",
             remedy="check the cable, or whether the emulator was stopped",
         )
 

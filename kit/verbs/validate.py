@@ -205,7 +205,9 @@ def more_pictures(folder: str | None) -> list[Path]:
         path for path in Path(folder).rglob("*") if path.suffix.lower() in models.PICTURE_SUFFIXES
     )
     if not found:
-        raise DataError("there are no pictures", where=folder, remedy="PNG, PPM, PGM, BMP or JPEG")
+        what = "there are no pictures" if Path(folder).is_dir() else "this is no folder"
+        remedy = "--pictures takes a folder of PNG, PPM, PGM, BMP or JPEG files"
+        raise DataError(what, where=folder, remedy=remedy)
     return found
 
 

@@ -92,6 +92,17 @@ def test_a_model_is_shipped_into_a_folder_of_models_alone(refused, tmp_path: Pat
     assert "no name for a shipped model" in refused("ship", "--run", str(tmp_path), "--as", name)
 
 
+def test_pictures_come_from_a_folder(refused, tmp_path: Path) -> None:
+    """One picture was told to be none, and to be a PNG, which it was."""
+    one = tmp_path / "one.png"
+    one.write_bytes(b"")
+    for where, words in ((one, "this is no folder"), (tmp_path / "bare", "there are no pictures")):
+        (tmp_path / "bare").mkdir(exist_ok=True)
+        message = refused("validate", "--model", "faces-wake", "--pictures", str(where))
+        assert words in message
+        assert "takes a folder" in message
+
+
 def test_a_port_that_is_none_is_refused(capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main(["flash", "--model", "scenes-wake", "--tcp-port", "99999"])

@@ -228,3 +228,17 @@ def test_fault_registers_without_all_fields() -> None:
     assert (fault.name, fault.registers) == ("assert", {"pc": 16})
     assert faults.parse("m-ready") is None
     assert struct.calcsize("<I") == 4
+
+
+def test_a_loop_that_nobody_reads_is_a_line_that_broke() -> None:
+    """loop:// says it with an exception of Python's own queues."""
+    wire = Wire("loop://")
+    with pytest.raises(LinkLostError, match="takes no more bytes"):
+        wire.write(bytes(1 << 16))
+    wire.close()
+
+
+@pytest.mark.parametrize("url", ["socket://127.0.0.1", "socket://127.0.0.1:x", "socket://"])
+def test_a_socket_without_a_port_number_is_no_serial_port(url: str) -> None:
+    with pytest.raises(BoardError, match="no serial port"):
+        Wire(url)
