@@ -92,6 +92,14 @@ def _halfway_16(product: Array, rounding: bool) -> Array:
     return np.sign(nudged) * (np.abs(nudged) // (1 << 15))
 
 
+def _rounding_shift_16(x: Array, exponent: int) -> Array:
+    """RoundingDivideByPOT of 16-bit numbers: as `rounding_shift` up to an exponent of 15; beyond,
+    its mask is cut to 16 bits and negative numbers become -1."""
+    mask = int(_wrap16(np.array((1 << exponent) - 1)))
+    threshold = (mask >> 1) + (x < 0)
+    return _wrap16((x >> exponent) + ((x & mask) > threshold))
+
+
 def hard_swish(op: Op, a: Quant, out: Quant) -> Array:
     """HARD_SWISH in 16-bit fixed point (hard_swish.h), rounding as there: the first two products to
     nearest, the last one toward zero, the shifts to nearest with ties away from zero."""
@@ -107,10 +115,10 @@ def hard_swish(op: Op, a: Quant, out: Quant) -> Array:
     if relu_shift > 0:
         r = np.clip(r << 1, -32768, 32767)
     if relu_shift < 0:
-        r = rounding_shift(r, -relu_shift)
+        r = _rounding_shift_16(r, -relu_shift)
     r = (r + 32768) >> 1
     y = _halfway_16(r * on_output, rounding=False)
-    y = rounding_shift(y, -out_shift)
+    y = _rounding_shift_16(y, -out_shift)
     return _saturated(_wrap16(y + out.zero_point[0]))
 
 

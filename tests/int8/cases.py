@@ -286,7 +286,8 @@ def _unary(kind: str, options: Callable[[Any], Any] | None = None, **out: Any) -
 
 def hard_swish(rng: Any, k: int) -> Model:
     a = _map(rng, (1, 16, 16, 1))
-    out = T(a.shape, "int8", a.scale * float(rng.uniform(0.3, 2)), _zero(rng))
+    times = float(rng.uniform(0.3, 2)) * (2.0**12 if k % 5 == 4 else 1.0)
+    out = T(a.shape, "int8", a.scale * times, _zero(rng))
     return one_op(f"{a} {out}", "HARD_SWISH", [a], [out])
 
 
