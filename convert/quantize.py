@@ -89,3 +89,8 @@ def activation_range(code: int, quant: Quant | None) -> tuple[int, int]:
         3: (at(0.0), at(6.0)),
     }[code]
     return max(-128, low), min(127, high)
+
+
+def without_subnormals(x: Array) -> Array:
+    """float32 in which zeros of the same sign stand for subnormal numbers."""
+    return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.copysign(np.float32(0), x), x)

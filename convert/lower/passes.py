@@ -18,6 +18,7 @@ from convert.lower.join import decide, logic
 from convert.lower.moves import fold_gather, move_bits, plus_minus
 from convert.lower.residual import SUMS, residual
 from convert.lower.rewrite import Context, Pass, Rewrite
+from convert.quantize import without_subnormals
 from convert.rules import pads_zeros
 
 
@@ -33,18 +34,21 @@ def drop_reshape(graph: Graph, op: Op, context: Context) -> Rewrite | None:
 
 def _fold(op: Op, graph: Graph, taps: int) -> dict[str, object]:
     """Constants of the float and int8 output transforms, as LCE folds them: in double, then rounded
-    to float32 once (core/bconv2d/output_transform.h; see bw_bconv2d_ref.c for the derivation)."""
+    to float32 once (core/bconv2d/output_transform.h; see bw_bconv2d_ref.c for the derivation).
+    Its interpreter takes subnormal numbers for zeros, before and after."""
     out = graph.tensor(op.outputs[0])
-    mul = np.asarray(graph.tensor(op.inputs[2]).data, np.float64)
-    bias = np.asarray(graph.tensor(op.inputs[3]).data, np.float64)
+    mul, bias = (
+        without_subnormals(np.asarray(graph.tensor(name).data, np.float32)).astype(np.float64)
+        for name in op.inputs[2:4]
+    )
     scale, zero = (1.0, 0.0)
     if out.dtype == "int8" and out.quant is not None:
         scale, zero = float(np.float32(out.quant.scale[0])), float(out.quant.zero_point[0])
     low, high = {0: (-taps, taps), 1: (0, taps), 2: (-1, 1), 3: (0, 6)}[int(op.attrs["activation"])]
     low, high = max(low, -taps), min(high, taps)
     return {
-        "multiplier": (-mul / scale).astype(np.float32),
-        "bias": ((bias + taps * mul) / scale + zero).astype(np.float32),
+        "multiplier": without_subnormals((-mul / scale).astype(np.float32)),
+        "bias": without_subnormals(((bias + taps * mul) / scale + zero).astype(np.float32)),
         "clamp_min": taps - high,
         "clamp_max": taps - low,
     }

@@ -155,6 +155,20 @@ def cast_case(rng: Rng) -> Case:
     return Case(f.finish(), inputs, {"channels": channels, "co": co, "quant": quant})
 
 
+def subnormal_case(rng: Rng) -> Case:
+    """A float convolution of channels whose scale has all but died, and its signs."""
+    f, co = Flat(), 8
+    x = f.input("x", (1, 3, 3, 2), "int32")
+    multiplier = np.array([1e-38, -1e-38, 1e-45, 0.0, -0.0, 2e-38, 1.0, 1e-40], np.float32)
+    bias = rng.permutation(np.array([0.0, -0.0, 1e-40, -1e-40, 1.0, -1.0, 1e-38, 3e-38]))
+    y = f.bconv(x, filter_bits(rng, co, 3, 3, 40), 40, multiplier=multiplier, bias=bias)
+    f.output("y", y)
+    f.output("signs", f.quantize(y))
+    z = f.bconv(x, filter_bits(rng, co, 1, 1, 40), 40, multiplier=multiplier, bias=bias)
+    f.output("decided", f.quantize(z))
+    return Case(f.finish(), [{"x": packed_noise(rng, (1, 3, 3), 40)} for _ in range(3)])
+
+
 def move_case(rng: Rng) -> Case:
     """Bits that move: shuffles and slices between LceDequantize and LceQuantize, and one that a
     following dense convolution swallows."""

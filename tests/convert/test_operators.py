@@ -32,6 +32,7 @@ def all_cases() -> Iterator[tuple[str, Case]]:
         ("unpadded", cases.unpadded_case, 12),
         ("pool", cases.pool_case, 16),
         ("cast", cases.cast_case, 8),
+        ("subnormal", cases.subnormal_case, 4),
         ("move", cases.move_case, 8),
         ("encoder", cases.encoder_case, 16),
     )
@@ -117,7 +118,7 @@ def test_binary_convolution(built: Built, kind: str) -> None:
     assert built.wrong(kind) == []
 
 
-@pytest.mark.parametrize("kind", ["unpadded", "pool", "cast", "move", "encoder"])
+@pytest.mark.parametrize("kind", ["unpadded", "pool", "cast", "subnormal", "move", "encoder"])
 def test_other_operators(built: Built, kind: str) -> None:
     assert built.wrong(kind) == []
 
