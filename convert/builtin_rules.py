@@ -204,10 +204,13 @@ def mean_axes(graph: Graph, op: Op) -> Verdict:
 
 
 def one_scale_for_rows(graph: Graph, op: Op) -> Verdict:
-    """An int8 filter on several rows has one scale: with one a channel, TFLite computes garbage."""
+    """An int8 filter has one scale, unless the output is a single row [1, C]: with one a channel,
+    TFLite's reference kernel computes garbage for other outputs."""
     w, out = graph.tensor(op.inputs[1]), graph.tensor(op.outputs[0])
-    several = w.quant is not None and len(w.quant.scale) > 1 and out.elements > out.channels
-    return not several, f"{w.text()} to {out.text()}", "use a 1x1 convolution"
+    row = len(out.shape) <= 2 and out.elements == out.channels
+    several = w.dtype == "int8" and w.quant is not None and len(w.quant.scale) > 1
+    remedy = "flatten the map in front of it, or use a 1x1 convolution"
+    return row or not several, f"{w.text()} to {out.text()}", remedy
 
 
 def sum_rescales(graph: Graph, op: Op) -> Verdict:
