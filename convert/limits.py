@@ -72,8 +72,9 @@ def beyond_limits(graph: Graph) -> list[Refusal]:
         fault = fault or ("" if port.tensor in made else "a constant")
         if fault:
             out.append(Refusal(port.name, PORTS, fault, "drop it from the model"))
-    if not graph.ops or not 1 <= len(graph.inputs) <= MAX_PORTS or len(graph.ops) > MAX_LAYERS:
-        found = f"{len(graph.inputs)} inputs, {len(graph.ops)} layers"
+    layers = sum(op.kind != "alias" for op in graph.ops)  # a reshape makes no code
+    if not 1 <= layers <= MAX_LAYERS or not 1 <= len(graph.inputs) <= MAX_PORTS:
+        found = f"{len(graph.inputs)} inputs, {layers} layers"
         out.append(Refusal(graph.name, INPUTS, found, "convert a whole network"))
     if not 1 <= len(graph.outputs) <= MAX_PORTS:
         out.append(Refusal(graph.name, OUTPUTS, f"{len(graph.outputs)}", "drop some outputs"))

@@ -143,5 +143,6 @@ class Segments:
 
 
 def _has_data(model: Any, tensor: Any) -> bool:
+    """Whether it is a constant; a list without entries has no bytes either."""
     data = model.buffers[tensor.buffer].data
-    return data is not None and len(data) > 0
+    return (data is not None and len(data) > 0) or list(tensor.shape) == [0]

@@ -10,6 +10,7 @@ import json
 import re
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -238,6 +239,19 @@ class _Reader:
             out.append(Tensor(name, shape, dtype, self._quant(raw.Quantization()), constant))
         return out
 
+    def _with_empty_constants(self, tensors: list[Tensor], ops: list[Op]) -> list[Tensor]:
+        """A list without entries, of axes or sides, has no bytes either; it is a constant where
+        nobody makes it."""
+        made = {tensors[int(v)].name for v in self._array(
+            self.sub.InputsAsNumpy(), self.sub.InputsLength())}  # fmt: skip
+        made |= {name for op in ops for name in op.outputs}
+        return [
+            replace(t, data=np.zeros(t.shape, t.dtype))
+            if t.data is None and t.shape == (0,) and t.name not in made
+            else t
+            for t in tensors
+        ]
+
     def _quant(self, raw: Any) -> Quant | None:
         if raw is None or raw.ScaleLength() == 0:
             return None
@@ -340,6 +354,7 @@ class _Reader:
     def graph(self, name: str) -> Graph:
         tensors = self.tensors()
         ops = self.ops(tensors)
+        tensors = self._with_empty_constants(tensors, ops)
         inputs, outputs = self.ports(tensors)
         batched = {t.name: t for t in tensors}
         return Graph(name, tuple(ops), MappingProxyType(batched), inputs, outputs, self.metadata())

@@ -164,6 +164,12 @@ def conv_into(f: Flat) -> int:
     return f.bconv(x, cases.filter_bits(RNG, 8, 3, 3, 32), 32, **real())
 
 
+def reshape_alone() -> bytes:
+    f = Flat()
+    f.output("y", f.reshape(f.input("x", (1, 3, 4)), (1, 12)))
+    return f.finish()
+
+
 K = 64 * 9
 BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "batch": (lambda: conv(shape=(2, 5, 5)).finish(), "batch of 1"),
@@ -192,6 +198,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "float depthwise": (float_tail, "DEPTHWISE_CONV_2D"),
     "factor nan": (lambda: real_product(np.nan), "finite numbers"),
     "factor inf": (lambda: real_product(-np.inf), "finite numbers"),
+    "no layer": (reshape_alone, "1 to 4096 layers"),
     "interpreter": (lambda: many_planes(4833), "runs for ever"),
     "picture pooled": (lambda: signs_and(pooled), "nothing reads it as floats"),
     "picture added": (lambda: signs_and(lambda f, x: f.binary("ADD", x, np.ones(1))),
