@@ -85,7 +85,7 @@ def _from_keras(args: argparse.Namespace) -> dict[str, Any]:
     """A saved Keras model of the user's own."""
     from convert.from_keras import convert_keras, load_keras
     from train import layers  # noqa: F401  registers GLT and the grouped convolution
-    from train.backend import export_mode
+    from train.backend import export_mode, keras
 
     if args.input_scale is None and not args.int8:
         raise BitWakeError(
@@ -94,7 +94,13 @@ def _from_keras(args: argparse.Namespace) -> dict[str, Any]:
             remedy="--input-scale 1 for 0..255, --input-scale 0.00392156862745098 for 0..1, "
             "--input-scale 0.00784313725490196 --input-offset -1 for -1..1",
         )
-    with export_mode():
+    # Larq saves a quantizer by its class's name alone, without the package it is registered in
+    ours = {
+        name.removeprefix("bitwake>"): kind
+        for name, kind in keras.utils.get_custom_objects().items()
+        if name.startswith("bitwake>")
+    }
+    with export_mode(), keras.utils.custom_object_scope(ours):
         converted = convert_keras(load_keras(Path(args.keras)), **_options(args))
     return {**converted.as_dict(), "content": converted.content}
 

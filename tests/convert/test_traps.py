@@ -189,6 +189,21 @@ def test_a_saved_model_through_the_command(k: Any, tmp_path: Path) -> None:
     assert Oracle(stamped).scaling == Scaling(1.0, 0.0)
 
 
+def test_a_saved_network_with_quantizers_of_the_kit_is_loaded(k: Any, tmp_path: Path) -> None:
+    """Larq saves `DitheredKernel`, not `bitwake>DitheredKernel`."""
+    from train.models.binary import BinaryNet, Conv, build
+
+    net = BinaryNet((8, 8, 1), 8, (Conv(32, 3), Conv(64, 1)), dithered=True)
+    path, out = tmp_path / "net.h5", tmp_path / "net.tflite"
+    with pytest.warns(UserWarning, match="HDF5"):
+        build(net).save(path)
+    line = ["convert", "--keras", str(path), "--input-scale", "1", "--out", str(out)]
+    assert cli.main(line) == 0
+    kinds = [op.kind for op in Oracle(out).graph.ops]
+    assert kinds.count("LceBconv2d") == 3
+    assert "CONV_2D" not in kinds
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
