@@ -27,24 +27,27 @@ def layers_of(model: Any) -> list[Any]:
     return list(model._flatten_layers(include_self=False))
 
 
+def _binary_layers(model: Any) -> list[Any]:
+    return [
+        layer
+        for layer in layers_of(model)
+        if getattr(getattr(layer, "kernel_quantizer", None), "precision", None) == 1
+    ]
+
+
 def binary_kernels(model: Any) -> list[Any]:
     """Kernels that a quantizer turns into one bit, in the model's order."""
-    found = []
-    for layer in layers_of(model):
-        if getattr(getattr(layer, "kernel_quantizer", None), "precision", None) == 1:
-            found.append(layer.kernel)
-    return found
+    return [layer.kernel for layer in _binary_layers(model)]
 
 
 def flipping_kernels(model: Any) -> list[Any]:
     """Binary kernels whose bits are signs of their own: all but dithered ones, which tell a real
     weight."""
-    real = {
-        id(layer.kernel)
-        for layer in layers_of(model)
-        if isinstance(getattr(layer, "kernel_quantizer", None), DitheredKernel)
-    }
-    return [kernel for kernel in binary_kernels(model) if id(kernel) not in real]
+    return [
+        layer.kernel
+        for layer in _binary_layers(model)
+        if not isinstance(layer.kernel_quantizer, DitheredKernel)
+    ]
 
 
 def set_clip(model: Any, clip: float) -> None:

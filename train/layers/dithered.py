@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from convert.errors import ModelError
 from train.backend import keras, larq, tf
-from train.layers.gradual import GradualKernel, hardness, weight_form
+from train.layers.gradual import between, weight_form
 
 # x^4 = x + 1: the powers of 1/x are the additive recurrence in three dimensions that fills space
 # most evenly (R_3 of M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
@@ -51,7 +51,7 @@ def _told(k: Any, d: Any) -> tuple[Any, Any]:
 
 
 @keras.utils.register_keras_serializable("bitwake")
-class DitheredKernel(GradualKernel):
+class DitheredKernel(larq.quantizers.Quantizer):
     """Of kernels [H, W, C·M, F], input channel c·M + m, of a convolution behind a thermometer.
 
     Of every tap and channel w, the mean of the latent weights over the planes, becomes
@@ -63,6 +63,8 @@ class DitheredKernel(GradualKernel):
     Args:
         planes: M.
     """
+
+    precision = 1
 
     def __init__(self, planes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -86,8 +88,8 @@ class DitheredKernel(GradualKernel):
         real = tf.broadcast_to(k, d.shape)
         bits = real if form == "real" else _told(k, tf.constant(d))
         if form == "soft":
-            bits = real + hardness() * (bits - real)
-        return larq.quantizers.Quantizer.call(self, tf.reshape(bits, shape))
+            bits = between(real, bits)
+        return super().call(tf.reshape(bits, shape))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "planes": self.planes}

@@ -60,7 +60,8 @@ def weight_form() -> str:
     return "binary" if exporting() else _weights
 
 
-def _between(real: Any, bits: Any) -> Any:
+def between(real: Any, bits: Any) -> Any:
+    """The soft form: as far from real values to bits as h says."""
     return real + hardness() * (bits - real)
 
 
@@ -89,7 +90,7 @@ class GradualSign(larq.quantizers.Quantizer):
         if form == "real":
             return super().call(real)
         bits = larq.quantizers.approx_sign(x)
-        return super().call(bits if form == "binary" else _between(real, bits))
+        return super().call(bits if form == "binary" else between(real, bits))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "window": self.window}
@@ -116,7 +117,7 @@ class GradualKernel(larq.quantizers.Quantizer):
         if form == "real":
             return super().call(real)
         bits = larq.quantizers.ste_sign(inputs, clip_value=self.clip_value)
-        return super().call(_between(real, bits))
+        return super().call(between(real, bits))
 
 
 class ScaledKernel(larq.quantizers.Quantizer):
