@@ -23,6 +23,7 @@ from train.runfolder import write_json, write_whole
 
 GAMMA = 2.2
 COLOURS = ("#b2182b", "#2166ac", "#1b7837", "#762a83", "#b35806", "#35978f")
+LINES = ("-", "--", "-.", ":")  # where there are more curves than colours
 
 Curves = dict[str, npt.NDArray[np.int64]]
 
@@ -83,7 +84,9 @@ def draw(found: Mapping[str, npt.NDArray[np.int64]], out: Path) -> None:
         )  # fmt: skip
         for k, (name, codes) in enumerate(found.items()):
             share = codes / max(1, int(codes[-1]))
-            axes.step(x, share, where="post", color=COLOURS[k % len(COLOURS)], label=name)
+            turn, colour = divmod(k, len(COLOURS))
+            line = LINES[turn % len(LINES)]
+            axes.step(x, share, where="post", color=COLOURS[colour], linestyle=line, label=name)
         axes.set_xlabel("byte of the picture")
         axes.set_ylabel("share of the thermometer's planes")
         axes.set_xlim(0, 255)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -289,7 +290,7 @@ def test_the_recipes_compare_what_is_comparable() -> None:
 def test_the_tone_curve_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from train.backend import keras
     from train.layers.encoders import encode
-    from train.tone import curves, draw
+    from train.tone import COLOURS, curves, draw
 
     image = keras.Input((4, 4, 1))
     model = keras.Model(image, encode(image, "glt", 8)[0])
@@ -304,6 +305,11 @@ def test_the_tone_curve_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         draw(found, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert b"gamma" in (tmp_path / "a.svg").read_bytes()
+    # two mosaics have more curves than there are colours
+    draw({f"channel {k}": codes for k in range(8)}, tmp_path / "many.svg")
+    drawn = (tmp_path / "many.svg").read_text()
+    styles = re.findall(r'style="(fill: none;[^"]*stroke: #[^"]*)"', drawn)
+    assert len({style for style in styles if any(c in style for c in COLOURS)}) == 8
     with pytest.raises(DataError):
         draw(found, tmp_path / "d.gif")
     with pytest.raises(DataError, match="no thermometer"):
