@@ -328,6 +328,29 @@ def test_cost_is_counted_by_hand_and_grows_with_the_multiplier() -> None:
     assert twin.weight_bits == 8 * real
 
 
+@pytest.mark.parametrize("encoder", ["bayer", "bitplanes by 3"])
+def test_a_twin_s_maps_have_the_sides_of_the_network_s(encoder: str) -> None:
+    """Behind encoders that have a stride, at sides that do not divide evenly too."""
+    from train.backend import keras
+    from train.layers.encoders import Bayer, BitPlanes
+    from train.models.binary import BinaryNet, Conv, build, float_twin
+
+    made = Bayer() if encoder == "bayer" else BitPlanes(stride=3)
+    shape = (18, 22, 1)
+    net = small(input_shape=shape, encoder=made)
+    image = keras.Input(shape)
+
+    def sides(of: Any) -> list[tuple[int, Any]]:
+        return [(f.stride, f.map.shape[1:3]) for f in of.features(image)]
+
+    assert sides(net.twin()) == sides(net) == sides(replace(net.twin(), block="real"))
+    assert net.twin().twin() == net.twin()
+    plain = BinaryNet(shape, 4, (Conv(8, 3), Conv(8, 3, stride=2)), encoder=made)
+    kernels = [model.layers[at].kernel.shape[:2] for model, at in
+               ((build(plain), -3), (float_twin(plain), -2))]  # fmt: skip
+    assert kernels[0] == kernels[1]
+
+
 def test_wrong_descriptions_are_refused_with_a_remedy() -> None:
     from train.models.blocks import XNOR, BiNeal, Compact
 

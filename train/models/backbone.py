@@ -186,8 +186,14 @@ class Backbone:
         return count_model(self.build())
 
     def twin(self) -> Backbone:
-        """The same shape with real weights, ReLU and no thermometer."""
-        return replace(self, block=Real(), stem="real", head="mean", dithered=False)
+        """The same shape with real weights, ReLU and no thermometer. Its stem takes over the
+        encoder's stride."""
+        stride = self.stem_stride
+        if self.stem == "bits":
+            stride *= encoder_of(self.encoder).stride
+        return replace(
+            self, block=Real(), stem="real", stem_stride=stride, head="mean", dithered=False
+        )
 
 
 def _bits_stem(net: Backbone, image: Any, channels: int) -> Any:

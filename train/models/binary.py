@@ -231,11 +231,14 @@ class _Order(keras.layers.Layer):
 
 
 def float_twin(net: BinaryNet) -> Any:
-    """The same topology with real weights and ReLU, no thermometer, input scaled to 0..1."""
+    """The same topology with real weights and ReLU, no thermometer, input scaled to 0..1. The first
+    convolution takes over the encoder's stride."""
     x = image = keras.Input(net.input_shape, name="image")
+    extra = encoder_of(net.encoder).stride
     x = keras.layers.Rescaling(1 / 255.0)(x)
     for spec in net.layers:
         if isinstance(spec, Conv):
+            stride, extra = spec.stride * extra, 1
             if spec.groups > 1:
                 parts = _Split(spec.groups)(x)
                 x = keras.layers.Concatenate()(
@@ -243,7 +246,7 @@ def float_twin(net: BinaryNet) -> Any:
                         keras.layers.Conv2D(
                             spec.channels // spec.groups,
                             spec.kernel,
-                            strides=spec.stride,
+                            strides=stride,
                             padding="same",
                             use_bias=False,
                         )(part)
@@ -252,7 +255,7 @@ def float_twin(net: BinaryNet) -> Any:
                 )
             else:
                 x = keras.layers.Conv2D(
-                    spec.channels, spec.kernel, strides=spec.stride, padding="same", use_bias=False
+                    spec.channels, spec.kernel, strides=stride, padding="same", use_bias=False
                 )(x)
             x = keras.layers.BatchNormalization(momentum=BN_MOMENTUM)(x)
             x = keras.layers.ReLU()(x)
