@@ -17,6 +17,7 @@ from convert.words import unpack
 # own are judged by what the flatbuffer holds and computes.
 UNUSABLE = ("tern", "heaviside", "dorefa", "do_re_fa", "none")
 FLOAT_KERNELS = ("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
+LEAST_SCALE = float(np.finfo(np.float32).eps)  # of a filter, above which LCE takes it for signs
 UNBINARIZED = {
     "QuantDense": "use a QuantConv2D over the whole map with padding='valid' instead",
     "QuantDepthwiseConv2D": "use a QuantConv2D with groups of a multiple of 32 channels",
@@ -182,16 +183,20 @@ def _fingerprint(bits: Array) -> bytes:
     return str(bits.shape).encode() + (flat ^ flat[:, :1]).astype(np.uint8).tobytes()
 
 
-def layer_names(graph: Graph, model: Any) -> dict[int, str]:
-    """Index of each LceBconv2d among the operators -> name of the Keras layer with its weights."""
+def _kernel(layer: Any) -> Array:
+    """The quantized kernel [h, w, in, out] of a binary convolution."""
     import tensorflow as tf
 
+    latent = tf.constant(layer.get_weights()[0])  # the kernel is a layer's first weight
+    return np.asarray(layer.kernel_quantizer(latent))
+
+
+def layer_names(graph: Graph, model: Any) -> dict[int, str]:
+    """Index of each LceBconv2d among the operators -> name of the Keras layer with its weights."""
     known: dict[bytes, list[str]] = {}
     for layer in layers(model):
         if _is(layer, "QuantConv2D"):
-            latent = tf.constant(layer.get_weights()[0])  # the kernel is a layer's first weight
-            kernel = np.asarray(layer.kernel_quantizer(latent))
-            bits = (np.moveaxis(kernel, -1, 0) < 0).astype(np.uint8)
+            bits = (np.moveaxis(_kernel(layer), -1, 0) < 0).astype(np.uint8)
             known.setdefault(_fingerprint(bits), []).append(layer.name)
     names: dict[int, str] = {}
     for index, op in enumerate(graph.ops):
@@ -204,6 +209,12 @@ def layer_names(graph: Graph, model: Any) -> dict[int, str]:
         if found:
             names[index] = found.pop(0)
     return names
+
+
+def _vanished(layer: Any) -> list[int]:
+    """Filters whose factor LCE takes for zero, and then the convolution for a real one."""
+    kernel = np.abs(_kernel(layer))
+    return np.flatnonzero(kernel.reshape(-1, kernel.shape[-1]).max(axis=0) <= LEAST_SCALE).tolist()
 
 
 def check_binary(graph: Graph, model: Any, binary: Sequence[str]) -> dict[int, str]:
@@ -219,6 +230,16 @@ def check_binary(graph: Graph, model: Any, binary: Sequence[str]) -> dict[int, s
     missing = [name for name in binary if name not in names.values()]
     count = sum(op.kind == "LceBconv2d" for op in graph.ops)
     if missing and count < len(binary):
+        for layer in (each for each in layers(model) if each.name in missing):
+            if gone := _vanished(layer):
+                raise ModelError(
+                    "LCE leaves a binary convolution in floating point where a filter's scale is 0",
+                    where=f"layer {layer.name}",
+                    found=f"all weights of filter {', '.join(map(str, gone[:8]))} within "
+                    f"{LEAST_SCALE:.3g} of 0, behind the kernel quantizer",
+                    remedy="take these filters out, give them larger weights (less weight decay), "
+                    "or take a kernel quantizer without a scale, such as ste_sign",
+                )
         raise ModelError(
             "LCE silently left binary convolutions in floating point",
             where=f"layer {', '.join(missing[:8])}",

@@ -115,6 +115,29 @@ def test_a_layer_left_in_floating_point_is_named(k: Any) -> None:
     assert error.where == "layer soft_one"
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-7, 1.3e-7])
+def test_a_filter_whose_scale_vanished_is_named(k: Any, scale: float) -> None:
+    """With a factor of 1.2e-7 or less LCE leaves the whole convolution real."""
+    m = model(
+        k, bconv(8, 3), bconv(8, 3, kernel_quantizer="magnitude_aware_sign", name="faded"),
+        k.layers.BatchNormalization(), k.layers.Flatten(),
+    )  # fmt: skip
+    layer = m.get_layer("faded")
+    (kernel,) = layer.get_weights()
+    kernel[..., 5] = scale * np.where(np.arange(72).reshape(3, 3, 8) % 3, 1, -1)
+    layer.set_weights([kernel])
+    if scale > np.finfo(np.float32).eps:  # the control
+        from train.backend import export_mode
+
+        with export_mode():
+            assert convert_keras(m, scaling=Scaling(1.0, 0.0)).binary_layers == 2
+        return
+    error = refusal(m)
+    assert error.where == "layer faded"
+    assert "filter 5 within" in error.found
+    assert "scale" in error.remedy
+
+
 def test_int8_without_fake_quantization_is_noticed(k: Any) -> None:
     error = refusal(model(k, bconv(8, 3), k.layers.BatchNormalization()), int8=True)
     assert "did not make int8" in error.what
