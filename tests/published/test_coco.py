@@ -121,6 +121,8 @@ def change(path: Path, member: str, at: int, **values: Any) -> None:
         ("annotations", {"bbox": [1, 2]}, "annotations"),
         ("annotations", {"area": None}, "annotations"),
         ("annotations", {"area": float("nan"), "category_id": 1}, "no number"),
+        ("annotations", {"area": -40.5, "category_id": 1}, "from 0 on"),
+        ("annotations", {"bbox": [1.5, 2, -60, -50], "category_id": 1}, "from 0 on"),
         ("categories", {"name": "people"}, "no category"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 import zipfile
@@ -144,6 +145,26 @@ def test_damage_of_a_file_without_checksum_comes_right_as_the_message_says(
     assert "delete this file; then .venv/bin/python -m kit data vww" in capsys.readouterr().err
     (place / "coco" / name).unlink()
     assert cli.main(command) == 0
+
+
+def test_pictures_that_no_count_misses_come_from_the_archive_that_is_there(
+    place: Path, coco_server: Server
+) -> None:
+    """A kill while unpacking, where nothing says how many pictures there are; a stray one more."""
+    command = ["data", "vww", "--set", "size=8"]
+    assert cli.main([*command, "--mirror", coco_server.url]) == 0
+    whole, folder = load("vww", size=8).hash, place / "coco" / "train2014"
+    victims = sorted(folder.iterdir())[:2]
+    for more in (["--set", "verify=false"], []):
+        for cache in place.glob("vww-*"):
+            shutil.rmtree(cache)
+        victims[0].unlink()
+        assert cli.main([*command, *more, "--no-download"]) == 0
+        assert victims[0].exists()
+    shutil.rmtree(place / "vww-minival-manifest-8x3")
+    os.replace(victims[1], folder / "stray.jpg")
+    assert cli.main([*command, "--no-download"]) == 0
+    assert load("vww", size=8).hash == whole
 
 
 def test_a_mirror_that_nothing_is_taken_from_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,7 +111,9 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
                     raise ValueError(f"iscrowd {each['iscrowd']!r} is neither 0 nor 1")
                 crowd.append(each["iscrowd"])
                 area.append(float(each["area"]))
-                box.append(float(each["bbox"][2]) * float(each["bbox"][3]))
+                width, height = float(each["bbox"][2]), float(each["bbox"][3])
+                # two sides below 0 would make an area
+                box.append(width * height if width >= 0 and height >= 0 else math.nan)
             elif each["name"] == PERSON:
                 if person is not None:
                     raise ValueError(f"a second category {PERSON!r}")
@@ -148,8 +151,8 @@ def _part(path: Path, part: str, count: int | None) -> dict[str, npt.NDArray[Any
     pixels = (columns["heights"] * columns["widths"]).astype(np.float64)
     areas = np.frombuffer(area, np.float64)[mine] if len(area) else np.zeros(0)
     boxes = np.frombuffer(box, np.float64)[mine] if len(box) else np.zeros(0)
-    if not (np.isfinite(areas).all() and np.isfinite(boxes).all()):
-        raise _damaged(path, "an area that is no number")
+    if not all((np.isfinite(sizes) & (sizes >= 0)).all() for sizes in (areas, boxes)):
+        raise _damaged(path, "an area or a side of a box that is no number from 0 on")
     columns |= {
         "persons": np.bincount(rows[~crowded], minlength=len(ids)),
         "crowds": np.bincount(rows[crowded], minlength=len(ids)),

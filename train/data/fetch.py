@@ -79,7 +79,8 @@ def download(
             found=error.strerror or str(error),
             remedy="free some space or set BITWAKE_DATA; the same command continues",
         ) from None
-    say(f"{target.name}: {target.stat().st_size:,} bytes, verified")
+    told = "no checksum is published" if expected.md5 is None else "verified"
+    say(f"{target.name}: {target.stat().st_size:,} bytes, {told}")
 
 
 def _note(part: Path) -> Path:
