@@ -115,6 +115,7 @@ def test_validation_takes_every_class_alike_from_training(place: Path) -> None:
     assert sorted(data.val.labels) == list(range(10))
     assert not set(data.val.names) & set(data.train.names)
     assert len(data.train) + len(data.val) == TRAIN
+    assert "all 20 training pictures, 10 of them for validation" in data.note
     assert data.val.names == load("stl10", n_val=10, seed=2).val.names
     assert data.val.names != load("stl10", n_val=10, seed=3).val.names
     for bad in (5, 20, 30):

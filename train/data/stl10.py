@@ -212,6 +212,7 @@ def load(
     if fold is not None:
         training, protocol = _fold(where, training, fold, manifest)
     training, val = _aside(training, n_val, seed)
+    protocol += f", {n_val:,} of them for validation" if n_val else ""
     if unlabeled:
         images = _pictures(where / "unlabeled_X.bin", "unlabeled", manifest, size, channels)
         training = _with_unlabeled(training, images)
