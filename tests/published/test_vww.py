@@ -92,6 +92,21 @@ def test_the_pictures_may_go_when_the_cache_is_built(place: Path) -> None:
         load("vww", definition="minival")
 
 
+def test_any_of_the_files_may_go_when_the_cache_is_built_and_another_is_noticed(
+    place: Path,
+) -> None:
+    """The list of minival pictures is small and stays; the annotations are what takes room."""
+    write_coco(place / "coco")
+    before, where = load("vww", size=8), place / "coco"
+    shutil.rmtree(where / "val2014")
+    for part in ("train2014", "val2014"):
+        (where / f"annotations/instances_{part}.json").unlink()
+        assert load("vww", size=8).hash == before.hash
+    (where / vww.MINIVAL_FILE).write_text("100000\n")
+    with pytest.raises(DataError, match="missing"):
+        load("vww", size=8)
+
+
 def test_a_cache_of_unchecked_files_serves_their_own_folder_alone(
     place: Path, tmp_path: Path
 ) -> None:

@@ -201,12 +201,12 @@ def load(
 
 
 def _cached_record(place: Path, stamp: dict[str, Any]) -> dict[str, Any] | None:
-    """set.json of a finished cache, when it was made from these files or the files are gone."""
+    """set.json of a finished cache, when those of its files that are there still are as they were."""
     try:
         record = json.loads((place / "set.json").read_text("utf-8"))
-        before = record["stamp"] if stamp["files"] else {**record["stamp"], "files": {}}
-        same = before == json.loads(json.dumps(stamp))
-        good = same and record["version"] == BUILDER_VERSION
+        before, now = record["stamp"], json.loads(json.dumps(stamp))
+        now["files"] = {**before["files"], **now["files"]}
+        good = now == before and record["version"] == BUILDER_VERSION
         if not good or not pixelcache.plan_in(place):
             return None
         if record["seal"] == _seal(record):
