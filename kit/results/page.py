@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
@@ -11,7 +13,7 @@ from kit.results.programs import SET
 from kit.results.tables import Outcome, kernels_of, ordered, score
 from train.results import store
 from train.results.aggregate import by_arm
-from train.results.arm import SEEDS, Arm, Group, jobs
+from train.results.arm import SEEDS, STEPS, Arm, Group, jobs
 from train.results.arms import ARMS, GROUPS
 
 HEAD = """# Results
@@ -72,7 +74,7 @@ def contents(
     parts = [HEAD.format(seeds=SEEDS, pictures=f"{pictures:,}", folder=folder, set=fixed)]
     parts.append(
         f"{len(good)} of {expected} experiments × seeds are here; "
-        f"{len(outcomes) - len(good)} failed.\n"
+        f"{len(outcomes) - len(good)} failed.{_took(good)}\n"
     )
     drawn = figures.overall(good, groups)
     if drawn:
@@ -90,6 +92,17 @@ def contents(
         parts.append(_section(group, mine, planned, [f"{quote(folder)}/{n}" for n in drawn]))
     files[f"{folder}.md"] = "\n".join(parts)
     return files
+
+
+def _took(good: Sequence[Outcome]) -> str:
+    """What to expect of the queue."""
+    spent = [sum(one.get("seconds", {}).get(step) or 0 for step in STEPS) for one in good]
+    if not any(spent):
+        return ""
+    return (
+        f" Together they took {math.fsum(spent) / 3600:.1f} hours, one thread each: half of them "
+        f"up to {statistics.median(spent) / 60:.0f} minutes, the longest {max(spent) / 60:.0f}."
+    )
 
 
 def _section(

@@ -273,6 +273,7 @@ def test_damaged_result_files_are_told(tmp_path: Path) -> None:
         ({"points": [{"size_bits": 3}]}, "no points[0].accuracy"),
         ({"failed": {"step": "train"}}, "no failed.message"),
         ({"dataset_hash": {"a": 1}}, "dataset_hash is"),
+        ({"seconds": {"train": "1 h"}}, "seconds.train is '1 h'"),
     ],
 )
 def test_result_files_of_another_form_are_told_with_the_field(
@@ -331,6 +332,10 @@ def test_the_page_says_means_numbers_and_conditions() -> None:
     assert "`y`, seed 1, failed at `convert`: why" in text
     assert "seeds differ" not in text
     assert page.contents(list(reversed(outcomes)), ARM_PAIR, GROUP) == files, "deterministic"
+    outcomes[0]["seconds"], outcomes[1]["seconds"] = {"train": 1200, "convert": 60}, {"train": 90}
+    told = page.contents(outcomes, ARM_PAIR, GROUP)["results.md"]
+    assert "Together they took 0.4 hours" in told
+    assert "the longest 21." in told
     changed = [*outcomes[:2], {**outcomes[2], "dataset_hash": "other"}]
     assert "seeds differ in dataset_hash" in page.contents(changed, ARM_PAIR, GROUP)["results.md"]
 

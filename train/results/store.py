@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.errors import DataError
+from train.results.arm import STEPS
 from train.runfolder import write_whole
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
@@ -27,6 +28,7 @@ FORM: Mapping[str, Any] = {
     "robustness": {"pictures": int, "ev": {"*": float}, "gamma": {"*": float}},
     "points": [{"accuracy!": float, "size_bits": float}],
     "failed": {"step!": str, "message!": str},
+    "seconds": dict.fromkeys(STEPS, float),
 }  # fmt: skip
 
 Outcome = dict[str, Any]
