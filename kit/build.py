@@ -88,12 +88,31 @@ def check_toolchain(board: Board) -> None:
 
     Raises:
         DependencyError: the board's compiler is missing, with the command that installs it.
+        BoardError: the checkout lies where PlatformIO dies of the folder's name.
     """
     from kit.setup import programs
 
+    check_place(ROOT)
     missing = programs.missing(["host-gcc" if board.emulator == "process" else "arm"])
     if missing:
         raise programs.by_hand(missing, f"what builds for {board.id} is not installed")
+
+
+def check_place(root: Path) -> None:
+    """Refuses a checkout whose path PlatformIO cannot write down.
+
+    Raises:
+        BoardError: a byte of the path belongs to no character.
+    """
+    try:
+        str(root).encode()
+    except UnicodeEncodeError as error:
+        raise BoardError(
+            "PlatformIO takes no folder whose name is not UTF-8",
+            where=str(os.fsencode(root))[2:-1],
+            found=str(os.fsencode(error.object[error.start : error.end]))[2:-1],
+            remedy="rename that folder, or move the checkout to another",
+        ) from error
 
 
 def compile_to_c(model: Model, folder: Path, core: str) -> Any:
@@ -249,7 +268,7 @@ def _stamp(board: Board, folder: Path) -> str:
     import platformio as package
 
     parts = [sources(folder), str(package.VERSION), sys.executable, commit(), str(folder), board.id]
-    return sha256("\n".join(parts).encode())
+    return sha256(os.fsencode("\n".join(parts)))
 
 
 def _built(folder: Path, stamp: str) -> Path | None:

@@ -238,7 +238,7 @@ def bug(name: str) -> int:
         folder = ROOT / "build"
         folder.mkdir(exist_ok=True)
         handle, log = tempfile.mkstemp(prefix="internal-error-", suffix=".log", dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
         place = shown(Path(log))
     except OSError:

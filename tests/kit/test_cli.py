@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from convert.errors import BoardError
-from kit import boards, cli, emulator, files, models
+from kit import boards, build, cli, emulator, files, models
 from kit.verbs import monitor, shared
 
 TOO_MANY_LINES = 24  # a screen
@@ -184,6 +184,26 @@ def test_any_terminal_and_any_file_name_will_do(tmp_path: Path) -> None:
     told = subprocess.run(listed, cwd=files.ROOT, env=ascii_only, capture_output=True)
     assert told.returncode == 0, told.stderr
     assert b"netduino2plus" in told.stdout
+
+
+def test_a_checkout_in_a_folder_that_is_not_utf_8(tmp_path: Path, monkeypatch, capsys) -> None:
+    """PlatformIO dies of it, so it is not called; and a mistake of ours there still has its log."""
+    root = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    with pytest.raises(BoardError) as caught:
+        build.check_place(root)
+    assert caught.value.where.endswith("/caf\\xe9")
+    assert "rename" in caught.value.remedy
+    build.check_place(tmp_path / "caf\u00e9 (1)")
+
+    def fail() -> None:
+        raise RuntimeError(f"in\n{root}")
+
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setattr(boards, "all_boards", fail)
+    assert cli.main(["boards"]) == 1
+    assert "internal error" in capsys.readouterr().err
+    (log,) = (tmp_path / "build").glob("internal-error-*.log")
+    assert "caf\\udce9" in log.read_text("utf-8")
 
 
 @pytest.mark.parametrize("number", sorted(cli.PLACES))
