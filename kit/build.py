@@ -24,6 +24,8 @@ from kit.models import Model, labels_of
 
 BUILD_DIGITS = 12  # of a digest, in the firmware
 LOG_LINES = 12  # of a failed build, on the screen
+NO_ROOM = "No space left on device"
+LEAST_ROOM = 1 << 16  # bytes; below it the reason has found no room in the log either
 NOISE = ("Verbose mode", "CONFIGURATION:", "LDF:", "Found ", "Scanning", "No dependencies")
 
 
@@ -239,6 +241,14 @@ def failed(board: Board, log: Path, arena: int, weights: int) -> BitWakeError:
             where="mcu/platformio.ini",
             found=f"no section [env:{board.id}]",
             remedy="add it as docs/porting-a-board.md, section 5, shows",
+        )
+    if NO_ROOM in text or shutil.disk_usage(log.parent).free < LEAST_ROOM:
+        return BoardError(
+            f"the firmware for {board.id} could not be built: the disk is full",
+            where=shown(log.parent),
+            found=NO_ROOM,
+            remedy="free some space there and in the folder of temporary files, then run the "
+            "command again",
         )
     return BoardError(
         f"the firmware for {board.id} could not be built",

@@ -7,6 +7,7 @@ with its reason · 130 Ctrl-C. A verb's module is imported when that verb is cal
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import os
@@ -148,33 +149,48 @@ def main(argv: list[str] | None = None) -> int:
     """Runs one verb and returns the exit status; never raises but SystemExit of argparse."""
     words = sys.argv[1:] if argv is None else argv
     console.to_stderr(False)
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(overview(), end="")
-        return 0 if words else 2
-    if words[0] == "--version":
-        from kit import __version__
-
-        print(f"bitwake {__version__}")
-        return 0
-    name = words[0]
+    name = words[0] if words else ""
     try:
-        return dispatch(name, words[1:])
+        status = dispatch(name, words[1:])
+        sys.stdout.flush()  # here, where it is told what went wrong
+        return status
     except KeyboardInterrupt:
         print("\nstopped; nothing was left half-written", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has gone: not our error. Python must not flush into it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0  # the reader (head, less) has gone: not our error
     except BitWakeError as error:
         print_error(error, sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in PLACES:
+            return bug(name)
+        print_error(refused_place(error, "standard output"), sys.stderr)
+        return 2
     except Exception:
         return bug(name)
+    finally:
+        _settle_stdout()
+
+
+def _settle_stdout() -> None:
+    """What cannot be written goes nowhere: Python would try once more as it ends, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def dispatch(name: str, words: list[str]) -> int:
-    """Finds the verb and runs it."""
+    """Finds the verb and runs it; also what stands in the place of a verb."""
+    if name in ("", "-h", "--help", "help"):
+        print(overview(), end="")
+        return 0 if name else 2
+    if name == "--version":
+        from kit import __version__
+
+        print(f"bitwake {__version__}")
+        return 0
     if name not in VERBS:
         hint = did_you_mean(name, VERBS, mark="`")
         raise BitWakeError(
@@ -193,7 +209,8 @@ def dispatch(name: str, words: list[str]) -> int:
     except BitWakeError as error:
         # Verbs that promise reasons to machines write them themselves; this serves the rest.
         if args.json and not getattr(error, "reported", False):
-            write_json(args.json, {"ok": False, "error": error.as_dict()})
+            with contextlib.suppress(OSError):  # standard output; what is raised is told there
+                write_json(args.json, {"ok": False, "error": error.as_dict()})
         raise
     return int(status or 0)
 
@@ -213,13 +230,17 @@ def called(name: str, module: ModuleType, args: argparse.Namespace) -> int | Non
     except OSError as error:
         if error.errno not in PLACES:
             raise
-        raise BitWakeError(
-            "the system refuses a file or folder",
-            where=str(error.filename or ""),
-            found=error.strerror or str(error),
-            remedy="free some space, mend its rights or name another place; then run the command "
-            "again",
-        ) from error
+        raise refused_place(error) from error
+
+
+def refused_place(error: OSError, where: str = "") -> BitWakeError:
+    """What the system says against a place; `where` serves where it does not name it."""
+    return BitWakeError(
+        "the system refuses a file or folder",
+        where=str(error.filename or where),
+        found=error.strerror or str(error),
+        remedy="free some space, mend its rights or name another place; then run the command again",
+    )
 
 
 def print_error(error: BitWakeError, out: TextIO) -> None:

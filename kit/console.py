@@ -41,9 +41,13 @@ def rich_console() -> Console:
     """Rich on the people's stream; 120 columns where there is no terminal to ask."""
     from rich.console import Console
 
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # Rich's own ends the program with status 1
+
     where = stream()
     width = None if where.isatty() else 120
-    return Console(file=where, width=width, highlight=False, soft_wrap=False)
+    return Ours(file=where, width=width, highlight=False, soft_wrap=False)
 
 
 @contextlib.contextmanager

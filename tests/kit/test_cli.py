@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -204,6 +205,46 @@ def test_a_checkout_in_a_folder_that_is_not_utf_8(tmp_path: Path, monkeypatch, c
     assert "internal error" in capsys.readouterr().err
     (log,) = (tmp_path / "build").glob("internal-error-*.log")
     assert "caf\\udce9" in log.read_text("utf-8")
+
+
+def test_a_build_that_found_no_room_says_so(tmp_path: Path, monkeypatch) -> None:
+    """Where there was none for the log's last lines either, too."""
+    log, board = tmp_path / "build.log", boards.find("netduino2plus")
+
+    def told(text: str, free: int) -> str:
+        log.write_text(text)
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr(build.shutil, "disk_usage", lambda folder: usage)
+        return build.failed(board, log, 0, 0).what
+
+    assert "the disk is full" in told("x.s: Fatal error: x.o: No space left on device\n", 1 << 30)
+    assert "the disk is full" in told("Compiling x.o\nCompi", 4096)
+    assert "the disk is full" not in told("x.c:1: error: expected ';'\n", 1 << 30)
+
+
+@pytest.mark.parametrize("words", [["boards"], ["boards", "--json", "-"], ["--help"]], ids=str)
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_output_that_nobody_takes(words: list[str], buffered: str) -> None:
+    """A full disk is told; a reader that has gone is none of our mistakes."""
+    line = [sys.executable, "-m", "kit", *words]
+    around = {**os.environ, "PYTHONUNBUFFERED": buffered}
+
+    def told(stdout: int) -> tuple[int, str]:
+        done = subprocess.run(
+            line, cwd=files.ROOT, env=around, stdout=stdout, stderr=subprocess.PIPE, text=True
+        )
+        return done.returncode, done.stderr
+
+    with open("/dev/full", "w") as full:
+        status, text = told(full.fileno())
+    assert (status, text.count("\n")) in ((2, 3), (2, 4)), text
+    assert "No space left on device" in text
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert told(writer) == (0, "")
+    finally:
+        os.close(writer)
 
 
 @pytest.mark.parametrize("number", sorted(cli.PLACES))
