@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from convert.arrange import Options
 from convert.errors import BitWakeError, BoardError, DependencyError, ModelError
+from convert.select import CORES
 from kit import console, sizes
 from kit.boards import Board
 from kit.files import ROOT, commit, lock, sha256, shown, tree_digest, write_whole
@@ -135,7 +137,7 @@ def compile_to_c(model: Model, folder: Path, core: str) -> Any:
     report = compile_model(model.path, fresh, name=model.name, options=options, **extra)
     if not report.ok:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise refused(model, report)
+        raise refused(model, report, core)
     folder.mkdir(parents=True, exist_ok=True)
     names = {path.name for path in fresh.iterdir()}
     for old in folder.iterdir():
@@ -149,16 +151,17 @@ def compile_to_c(model: Model, folder: Path, core: str) -> Any:
     return report
 
 
-def refused(model: Model, report: Any) -> ModelError:
-    """A model that does not compile, as one message."""
+def refused(model: Model, report: Any, core: str) -> ModelError:
+    """A model that does not compile for a core, as one message."""
     errors = list(report.as_dict()["errors"])
     first: Mapping[str, str] = errors[0] if errors else {}
     more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+    for_core = f" --core {core}" if core in CORES and core != Options.core else ""
     return ModelError(
         f"{model.name} cannot be compiled: {first.get('rule', 'no reason given')}{more}",
         where=f"{shown(model.path)}, layer {first.get('layer', '')}",
         found=str(first.get("found", "")),
-        remedy=f"{first.get('remedy', '')}; all reasons: kit compile {shown(model.path)}",
+        remedy=f"{first.get('remedy', '')}; all reasons: kit compile {model.typed}{for_core}",
     )
 
 

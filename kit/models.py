@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,17 @@ class Model:
         """Name, digest and options, fit for a folder's name."""
         more = "".join(c if c.isalnum() or c in "-=" else "_" for c in self.options.key)
         return f"{self.name}-{self.sha256[:10]}" + (f"-{more}" if more else "")
+
+    @property
+    def typed(self) -> str:
+        """File and options as they are typed behind `compile`, or behind `--model`."""
+        o, words = self.options, [shown(self.path)]
+        words += ["--layout", o.layout] if o.layout != Options.layout else []
+        for name, layout in sorted(o.layouts.items()):
+            words += ["--layout", f"{name}={layout}"]
+        words += ["--max-ram", str(o.max_ram)] if o.max_ram is not None else []
+        words += ["--rows"] if o.rows else []
+        return shlex.join(words)
 
     def pictures(self) -> list[Path]:
         """The test pictures shipped with the model, sorted by path."""

@@ -165,7 +165,7 @@ def check_identity(info: Info, model: Model, board: Board) -> None:
 def _flash(info: Info, board: Board, model: Model) -> str:
     """The command that renews the firmware of the board that answers, emulated or real."""
     real = info.fields.get("emulated") == "0" and board.emulator != "process"
-    return f"kit flash --board {board.id} --model {model.path}" + (" --silicon" if real else "")
+    return f"kit flash --board {board.id} --model {model.typed}" + (" --silicon" if real else "")
 
 
 def check_build(info: Info, memory: Mapping[str, int], firmware: Firmware) -> None:
@@ -193,9 +193,8 @@ def check_build(info: Info, memory: Mapping[str, int], firmware: Firmware) -> No
         found=f"arena {there[0]:,} bytes, flash {there[1]:,} bytes, sources {told}, commit "
         f"{info.fields.get('commit', UNKNOWN)}; as asked for here arena {here[0]:,}, flash "
         f"{here[1]:,}, sources {firmware.build}",
-        remedy="give the --layout, --max-ram and --rows that it was flashed with; where mcu/, "
-        "boards/ or the compiler is another since then: "
-        + _flash(info, firmware.board, firmware.model),
+        remedy="give the --layout, --max-ram and --rows that it was flashed with; or flash what is "
+        "asked for: " + _flash(info, firmware.board, firmware.model),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 from pathlib import Path
 
@@ -161,6 +162,20 @@ def test_an_unsupported_operator_is_named_with_layer_rule_and_remedy(
         message = refused(verb, "--model", str(path))
         assert "cannot be compiled" in message
         assert "kit compile" in message
+
+
+def test_the_command_that_lists_all_reasons_is_refused_for_them(refused, tmp_path: Path) -> None:
+    """With the options and the core that were asked for, and a path that must be quoted."""
+    path = tmp_path / "it's mine.tflite"
+    path.write_bytes((models.MODELS / "faces-wake" / "model.tflite").read_bytes())
+    for words in (["--max-ram", "100"], ["--layout", "no such=planar"]):
+        message = refused("bench", "--board", "microbit", "--model", str(path), *words)
+        (text,) = (line for line in message.splitlines() if "all reasons:" in line)
+        command = shlex.split(text.rpartition("all reasons: ")[2])
+        assert command[1:4] == ["-m", "kit", "compile"]
+        assert command[-2:] == ["--core", "cortex-m0"]
+        (found,) = (line for line in message.splitlines() if line.startswith("  found:"))
+        assert found in refused(*command[3:], "--out", str(tmp_path / "c"))
 
 
 def test_a_text_file_is_no_model(refused, tmp_path: Path) -> None:
