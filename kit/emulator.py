@@ -247,10 +247,11 @@ class Emulator:
                 break
             time.sleep(0.02)
         status = self._process.poll()
+        ended = "no port" if status is None else f"exit status {status}"
         raise BoardError(
             f"the emulator of {self.board.id} did not start",
             where=" ".join(command_line(self.board, self.program, self.port)[:4]) + " …",
-            found=self.said() or (f"exit status {status}" if status is not None else "no port"),
+            found=" / ".join(filter(None, (self.said(), ended))),
             remedy="run that command by hand to see more",
         )
 

@@ -119,7 +119,7 @@ class Session:
             self.restarts += 1
             status = self._emulator.exit_status() if self._emulator else None
             ended = f" (the emulator ended with status {status})" if status is not None else ""
-            action = "restarting the emulator" if self._emulator else "opening the port again"
+            action = "opening the port again" if self._url else "restarting the emulator"
             self._announce(
                 f"{self.board.id}: {reason.what}{ended}; {action}, "
                 f"attempt {self.restarts} of {RESTARTS}"
