@@ -20,9 +20,12 @@ from kit.verbs.shared import positive
 from kit.verbs.train import overrides
 from train.card import macs_of
 
+TAUGHT = ("temperature", "label_weight")  # of the plan, where there is a teacher
+GIVEN = ("sizes", "epochs", "rate", "pictures", *TAUGHT)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--base, --recipe, --run, --seed, --set, --sizes, --epochs, --no-teacher, --pictures."""
+    """What is pruned, the schedule, and how the rest is retrained."""
     parser.add_argument("--base", metavar="DIR", help="run to prune (default: base in --run)")
     parser.add_argument("--recipe", metavar="NAME", help="trains the run to prune when missing")
     parser.add_argument("--run", metavar="DIR", required=True, help="where the pruning goes")
@@ -37,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weight bits after each step, as shares of the unpruned network's",
     )
     parser.add_argument("--epochs", type=positive, help="of retraining after each step")
+    parser.add_argument("--rate", type=float, help="of that, as a factor on the recipe's")
+    parser.add_argument("--temperature", type=float, help="of the unpruned network as teacher")
+    parser.add_argument(
+        "--label-weight", type=float, help="of the labels' loss beside the teacher's"
+    )
     parser.add_argument(
         "--no-teacher", action="store_true", help="retrain with labels alone, not by distillation"
     )
@@ -60,11 +68,15 @@ def run(args: argparse.Namespace) -> int:
         raise BitWakeError(
             "which network?", found="neither --base nor --recipe", remedy="--base runs/NAME"
         )
-    given = {"sizes": args.sizes, "epochs": args.epochs, "pictures": args.pictures}
-    plan = Plan(
-        **{name: value for name, value in given.items() if value is not None},
-        distilled=not args.no_teacher,
-    )
+    given = {name: getattr(args, name) for name in GIVEN if getattr(args, name) is not None}
+    idle = [f"--{name.replace('_', '-')}" for name in TAUGHT if name in given]
+    if args.no_teacher and idle:
+        raise BitWakeError(
+            "without a teacher the labels are all that the rest learns from",
+            found=f"--no-teacher and {' and '.join(idle)}",
+            remedy="leave one of them out",
+        )
+    plan = Plan(**given, distilled=not args.no_teacher)
     result = prune_command(
         recipe=args.recipe,
         base=Path(args.base) if args.base else None,

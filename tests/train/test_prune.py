@@ -362,6 +362,33 @@ def test_the_run_that_is_pruned_is_the_one_asked_for(
         command.prune_command(**asked)
 
 
+def test_the_command_takes_the_whole_plan(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    from kit import cli
+    from train.prune import command
+    from train.prune.plan import Plan
+
+    seen: list[Any] = []
+
+    def called(*, plan: Plan, **_: Any) -> dict[str, Any]:
+        seen.append(plan)
+        return {"run": "x", "points": []}
+
+    monkeypatch.setattr(command, "prune_command", called)
+    words = ["prune", "--base", "b", "--run", "x"]
+    more = {"sizes": "0.9,0.4", "epochs": 2, "rate": 0.25, "pictures": 64, "temperature": 3.5,
+            "label_weight": 0.0}  # fmt: skip
+    given = [word for name, value in more.items()
+             for word in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
+    assert cli.main([*words, *given]) == 0
+    assert seen.pop() == Plan(**{**more, "sizes": (0.9, 0.4)})  # type: ignore[arg-type]
+    assert cli.main([*words, "--no-teacher"]) == 0
+    assert seen.pop() == Plan(distilled=False)
+    assert cli.main([*words, "--temperature", "0"]) == 2
+    assert cli.main([*words, "--no-teacher", "--label-weight", "1"]) == 2
+    assert not seen
+    assert "--no-teacher and --label-weight" in capsys.readouterr().err
+
+
 def test_a_step_is_retrained_as_its_base_was_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -201,7 +201,7 @@ def load(
 
 
 def _cached_record(place: Path, stamp: dict[str, Any]) -> dict[str, Any] | None:
-    """set.json of a finished cache, when those of its files that are there still are as they were."""
+    """set.json of a finished cache, when those of its files that are there are as they were."""
     try:
         record = json.loads((place / "set.json").read_text("utf-8"))
         before, now = record["stamp"], json.loads(json.dumps(stamp))

@@ -143,9 +143,10 @@ def draw(run: Path, count: int = 8) -> list[Path]:
             remedy=f"take a finished run of a task of {', '.join(DRAWERS)}",
         )
     test = recorded_data(record, metrics, run).test
+    last = len(test) - 1
+    spread = np.linspace(0, last, min(count, len(test))).astype(int)
     # odd ones show a person in scenes
-    chosen = np.unique(np.linspace(0, len(test) - 1, min(count, len(test))).astype(int) | 1)
-    split = test.take(chosen[chosen < len(test)])
+    split = test.take(np.unique(np.minimum(spread | 1, last)))
     folder = run / "pictures"
     folder.mkdir(exist_ok=True)
     files = []
