@@ -12,7 +12,8 @@ quantiles of the training pictures and learn at five times the rate of the weigh
 by six stops, and on an even ramp most of a dark picture lies below the lowest threshold.
 `scenes-wake-binary` is the same network behind the eight bits of a conventional converter, to
 measure what the thermometer brings; `scenes-wake-8` has as many planes as that.
-`scenes-wake-dithered` has kernels in its first layer that learn sooner.
+`scenes-wake-dithered` has kernels in its first layer that learn sooner. `scenes-wake-pooled` has two
+signs fewer in a row and pools where this one strides.
 """
 
 from __future__ import annotations
@@ -41,6 +42,17 @@ NET = BinaryNet(
         Conv(256, 1),
         Pool(),
     ),
+)
+POOLED = (
+    Conv(32, 3, stride=3),
+    Pool(),
+    Conv(64, 3),
+    Pool(),
+    Conv(128, 3, groups=2),
+    Pool(),
+    Conv(128, 3, groups=4),
+    Conv(128, 1),
+    Pool(),
 )
 EPOCHS = 40
 
@@ -79,5 +91,11 @@ RECIPES = (
         name="scenes-wake-dithered",
         net=replace(NET, dithered=True),
         source="scenes-wake with a first layer of dithered kernels, ours",
+    ),
+    replace(
+        WAKE,
+        name="scenes-wake-pooled",
+        net=replace(NET, layers=POOLED),
+        source="scenes-wake with fewer layers and pooling in place of strides, ours",
     ),
 )
