@@ -12,8 +12,8 @@ quantiles of the training pictures and learn at five times the rate of the weigh
 by six stops, and on an even ramp most of a dark picture lies below the lowest threshold.
 `scenes-wake-binary` is the same network behind the eight bits of a conventional converter, to
 measure what the thermometer brings; `scenes-wake-8` has as many planes as that.
-`scenes-wake-dithered` has kernels in its first layer that learn sooner. `scenes-wake-pooled` has two
-signs fewer in a row and pools where this one strides.
+`scenes-wake-dithered` has kernels in its first layer that learn sooner. `scenes-wake-pooled` has
+two signs fewer in a row and pools where this one strides.
 """
 
 from __future__ import annotations
