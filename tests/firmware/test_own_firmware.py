@@ -81,22 +81,6 @@ def test_it_links_for_the_core_and_keeps_only_what_it_uses(project: Path) -> Non
     assert not any(name.startswith("bw_softmax") for name in names)
 
 
-@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="needs arm-none-eabi-gcc")
-@pytest.mark.parametrize(
-    "level", ["-O0", "-Og", "-O1", "-O3", "-Os", "-O2 -fno-omit-frame-pointer"]
-)
-def test_loops_in_assembly_leave_registers_enough_at_any_level(level: str, tmp_path: Path) -> None:
-    """They take nearly all; GCC refuses one that takes more than it has left."""
-    folder = ROOT / "mcu" / "kernels" / "int8"
-    files = [str(p) for p in folder.glob("*.c") if "BW_LOOPS_IN_ASSEMBLY" in p.read_text()]
-    assert len(files) > 5
-    line = ["arm-none-eabi-gcc", "-mthumb", "-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16",
-            "-mfloat-abi=hard", *level.split(), "-std=c11", "-Wall", "-Wextra", "-Werror",
-            f"-I{ROOT}/mcu/include", f"-I{ROOT}/mcu/kernels", "-c", *files]  # fmt: skip
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
 def test_its_function_answers_as_lce_does(project: Path) -> None:
     _, build_it = blocks("sh")
     host = re.sub(r"arm-none-eabi-gcc.*\\\n", "gcc \\\\\n", build_it, count=1)

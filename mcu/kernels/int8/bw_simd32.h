@@ -11,16 +11,11 @@
 #include <string.h>
 
 /* The innermost loops take every register: without optimization the compiler keeps one for itself,
- * with -fno-omit-frame-pointer, as some systems build, another, and with -Og, which no macro tells,
- * it does not find the rest. */
+ * and with -fno-omit-frame-pointer, as some systems build, another. */
 #if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
 #define BW_LOOPS_IN_ASSEMBLY
 #if defined(__GNUC__) && !defined(__clang__)
-#if defined(__OPTIMIZE_SIZE__)
 #pragma GCC optimize("omit-frame-pointer")
-#else
-#pragma GCC optimize("O2", "omit-frame-pointer")
-#endif
 #endif
 #endif
 
