@@ -124,6 +124,12 @@ class Backbone:
         """How signs are trained."""
         return Signs(self.window, self.shift)
 
+    @property
+    def entry_stride(self) -> int:
+        """How many pixels of the picture one of the stem's map is wide; a stem of bits strides over
+        what its encoder leaves."""
+        return self.stem_stride * (encoder_of(self.encoder).stride if self.stem == "bits" else 1)
+
     def channels(self) -> tuple[int, ...]:
         """Channels of each stage, the multiplier applied."""
         return tuple(max(1, round(width * self.multiplier)) for width in self.widths)
@@ -144,9 +150,7 @@ class Backbone:
             x = first.then(sign(first.map), bits=True)
         else:
             x = block.enter(first, "stem_out")
-        stride, found = self.stem_stride, []
-        if self.stem == "bits":
-            stride *= encoder_of(self.encoder).stride
+        stride, found = self.entry_stride, []
         for s, (width, count) in enumerate(zip(widths, self.blocks, strict=True)):
             for k in range(count):
                 step = self.strides[s] if k == 0 else 1
@@ -188,11 +192,13 @@ class Backbone:
     def twin(self) -> Backbone:
         """The same shape with real weights, ReLU and no thermometer. Its stem takes over the
         encoder's stride."""
-        stride = self.stem_stride
-        if self.stem == "bits":
-            stride *= encoder_of(self.encoder).stride
         return replace(
-            self, block=Real(), stem="real", stem_stride=stride, head="mean", dithered=False
+            self,
+            block=Real(),
+            stem="real",
+            stem_stride=self.entry_stride,
+            head="mean",
+            dithered=False,
         )
 
 
