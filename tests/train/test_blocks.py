@@ -313,6 +313,39 @@ def test_pooling_takes_the_stride_s_place_at_its_cost() -> None:
     assert "s1_pool" not in names  # that stage has no stride
 
 
+def test_pooled_sums_give_the_bits_of_pooled_bits_and_the_largest_learns() -> None:
+    """The same network in numbers; only where several of four are set another of them learns."""
+    from train.backend import keras, tf
+    from train.models.blocks import named
+
+    def astray(model: Any, place: str, name: str) -> int:
+        """Gradients of sums at `place` that reach one that is not the largest of its 2x2."""
+        after = keras.Model(model.get_layer(place).output, model.output)
+        maps = (3, *after.input_shape[1:])
+        u = tf.constant(np.random.default_rng(2).normal(0.2, 0.5, maps), tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(u)
+            loss = tf.reduce_sum(after(u) ** 2)
+        slope = tape.gradient(loss, u).numpy()
+        largest = np.repeat(np.repeat(tf.nn.max_pool2d(u, 2, 2, "SAME"), 2, 1), 2, 2)
+        assert np.count_nonzero(slope), name
+        return int(np.count_nonzero(slope[u.numpy() != largest]))
+
+    for block in (each for each in every_block() if named(each).bits):
+        net, name = small(block=block, pool=True), str(named(block))
+        bits, sums = net.build(), replace(net, pool_sums=True).build()
+        rng = np.random.default_rng(1)
+        some = [w + rng.normal(0, 0.1, w.shape) for w in bits.get_weights()]
+        pictures = rng.integers(0, 256, (4, *net.input_shape)).astype(np.float32)
+        for model in (bits, sums):
+            model.set_weights(some)
+        assert np.array_equal(bits.predict(pictures, verbose=0), sums.predict(pictures, verbose=0))
+        if not getattr(block, "residual", ""):
+            place = "s1b1_add" if "BiNeal" in name else "s1b1_bn3"
+            assert astray(sums, place, name) == 0
+            assert astray(bits, place, name) > 0  # the control
+
+
 def test_cost_is_counted_by_hand_and_grows_with_the_multiplier() -> None:
     net = small(widths=(8, 16))
     cost = net.count()

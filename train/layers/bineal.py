@@ -108,11 +108,15 @@ class OverSign(keras.layers.Layer):
     Args:
         over: False leaves τ, b0 and b1 out: a plain sign.
         window: over which its gradient passes, see `GradualSign`.
+        signed: False gives u, and leaves its sign to layers behind.
     """
 
-    def __init__(self, over: bool = True, *, window: float = 1.0, **kwargs: Any) -> None:
+    def __init__(
+        self, over: bool = True, *, window: float = 1.0, signed: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.over = over
+        self.signed = signed
         self.sign = GradualSign(window)
 
     def build(self, input_shape: Any) -> None:
@@ -142,10 +146,12 @@ class OverSign(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         if exporting():
             return tf.nn.bias_add(x, -self.theta()) if self.over else x
-        return self.sign(self.latent(x))
+        u = self.latent(x)
+        return self.sign(u) if self.signed else u
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "over": self.over, "window": self.sign.window}
+        mine = {"over": self.over, "window": self.sign.window, "signed": self.signed}
+        return {**super().get_config(), **mine}
 
 
 @keras.utils.register_keras_serializable("bitwake")

@@ -12,7 +12,7 @@ from typing import Any
 from convert.errors import ModelError
 from train.backend import keras
 from train.fields import check_fields
-from train.layers import AlreadyBits, DitheredKernel, Int8Range, OverSign, shifts
+from train.layers import AlreadyBits, DitheredKernel, Int8Range, shifts
 from train.layers.encoders import Encoder, encode, encoder_of, needs_thermometer
 from train.models.binary import Cost
 from train.models.blocks import Block, Flow, Real, named
@@ -50,6 +50,9 @@ class Backbone:
         dithered: the stem's convolution has a `DitheredKernel`; it reads bits of a thermometer.
         pool: max pooling before a stage, on bits an OR, in place of its first block's stride: as
             many MACs where the block's first convolution has the stride, fewer in `Compact`.
+        pool_sums: that pooling is trained on the sums in front of the bits, whose largest learns;
+            of bits the first that is set does, as most often several are. The device sees nothing
+            of it.
         window, shift: how signs are trained, see `Signs`.
         head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
             real dense layer, in eight bits behind an 8-bit stem; "" chooses "conv" for blocks that
@@ -70,6 +73,7 @@ class Backbone:
     classes: int = 2
     head: str = ""
     pool: bool = False
+    pool_sums: bool = False
     window: float = 1.0
     shift: float = 0.0
     dithered: bool = False
@@ -146,8 +150,7 @@ class Backbone:
         widths = self.channels()
         first = entry or self.entry(image)
         if self.stem == "int8":  # a plain sign: a threshold of its own would leave int8
-            sign = OverSign(over=False, window=self.signs.window, name="stem_out")
-            x = first.then(sign(first.map), bits=True)
+            x = first.signed(first.map, "stem_out")
         else:
             x = block.enter(first, "stem_out")
         stride, found = self.entry_stride, []
@@ -156,11 +159,17 @@ class Backbone:
                 step = self.strides[s] if k == 0 else 1
                 stride *= step
                 if self.pool and step > 1:
-                    pooled = keras.layers.MaxPool2D(step, padding="same", name=f"s{s + 1}_pool")
-                    x, step = x.then(pooled(x.map), bits=x.bits), 1
+                    x, step = self._pooled(x, step, f"s{s + 1}_pool"), 1
                 x = block(x, width, step, f"s{s + 1}b{k + 1}")
             found.append(Feature(x.map, x.bits, stride, signs=self.signs))
         return found
+
+    def _pooled(self, x: Flow, step: int, name: str) -> Flow:
+        """Max pooling of `step` by `step`."""
+        pool = keras.layers.MaxPool2D(step, padding="same", name=name)
+        if self.pool_sums and x.before is not None:
+            return x.signed(pool(x.before), f"{name}_bits")
+        return x.then(pool(x.map), bits=x.bits)
 
     def build(self) -> Any:
         """The classifier: float32 [N, H, W, C] raw pixels 0..255 -> float32 logits [N, classes]."""

@@ -52,8 +52,8 @@ class BiNeal:
         return OverKernel(self.alpha) if self.alpha else None
 
     def enter(self, x: Flow, name: str) -> Flow:
-        bits = OverSign(self.activations, window=x.signs.window, name=name)(x.map)
-        return x.then(bits, bits=True)
+        u = OverSign(self.activations, window=x.signs.window, signed=False, name=name)(x.map)
+        return x.signed(u, f"{name}_bits")
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         a = bconv(x, channels, 3, f"{name}_conv1", stride=stride, kernel_quantizer=self._kernel())
@@ -71,5 +71,5 @@ class BiNeal:
         )
         join = OverAdd if self.add == "exact" else Int4Add
         pair = [norm(a, f"{name}_bn2"), norm(b, f"{name}_bn_skip")]
-        bits = join(self.activations, window=window, name=f"{name}_add")(pair)
-        return x.then(bits, bits=True)
+        total = join(self.activations, window=window, signed=False, name=f"{name}_add")(pair)
+        return x.signed(total, f"{name}_bits")

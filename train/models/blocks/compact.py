@@ -13,7 +13,7 @@ from typing import Any
 from convert.errors import ModelError
 from train.backend import keras
 from train.fields import check_fields
-from train.layers import ChannelShuffle, OverSign
+from train.layers import ChannelShuffle
 from train.layers.bits import RepeatChannels
 from train.layers.logic import KINDS, LogicResidual
 from train.models.blocks.flow import Flow, bconv, norm, repeats
@@ -45,8 +45,7 @@ class Compact:
             )
 
     def enter(self, x: Flow, name: str) -> Flow:
-        bits = OverSign(over=False, window=x.signs.window, name=name)(x.map)
-        return x.then(bits, bits=True)
+        return x.signed(x.map, name)
 
     def __call__(self, x: Flow, channels: int, stride: int, name: str) -> Flow:
         if channels % self.group:
@@ -66,11 +65,12 @@ class Compact:
             mixed = ChannelShuffle(groups, window=window, name=f"{name}_shuffle")(y.map)
             y = x.then(mixed, bits=True)
         z = norm(bconv(y, channels, 1, f"{name}_out"), f"{name}_bn3", shift)
-        bits = OverSign(over=False, window=window, name=f"{name}_sign")(z)
-        if self.residual:
-            skip = self._skip(x, channels, stride, name)
-            bits = LogicResidual(self.residual, name=f"{name}_{self.residual}")([bits, skip])
-        return x.then(bits, bits=True)
+        out = x.signed(z, f"{name}_sign")
+        if not self.residual:
+            return out
+        skip = self._skip(x, channels, stride, name)
+        logic = LogicResidual(self.residual, name=f"{name}_{self.residual}")
+        return x.then(logic([out.map, skip]), bits=True)
 
     def _skip(self, x: Flow, channels: int, stride: int, name: str) -> Any:
         """The input's bits in the block's shape."""

@@ -14,6 +14,7 @@ from train.layers import (
     GradualKernel,
     GradualSign,
     GroupedQuantConv2D,
+    OverSign,
     shifts,
 )
 
@@ -50,11 +51,13 @@ class Flow:
         map: Keras tensor [N, H, W, C].
         bits: it holds ±1 already. Otherwise real values, of which a binary layer takes the sign.
         signs: how the signs behind it are trained.
+        before: the real map whose sign `map` is, where a block gave it.
     """
 
     map: Any
     bits: bool
     signs: Signs = field(default=Signs(), kw_only=True)
+    before: Any = field(default=None, kw_only=True)
 
     @property
     def channels(self) -> int:
@@ -70,7 +73,12 @@ class Flow:
 
     def then(self, result: Any, *, bits: bool) -> Flow:
         """What a layer behind this map gives."""
-        return replace(self, map=result, bits=bits)
+        return replace(self, map=result, bits=bits, before=None)
+
+    def signed(self, before: Any, name: str) -> Flow:
+        """The plain signs of a real map behind this one, which they keep as `before`."""
+        sign = OverSign(over=False, window=self.signs.window, name=name)
+        return replace(self, map=sign(before), bits=True, before=before)
 
 
 @runtime_checkable
