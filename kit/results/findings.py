@@ -84,6 +84,12 @@ PAIRS = {
         ("headline-glt", "headline-binary", "GLT of 8 planes against the natural binary code"),
         ("headline-dithered", "headline-wake", "Dithered kernels against ordinary ones"),
         ("headline-wake", "headline-int8", "1 bit, GLT, against MobileNetV1-0.25 in 8 bits"),
+        (
+            "headline-pooled", "headline-wake",
+            "Two signs fewer in a row and pooling against strides",
+        ),
+        ("headline-pooled", "headline-pooled-binary", "Pooled: GLT against the binary code"),
+        ("headline-pooled", "headline-int8", "Pooled, 1 bit, against MobileNetV1-0.25 in 8 bits"),
     ),
 }  # fmt: skip
 # The "linear ADC" of such a comparison is its binary code, or a thermometer of even thresholds.

@@ -53,6 +53,9 @@ class Backbone:
         pool_sums: that pooling is trained on the sums in front of the bits, whose largest learns;
             of bits the first that is set does, as most often several are. The device sees nothing
             of it.
+        begin8: how many times as large as Glorot's the kernels of 8-bit layers begin. Batch norm
+            takes the factor away, and Adam, whose steps know no scale, turns the kernel so much
+            more slowly: binary layers need a rate at which an 8-bit one learns too fast.
         window, shift: how signs are trained, see `Signs`.
         head: "conv", a binary convolution over the whole map; "mean", the mean over the map and a
             real dense layer, in eight bits behind an 8-bit stem; "" chooses "conv" for blocks that
@@ -74,6 +77,7 @@ class Backbone:
     head: str = ""
     pool: bool = False
     pool_sums: bool = False
+    begin8: float = 1.0
     window: float = 1.0
     shift: float = 0.0
     dithered: bool = False
@@ -81,7 +85,7 @@ class Backbone:
     def __post_init__(self) -> None:
         named(self.block)  # refuses what is none
         encoder_of(self.encoder)
-        check_fields(self, "a backbone")
+        check_fields(self, "a backbone", begin8=(1 / 64, 64.0))
         if not len(self.widths) == len(self.blocks) == len(self.strides) > 0:
             raise ModelError(
                 "a backbone needs a width, a number of blocks and a stride for each stage",
@@ -190,7 +194,7 @@ class Backbone:
     def _mean8(self, last: Feature) -> Any:
         """Logits in eight bits. The dense layer comes before the mean, which is the same but for
         rounding, because a layer that reads bits is trained exactly as the device rounds."""
-        each = conv8(bit_map(last, "bits"), self.classes, 1, "head", LOGITS)
+        each = conv8(bit_map(last, "bits"), self.classes, 1, "head", LOGITS, begin=self.begin8)
         mean = keras.layers.GlobalAveragePooling2D(name="mean")(each)
         return Int8Range(*LOGITS, name="logits")(mean)
 
@@ -232,7 +236,7 @@ def _int8_stem(net: Backbone, image: Any, channels: int) -> Any:
     """As the real one in int8: bytes in, the range of batch norm's output fixed."""
     return conv8(
         byte_map(image), channels, net.stem_kernel, "stem", NORMED,
-        stride=net.stem_stride, beta=shifts(net.shift),
+        stride=net.stem_stride, beta=shifts(net.shift), begin=net.begin8,
     )  # fmt: skip
 
 

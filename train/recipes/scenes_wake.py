@@ -13,7 +13,8 @@ by six stops, and on an even ramp most of a dark picture lies below the lowest t
 `scenes-wake-binary` is the same network behind the eight bits of a conventional converter, to
 measure what the thermometer brings; `scenes-wake-8` has as many planes as that.
 `scenes-wake-dithered` has kernels in its first layer that learn sooner. `scenes-wake-pooled` has
-two signs fewer in a row and pools where this one strides.
+two signs fewer in a row and pools where this one strides; `scenes-wake-pooled-binary` is that one
+behind the conventional converter.
 """
 
 from __future__ import annotations
@@ -97,5 +98,11 @@ RECIPES = (
         name="scenes-wake-pooled",
         net=replace(NET, layers=POOLED),
         source="scenes-wake with fewer layers and pooling in place of strides, ours",
+    ),
+    replace(
+        WAKE,
+        name="scenes-wake-pooled-binary",
+        net=replace(NET, layers=POOLED, planes=8, encoder="binary"),
+        source="scenes-wake-pooled behind eight bit planes in natural binary",
     ),
 )

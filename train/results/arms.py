@@ -182,6 +182,10 @@ _HEADLINE = (
         priority=30),
     Arm("headline-dithered", "g", "scenes-wake with dithered kernels", "scenes-wake-dithered",
         priority=72),
+    Arm("headline-pooled", "g", "two signs fewer in a row, pooling in place of strides",
+        "scenes-wake-pooled", priority=73),
+    Arm("headline-pooled-binary", "g", "the same behind the natural binary code",
+        "scenes-wake-pooled-binary", priority=73),
     Arm("headline-int8", "g", "MobileNetV1-0.25, 8 bits", "scenes-mobilenet", steps=_EIGHT,
         priority=31),
 )  # fmt: skip

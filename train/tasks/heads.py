@@ -61,7 +61,10 @@ def scores(
     beta = keras.initializers.Constant(list(middle) if middle else 0.0)
     if net.stem == "int8":
         bits = bit_map(x, f"{name}_bits")
-        return conv8(bits, channels, kernel, name, bounds, stride=stride, gamma=gamma, beta=beta)
+        return conv8(
+            bits, channels, kernel, name, bounds,
+            stride=stride, gamma=gamma, beta=beta, begin=net.begin8,
+        )  # fmt: skip
     if isinstance(named(net.block), Real):
         y = conv(x.map, channels, kernel, name, stride)
     else:
@@ -72,6 +75,7 @@ def scores(
 
 
 def stem_scores(
+    net: Backbone,
     entry: Flow,
     channels: int,
     name: str,
@@ -84,7 +88,10 @@ def stem_scores(
     those of `scores`."""
     x = relu8(entry.map, f"{name}_relu", NORMED)
     gamma = keras.initializers.Constant(spread)
-    return conv8(x, channels, 3, name, bounds, stride=stride, unit=step(NORMED), gamma=gamma)
+    return conv8(
+        x, channels, 3, name, bounds,
+        stride=stride, unit=step(NORMED), gamma=gamma, begin=net.begin8,
+    )  # fmt: skip
 
 
 def added(net: Backbone, a: Any, b: Any, name: str, bounds: Bounds = SCORES) -> Any:
@@ -145,7 +152,7 @@ def fused(
         found.append(spread_out(y, block, f"spread{stage}"))
     if net.stem == "int8" and found and net.stem_stride % stride == 0:
         block = net.stem_stride // stride
-        y = stem_scores(entry, channels * block * block, "score0", spread=START)
+        y = stem_scores(net, entry, channels * block * block, "score0", spread=START)
         found.append(spread_out(y, block, "spread0"))
     if not found:
         raise ModelError(

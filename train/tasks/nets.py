@@ -108,7 +108,7 @@ class UpscaleNet(_Net):
         y = scores(net, last, 4, "detail", bounds=DETAIL)
         if net.stem == "int8":
             y = added(
-                net, y, stem_scores(entry, 4, "detail_near", bounds=DETAIL), "details", DETAIL
+                net, y, stem_scores(net, entry, 4, "detail_near", bounds=DETAIL), "details", DETAIL
             )
         y = DepthToSpace(2, name="spread")(y)
         if net.stem == "int8":
@@ -151,9 +151,9 @@ class MatchNet(_Net):
         described = scores(net, last, self.descriptor + 1, "describe")
         if net.stem == "int8":
             step = CELL // net.stem_stride  # from the stem's map to cells
-            more = stem_scores(entry, self.descriptor + 1, "describe_fine", step)
+            more = stem_scores(net, entry, self.descriptor + 1, "describe_fine", step)
             described = added(net, described, more, "described")
-            near = stem_scores(entry, 16, "repeat_fine", step)
+            near = stem_scores(net, entry, 16, "repeat_fine", step)
             far = scores(net, last, 16, "repeat", kernel=1)
         else:
             near = scores(net, fine, 16, "repeat_fine", kernel=5, stride=2)

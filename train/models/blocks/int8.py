@@ -44,6 +44,7 @@ def conv8(
     padding: str = "same",
     gamma: Any = "ones",
     beta: Any = "zeros",
+    begin: float = 1.0,
 ) -> Any:
     """int8 [N, H', W', channels] of a fixed range: a convolution without bias, batch norm.
 
@@ -52,8 +53,17 @@ def conv8(
         bounds: of the result.
         unit: one step of x: 1 for `byte_map` and `bit_map`.
         gamma, beta: initializers of batch norm's factor and offset.
+        begin: how many times as large as Glorot's the first kernel is, see `Backbone.begin8`.
     """
-    first = Int8Conv2D(channels, kernel, strides=stride, padding=padding, use_bias=False, name=name)
+    first = Int8Conv2D(
+        channels,
+        kernel,
+        strides=stride,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(begin**2, "fan_avg", "uniform"),
+        name=name,
+    )
     norm8 = Int8Norm(
         first,
         step(bounds),
