@@ -72,7 +72,10 @@ PAIRS = {
             ("-ends8", "-int8", "BiNeal with 8-bit ends", "the 8-bit twin"),
             ("-taught", "-ends8", "taught by the twin", "by targets alone"),
             ("-taught", "-int8", "BiNeal with 8-bit ends, taught by the twin,", "the 8-bit twin"),
+            ("-sums", "-taught", "m = 2.5 and pooling trained on sums", "m = 2 and on bits"),
+            ("-sums", "-int8", "BiNeal, m = 2.5, taught, pooling of sums,", "the 8-bit twin"),
         )
+        if one != "-sums" or task in ("classify", "detect", "segment")
     ),
     "f": (
         ("grouping-grouped", "grouping-narrow", "Grouped against dense, equal weight bits"),

@@ -172,6 +172,10 @@ _FIVE = tuple(
         options=options, priority=priority)
     for name, what in _TASKS
     for suffix, words, steps, options, priority in _WAYS
+) + tuple(
+    Arm(f"task-{name}-sums", "e", f"{what}, BiNeal, m = 2.5, 8-bit ends, taught, pooling of sums",
+        f"tasks-{name}-sums", options=_INT8, priority=24)
+    for name, what in _TASKS[:3]
 )  # fmt: skip
 
 # Half an hour a seed on one core, not the ten minutes of the others: behind all of these.
