@@ -47,10 +47,31 @@ PAIRS = {
             "block-m2-67-dithered", "block-twin",
             "BiNeal, m = 2.67, dithered kernels, against the 8-bit twin",
         ),
+        ("block-m1-sums", "block-m1", "BiNeal, m = 1: pooling trained on sums against on bits"),
+        (
+            "block-m2-67-sums", "block-m2-67",
+            "BiNeal, m = 2.67: pooling trained on sums against on bits",
+        ),
+        (
+            "block-m2-67-stem8-sums", "block-m2-67-stem8",
+            "BiNeal, m = 2.67, 8-bit first layer: pooling trained on sums against on bits",
+        ),
+        (
+            "block-m2-67-stem8-sums", "block-twin",
+            "BiNeal, m = 2.67, 8-bit first layer, pooling of sums, against the 8-bit twin",
+        ),
         ("block-m1", "block-bireal", "BiNeal, m = 1, against Bi-Real"),
         ("block-m2-67", "block-bireal", "BiNeal, m = 2.67, against Bi-Real"),
         ("block-m1", "block-reactnet", "BiNeal, m = 1, against ReActNet"),
         ("block-m2-67", "block-reactnet", "BiNeal, m = 2.67, against ReActNet"),
+        (
+            "block-m2-67-sums", "block-bireal",
+            "BiNeal, m = 2.67, pooling of sums, against Bi-Real",
+        ),
+        (
+            "block-m2-67-sums", "block-reactnet",
+            "BiNeal, m = 2.67, pooling of sums, against ReActNet",
+        ),
         (
             "block-m2-67", "block-bireal-third",
             "BiNeal, m = 2.67, against Bi-Real a third as wide",
@@ -58,6 +79,14 @@ PAIRS = {
         (
             "block-m2-67", "block-reactnet-third",
             "BiNeal, m = 2.67, against ReActNet a third as wide",
+        ),
+        (
+            "block-m2-67-sums", "block-bireal-third",
+            "BiNeal, m = 2.67, pooling of sums, against Bi-Real a third as wide",
+        ),
+        (
+            "block-m2-67-sums", "block-reactnet-third",
+            "BiNeal, m = 2.67, pooling of sums, against ReActNet a third as wide",
         ),
     ),
     "e": tuple(

@@ -44,6 +44,16 @@ RECIPES = (
     arm("m1-5", BINEAL, multiplier=1.5),
     arm("m2", BINEAL, multiplier=2.0),
     arm("m2-67", BINEAL, multiplier=8 / 3),
+    # trained as networks of real maps are, whose pooling hands its gradient to the largest
+    arm("m1-sums", BINEAL + "; pooling of sums", pool_sums=True),
+    arm("m2-67-sums", BINEAL + "; pooling of sums", multiplier=8 / 3, pool_sums=True),
+    arm(
+        "m2-67-stem8-sums",
+        BINEAL + STEM8 + "; pooling of sums",
+        stem="int8",
+        multiplier=8 / 3,
+        pool_sums=True,
+    ),
     arm("alpha-none", BINEAL + "; plain weight signs", block=BiNeal(alpha="")),
     arm("alpha-n", BINEAL + "; α of shape N", block=BiNeal(alpha="N")),
     arm("alpha-nckk", BINEAL + "; α of shape N×C×K×K", block=BiNeal(alpha="NCKK")),

@@ -121,6 +121,8 @@ _BLOCKS = (
     ("bineal-m1", "BiNeal, m = 1", 16),
     ("bineal-m2", "BiNeal, m = 2", 16),
     ("bineal-m2-67", "BiNeal, m = 2.67", 16),
+    ("bineal-m1-sums", "BiNeal, m = 1, pooling of sums", 18),
+    ("bineal-m2-67-sums", "BiNeal, m = 2.67, pooling of sums", 18),
     ("bineal-bireal", "Bi-Real", 16),
     ("bineal-reactnet", "ReActNet", 16),
     ("bineal-bireal-third", "Bi-Real, a third as wide", 18),
@@ -151,6 +153,8 @@ _COMPARING = (
             priority=17, options=_INT8)
         for name, m in (("stem8", "1"), ("m2-67-stem8", "2.67"))
     ),
+    Arm("block-m2-67-stem8-sums", "d", "BiNeal, m = 2.67, 8-bit first layer, pooling of sums",
+        "bineal-m2-67-stem8-sums", priority=18, options=_INT8),
 )  # fmt: skip
 
 _TASKS = (
