@@ -52,7 +52,7 @@ class Backbone:
             many MACs where the block's first convolution has the stride, fewer in `Compact`.
         pool_sums: that pooling is trained on the sums in front of the bits, whose largest learns;
             of bits the first that is set does, as most often several are. The device sees nothing
-            of it.
+            of it. Of blocks that give bits; real maps are pooled as they are.
         begin8: how many times as large as Glorot's the kernels of 8-bit layers begin. Batch norm
             takes the factor away, and Adam, whose steps know no scale, turns the kernel so much
             more slowly: binary layers need a rate at which an 8-bit one learns too fast.
@@ -119,6 +119,16 @@ class Backbone:
                     "a dithered kernel is that of a stem that reads bits",
                     found=f"stem {self.stem!r}",
                     remedy="take the stem 'bits', or leave dithered out",
+                )
+        for idle, found in (
+            (self.begin8 != 1 and self.stem != "int8", "begin8 without an 8-bit stem"),
+            (self.pool_sums and not self.pool, "pool_sums without pool"),
+        ):
+            if idle:
+                raise ModelError(
+                    "a backbone's field would do nothing",
+                    found=found,
+                    remedy="leave it out, or set what it belongs to",
                 )
         if self.stem == "int8" and not named(self.block).bits:
             raise ModelError(
@@ -212,6 +222,8 @@ class Backbone:
             stem_stride=self.entry_stride,
             head="mean",
             dithered=False,
+            pool_sums=False,
+            begin8=1.0,
         )
 
 
