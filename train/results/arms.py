@@ -149,12 +149,14 @@ _COMPARING = (
     ),
     Arm("block-twin", "d", "8-bit twin", "bineal-twin", steps=_EIGHT, priority=16),
     *(
-        Arm(f"block-{name}", "d", f"BiNeal, m = {m}, 8-bit first layer", f"bineal-{name}",
-            priority=17, options=_INT8)
-        for name, m in (("stem8", "1"), ("m2-67-stem8", "2.67"))
+        Arm(f"block-{name}", "d", f"BiNeal, m = {words}", f"bineal-{name}",
+            priority=priority, options=_INT8)
+        for name, words, priority in (
+            ("stem8", "1, 8-bit first layer", 17),
+            ("m2-67-stem8", "2.67, 8-bit first layer", 17),
+            ("m2-67-stem8-sums", "2.67, 8-bit first layer, pooling of sums", 18),
+        )
     ),
-    Arm("block-m2-67-stem8-sums", "d", "BiNeal, m = 2.67, 8-bit first layer, pooling of sums",
-        "bineal-m2-67-stem8-sums", priority=18, options=_INT8),
 )  # fmt: skip
 
 _TASKS = (
